@@ -1,0 +1,1 @@
+//! The write side: load, decide, append, and the policies that follow the log.

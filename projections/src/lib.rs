@@ -1,0 +1,1 @@
+//! The views: built from the log, thrown away and rebuilt.
