@@ -86,9 +86,9 @@ fn a_killed_owner_leaves_no_server_behind() {
         .spawn()
         .unwrap();
     let mut url = String::new();
-    BufReader::new(owner.stdout.take().unwrap())
-        .read_line(&mut url)
-        .unwrap();
+    // Kept open: the program says more than its first line.
+    let mut said = BufReader::new(owner.stdout.take().unwrap());
+    said.read_line(&mut url).unwrap();
     let folder = query(url.trim(), "show data_directory");
     let folder = std::path::Path::new(&folder).parent().unwrap();
 
