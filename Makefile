@@ -1,0 +1,53 @@
+# What a contributor runs; `make` alone says what there is.
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
+
+.PHONY: help test tools fmt lint deny tests snapshots doctests doc postgres clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+test: tools fmt lint deny tests snapshots doctests doc ## everything CI checks (installs what is missing)
+
+tools: ## install what the checks need and this machine lacks
+	@.ci/install-tools
+
+fmt: ## is every file formatted?
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## licences, sources and versions of what we depend on
+	$(CARGO) deny --locked --offline check --hide-inclusion-graph bans licenses sources
+	@if timeout 20 git ls-remote -q https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; \
+	then $(CARGO) deny --locked check advisories; \
+	else echo 'NOT CHECKED: security advisories (the RustSec database cannot be reached from here)'; fi
+
+tests: ## every test, on SQLite and PostgreSQL
+	@mkdir -p $(dir $(SNAPSHOTS_USED)) && rm -f $(SNAPSHOTS_USED)
+	INSTA_UPDATE=no INSTA_SNAPSHOT_REFERENCES_FILE=$(SNAPSHOTS_USED) \
+	$(CARGO) nextest run --workspace --locked
+
+snapshots: tests # is every snapshot still used by a test? (insta wrote down which it read)
+	@touch $(SNAPSHOTS_USED)
+	@unused=$$(find . -name '*.snap' -not -path './target/*' -exec realpath {} + \
+	  | sort -u | grep -vxFf <(xargs -r -d '\n' realpath -e < $(SNAPSHOTS_USED) | sort -u)); \
+	if [ -n "$$unused" ]; then echo 'no test reads these snapshots; remove them:'; \
+	echo "$$unused"; exit 1; fi
+
+doctests: ## every example in the documentation
+	$(CARGO) test --workspace --doc --locked
+
+doc: ## the documentation, warnings are errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+postgres: ## a throwaway PostgreSQL to try things on; prints its DATABASE_URL
+	$(CARGO) run --quiet -p meguri-postgres-cluster
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+SHELL := bash
