@@ -1,0 +1,285 @@
+//! What surrounds every route: request id, log line, metrics, limits, and problems in one's language.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{Buckets, Language, Limits, Problem, kinds};
+
+/// Header that carries the request's id, in both directions.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// The request's id: the client's, if it sent a usable one. In every log line of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+/// Wraps the finished router. Outermost first: request id, log and metrics; problems in the reader's
+/// language; panics; limits.
+pub fn guard(router: Router, limits: &Limits) -> Router {
+    let gate = Arc::new(Gate {
+        slots: Semaphore::new(limits.in_flight),
+        addresses: limits.per_address.map(Buckets::new),
+        time: limits.time,
+    });
+    // A layer that is added later is passed earlier.
+    router
+        .fallback(async || Problem::new(kinds::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::new(kinds::METHOD_NOT_ALLOWED))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(from_fn_with_state(gate, admit))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(speak))
+        .layer(from_fn(observe))
+}
+
+struct Gate {
+    slots: Semaphore,
+    addresses: Option<Buckets>,
+    time: std::time::Duration,
+}
+
+/// Refuses what is too much, and ends what takes too long.
+async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    if let (Some(addresses), Some(ConnectInfo(peer))) = (
+        &gate.addresses,
+        request.extensions().get::<ConnectInfo<SocketAddr>>(),
+    ) && !peer.ip().is_loopback()
+        && let Err(problem) = addresses.take(&peer.ip().to_string(), Instant::now())
+    {
+        return problem.into_response();
+    }
+    let Ok(_slot) = gate.slots.try_acquire() else {
+        return Problem::new(kinds::BUSY).retry_after(1).into_response();
+    };
+    match tokio::time::timeout(gate.time, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(kinds::OUTCOME_UNKNOWN)
+            .retry_after(1)
+            .into_response(),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature tower-http asks for"
+)]
+fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic = text, "a handler panicked");
+    Problem::new(kinds::INTERNAL).into_response()
+}
+
+/// Writes problems in the reader's language; turns bare errors of the framework into problems.
+async fn speak(request: Request, next: Next) -> Response {
+    let language = Language::of(request.headers());
+    let mut response = next.run(request).await;
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if is_bare_error(&response) => Problem::of_status(response.status()),
+        None => return response,
+    };
+    let mut answer = problem.answer(language);
+    for (name, value) in response.headers() {
+        if *name == header::ALLOW || *name == header::RETRY_AFTER {
+            answer.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    answer
+}
+
+fn is_bare_error(response: &Response) -> bool {
+    let status = response.status();
+    let plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    (status.is_client_error() || status.is_server_error()) && plain
+}
+
+/// Names the request, and says in one line and two metrics how it went. Never logs a body, a query
+/// or a token.
+async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |matched| matched.as_str().to_owned());
+    let span = tracing::info_span!("request", %id, %method, route);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status();
+    let seconds = started.elapsed().as_secs_f64();
+    let labels = [
+        ("method", method.to_string()),
+        ("route", route),
+        ("status", status.as_u16().to_string()),
+    ];
+    metrics::counter!("meguri_http_requests_total", &labels).increment(1);
+    metrics::histogram!("meguri_http_request_seconds", &labels).record(seconds);
+    span.in_scope(|| log_line(status, seconds));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(REQUEST_ID_HEADER), value);
+    }
+    response
+}
+
+fn log_line(status: StatusCode, seconds: f64) {
+    let status_code = status.as_u16();
+    if status.is_server_error() {
+        tracing::warn!(status = status_code, seconds, "answered");
+    } else {
+        tracing::info!(status = status_code, seconds, "answered");
+    }
+}
+
+fn request_id(request: &Request) -> String {
+    let usable = |id: &&str| {
+        (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    request
+        .headers()
+        .get(REQUEST_ID_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .filter(usable)
+        .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    use super::*;
+    use crate::{Json, PROBLEM_MEDIA_TYPE, ProblemBody};
+    use axum::body::{Body, to_bytes};
+    use axum::routing::{get, post};
+    use std::time::Duration;
+    use tower::ServiceExt;
+
+    fn app(limits: &Limits) -> Router {
+        let routes = Router::new()
+            .route("/panic", get(async || -> &'static str { panic!("told") }))
+            .route(
+                "/slow",
+                get(async || tokio::time::sleep(Duration::from_mins(1)).await),
+            )
+            .route("/teapot", get(async || StatusCode::IM_A_TEAPOT))
+            .route("/echo", post(async |Json(text): Json<String>| text));
+        guard(routes, limits)
+    }
+
+    async fn answer(limits: &Limits, request: Request) -> (StatusCode, ProblemBody) {
+        let response = app(limits).oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_MEDIA_TYPE);
+        assert!(response.headers().contains_key(REQUEST_ID_HEADER));
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    fn request(method: &str, path: &str) -> Request {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT_LANGUAGE, "en")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from("\"0123456789\""))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_failure_of_the_framework_is_a_problem() {
+        let limits = Limits {
+            body_bytes: 5,
+            time: Duration::from_millis(30),
+            ..Limits::default()
+        };
+        for (method, path, status, code) in [
+            ("GET", "/nowhere", 404, "not-found"),
+            ("DELETE", "/echo", 405, "method-not-allowed"),
+            ("POST", "/echo", 413, "too-large"),
+            ("GET", "/panic", 500, "internal"),
+            ("GET", "/slow", 503, "outcome-unknown"),
+            ("GET", "/teapot", 418, "http-418"),
+        ] {
+            let (answered, problem) = answer(&limits, request(method, path)).await;
+            assert_eq!(answered.as_u16(), status, "{method} {path}");
+            assert_eq!(problem.kind, format!("/problems/{code}"), "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_the_slots_is_refused_at_once() {
+        let limits = Limits {
+            in_flight: 0,
+            ..Limits::default()
+        };
+        let (status, problem) = answer(&limits, request("POST", "/echo")).await;
+        assert_eq!(
+            (status.as_u16(), problem.title.as_str()),
+            (503, kinds::BUSY.en)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_address_is_limited_and_loopback_is_not() {
+        let limits = Limits {
+            per_address: Some(crate::Rate {
+                burst: 1,
+                per_second: 0,
+            }),
+            ..Limits::default()
+        };
+        let app = app(&limits);
+        for (peer, expected) in [
+            ("192.0.2.1:1", 200),
+            ("192.0.2.1:2", 429),
+            ("192.0.2.2:1", 200),
+            ("127.0.0.1:1", 200),
+            ("127.0.0.1:1", 200),
+        ] {
+            let mut request = request("POST", "/echo");
+            let peer: SocketAddr = peer.parse().unwrap();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), expected, "{peer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_clients_request_id_is_kept_when_it_is_harmless() {
+        for (sent, kept) in [("trace-1.a_B", true), ("a b", false), ("<script>", false)] {
+            let mut request = request("GET", "/teapot");
+            request
+                .headers_mut()
+                .insert(REQUEST_ID_HEADER, sent.parse().unwrap());
+            let response = app(&Limits::default()).oneshot(request).await.unwrap();
+            assert_eq!(
+                response.headers()[REQUEST_ID_HEADER] == sent,
+                kept,
+                "{sent}"
+            );
+        }
+    }
+}

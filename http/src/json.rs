@@ -1,0 +1,244 @@
+//! Extractors whose failures are problem details: a JSON body, the path, the query.
+
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Problem, kinds};
+
+/// A JSON body, read or written.
+///
+/// Reading: the content type has to be JSON (415), the body no larger than the limit (413), valid
+/// JSON (400) and of the right shape (422). A whole number may be written `285.0` or `2.85e2`:
+/// JSON does not tell it from `285`.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(kinds::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let bytes = axum::body::Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unread_body(&rejection))?;
+        read(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    /// `None` when there is neither a content type nor a body.
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        let headers = request.headers();
+        let empty = headers
+            .get(header::CONTENT_LENGTH)
+            .map_or(!headers.contains_key(header::TRANSFER_ENCODING), |length| {
+                length == "0"
+            });
+        if empty && !headers.contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state)
+            .await
+            .map(Some)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|essence| essence.trim().to_ascii_lowercase());
+    essence.is_some_and(|essence| {
+        essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })
+}
+
+fn unread_body(rejection: &BytesRejection) -> Problem {
+    if let BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) = rejection {
+        return Problem::new(kinds::TOO_LARGE);
+    }
+    Problem::new(kinds::BAD_REQUEST).detail(
+        "本文を最後まで受け取れませんでした",
+        "The body could not be received to its end",
+    )
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if !error.is_data() {
+        return Err(Problem::new(kinds::BAD_REQUEST).detail(
+            format!("JSON として読めません ({error})"),
+            format!("Not JSON: {error}"),
+        ));
+    }
+    // Only now the slower way: fractions of zero are whole numbers in JSON, not in serde.
+    if let Ok(mut value) = serde_json::from_slice::<Value>(bytes)
+        && make_whole(&mut value)
+        && let Ok(read) = serde_json::from_value(value)
+    {
+        return Ok(read);
+    }
+    Err(Problem::new(kinds::INVALID_BODY).detail(error.to_string(), error.to_string()))
+}
+
+/// Turns `285.0` into `285`, everywhere; tells whether anything changed.
+fn make_whole(value: &mut Value) -> bool {
+    /// Beyond 2^53 a float does not tell neighbouring whole numbers apart.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
+                return false;
+            };
+            if float.fract() != 0.0 || float.abs() > EXACT_MAX {
+                return false;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+            let whole = float as i64;
+            *number = whole.into();
+            true
+        }
+        // `|` and not `||`: every one has to be visited.
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |any, item| any | make_whole(item)),
+        Value::Object(map) => map
+            .values_mut()
+            .fold(false, |any, item| any | make_whole(item)),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
+/// The path's parameters; an id that is none is an address where nothing is (404).
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(rejection) if rejection.status().is_server_error() => {
+                tracing::error!(%rejection, "a route does not fit its handler");
+                Err(Problem::new(kinds::INTERNAL))
+            }
+            Err(_) => Err(Problem::new(kinds::NOT_FOUND)),
+        }
+    }
+}
+
+/// The query's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| {
+                let text = rejection.body_text();
+                Problem::new(kinds::BAD_REQUEST).detail(text.clone(), text)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use axum::body::Body;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Body1 {
+        terms_version: u32,
+        #[serde(default)]
+        lat: Option<f64>,
+    }
+
+    async fn sent(content_type: &str, body: &'static str) -> Result<Body1, (u16, String)> {
+        let request = Request::builder()
+            .header(header::CONTENT_TYPE, content_type)
+            .body(Body::from(body))
+            .unwrap();
+        match <Json<Body1> as FromRequest<()>>::from_request(request, &()).await {
+            Ok(Json(body)) => Ok(body),
+            Err(problem) => Err((problem.status().as_u16(), problem.code().to_owned())),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        let read = sent("application/json", r#"{"terms_version":285.0,"lat":35.0}"#).await;
+        assert_eq!(
+            read,
+            Ok(Body1 {
+                terms_version: 285,
+                lat: Some(35.0)
+            })
+        );
+        let read = sent("application/json", r#"{"terms_version":2.85e2,"lat":35.5}"#).await;
+        assert_eq!(
+            read,
+            Ok(Body1 {
+                terms_version: 285,
+                lat: Some(35.5)
+            })
+        );
+        let refused = sent("application/json", r#"{"terms_version":285.5}"#).await;
+        assert_eq!(refused, Err((422, "invalid-body".to_owned())));
+        let refused = sent("application/json", r#"{"terms_version":-1.0}"#).await;
+        assert_eq!(refused, Err((422, "invalid-body".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn each_failure_of_a_body_has_its_own_problem() {
+        for (content_type, body, status, code) in [
+            ("text/plain", "{}", 415, "unsupported-media-type"),
+            ("application/json", "{", 400, "bad-request"),
+            ("application/json", "{}", 422, "invalid-body"),
+            (
+                "application/json",
+                r#"{"terms_version":1,"x":1}"#,
+                422,
+                "invalid-body",
+            ),
+        ] {
+            assert_eq!(
+                sent(content_type, body).await,
+                Err((status, code.to_owned())),
+                "{body}"
+            );
+        }
+        assert!(
+            sent("application/json; charset=utf-8", r#"{"terms_version":1}"#)
+                .await
+                .is_ok()
+        );
+    }
+}

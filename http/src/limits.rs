@@ -1,0 +1,158 @@
+//! Limits on what one client may use: body size, time, requests at once, requests per second.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::{Problem, kinds};
+
+/// Largest accepted body, in bytes.
+pub const BODY_BYTES_MAX: usize = 128 * 1024;
+
+/// Most keys one [`Buckets`] remembers; beyond that the idle ones are forgotten.
+const KEYS_MAX: usize = 20_000;
+
+/// How often something may happen: `burst` at once, then `per_second` in the long run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests at once after a pause.
+    pub burst: u32,
+    /// Requests a second in the long run; 0 never refills.
+    pub per_second: u32,
+}
+
+/// Limits of the whole server.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest body, in bytes.
+    pub body_bytes: usize,
+    /// Longest time from request to the first byte of the answer.
+    pub time: Duration,
+    /// Most requests in work at once; more are answered 503 at once instead of queueing.
+    pub in_flight: usize,
+    /// Requests of one address. Loopback is not limited: a proxy in front is to limit its clients.
+    pub per_address: Option<Rate>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: BODY_BYTES_MAX,
+            time: Duration::from_secs(30),
+            in_flight: 1024,
+            per_address: Some(Rate {
+                burst: 1000,
+                per_second: 100,
+            }),
+        }
+    }
+}
+
+/// Token buckets by key (account, address, user name). Memory is bounded.
+#[derive(Debug)]
+pub struct Buckets {
+    rate: Rate,
+    levels: Mutex<HashMap<String, Level>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    left: f64,
+    at: Instant,
+}
+
+impl Buckets {
+    /// Empty: everyone has the whole burst.
+    pub fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            levels: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Takes one; refuses with the time to wait when there is none.
+    pub fn take(&self, key: &str, now: Instant) -> Result<(), Problem> {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        if levels.len() >= KEYS_MAX && !levels.contains_key(key) {
+            self.forget_idle(&mut levels, now);
+        }
+        let full = f64::from(self.rate.burst);
+        let level = levels.entry(key.to_owned()).or_insert(Level {
+            left: full,
+            at: now,
+        });
+        level.left = self.refilled(*level, now);
+        level.at = now;
+        if level.left >= 1.0 {
+            level.left -= 1.0;
+            return Ok(());
+        }
+        let wait = (1.0 - level.left) / f64::from(self.rate.per_second.max(1));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small, > 0"
+        )]
+        let seconds = wait.ceil() as u64;
+        Err(Problem::new(kinds::TOO_MANY_REQUESTS).retry_after(seconds.max(1)))
+    }
+
+    fn refilled(&self, level: Level, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(level.at).as_secs_f64();
+        passed
+            .mul_add(f64::from(self.rate.per_second), level.left)
+            .min(f64::from(self.rate.burst))
+    }
+
+    /// A bucket that is full again says no more than one that is unknown. If none is, an attacker
+    /// made them all: start afresh instead of growing.
+    fn forget_idle(&self, levels: &mut HashMap<String, Level>, now: Instant) {
+        let full = f64::from(self.rate.burst);
+        levels.retain(|_, level| self.refilled(*level, now) < full);
+        if levels.len() >= KEYS_MAX {
+            levels.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_refills_with_time_and_never_beyond_its_burst() {
+        let buckets = Buckets::new(Rate {
+            burst: 2,
+            per_second: 1,
+        });
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert!(buckets.take("a", start).is_ok());
+        assert!(buckets.take("a", start).is_ok());
+        assert!(buckets.take("a", start).is_err());
+        assert!(buckets.take("b", start).is_ok());
+        assert!(buckets.take("a", after(1)).is_ok());
+        assert!(buckets.take("a", after(1)).is_err());
+        assert!(buckets.take("a", after(100)).is_ok());
+        assert!(buckets.take("a", after(100)).is_ok());
+        assert!(buckets.take("a", after(100)).is_err());
+    }
+
+    #[test]
+    fn memory_is_bounded_whatever_keys_are_sent() {
+        let buckets = Buckets::new(Rate {
+            burst: 5,
+            per_second: 0,
+        });
+        let now = Instant::now();
+        for key in 0..KEYS_MAX * 2 + 5 {
+            assert!(buckets.take(&key.to_string(), now).is_ok());
+        }
+        let kept = buckets
+            .levels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len();
+        assert!(kept <= KEYS_MAX, "{kept}");
+    }
+}
