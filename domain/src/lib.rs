@@ -1,1 +1,54 @@
-//! The rules of mutual help as pure deciders.
+//! The rules of mutual help as pure deciders: no I/O, no clock, no randomness.
+//!
+//! Each aggregate is a file: its state, how events change it (`evolve`), what a command leads to
+//! (methods that return events or a refusal). Ids and the moment travel in the command. A member
+//! acts through [`ActiveMember`], which only a [`Member`] that has not left can give, so that
+//! nothing here can be done by somebody who has left.
+
+mod claim;
+mod exchange;
+mod mail;
+mod member;
+mod place;
+mod post;
+mod text;
+mod user_name;
+
+pub use claim::{Claim, ClaimError};
+pub use exchange::{
+    AFTERWARDS, Exchange, ExchangeError, FollowUpPeriods, Opening, Side, Sides, Status, Terms,
+};
+pub use mail::{MAIL_CHARS_MAX, Mail};
+pub use member::{ActiveMember, Member, MemberError, Registration};
+pub use place::rounded_place;
+pub use post::{Post, PostContent, PostError, PostPatch};
+pub use text::{
+    CITY_CHARS_MAX, City, DESCRIPTION_CHARS_MAX, Description, Field, MESSAGE_CHARS_MAX,
+    MessageText, NICKNAME_CHARS_MAX, Nickname, REASON_CHARS_MAX, RETURN_CHARS_MAX, Reason,
+    ReturnText, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, Tag, Tags, TextError, Title,
+    WHAT_CHARS_MAX, WHEN_CHARS_MAX, WORDS_CHARS_MAX, WhatText, WhenText, Words,
+};
+pub use user_name::{USER_NAME_CHARS_MAX, USER_NAME_CHARS_MIN, USER_NAMES_RESERVED, UserName};
+
+use meguri_events::Event;
+
+/// What the events of one stream add up to.
+pub trait Aggregate: Sized + Clone {
+    /// The events of such a stream.
+    type Event: Into<Event>;
+
+    /// The event, if it is one of such a stream.
+    fn event(event: &Event) -> Option<&Self::Event>;
+
+    /// The state after an event. `None` stands for a stream in which nothing has happened; an
+    /// event that cannot follow on the state leaves it as it is.
+    fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
+
+    /// The state after these events, from the first of the stream on.
+    fn replay<'a>(events: impl IntoIterator<Item = &'a Self::Event>) -> Option<Self>
+    where
+        Self::Event: 'a,
+    {
+        events.into_iter().fold(None, Self::evolve)
+    }
+}

@@ -1,0 +1,190 @@
+//! Members: registering, changing the nickname, leaving.
+
+use meguri_events::{
+    Event, MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged,
+    Sealed,
+};
+
+use crate::text::Nickname;
+use crate::{Aggregate, Mail, UserName};
+
+/// Why a member cannot do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MemberError {
+    /// Who has left can do nothing any more (H01).
+    #[error("this member has left")]
+    HasLeft,
+}
+
+impl MemberError {
+    /// Stable name of the refusal.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::HasLeft => "member-has-left",
+        }
+    }
+
+    /// The refusal in Japanese.
+    pub const fn ja(&self) -> &'static str {
+        match self {
+            Self::HasLeft => "退会したメンバーは操作できません。",
+        }
+    }
+}
+
+/// What a person gives to become a member. The password goes to the vault, not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Unique and never changed; claimed in the same append.
+    pub user_name: UserName,
+    /// What others read.
+    pub nickname: Nickname,
+    /// Unique among members; claimed in the same append.
+    pub mail: Mail,
+}
+
+/// A member who has not left: the only one who can act. Only [`Member::acting`] gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ActiveMember(MemberId);
+
+impl ActiveMember {
+    /// Which member it is.
+    pub const fn id(self) -> MemberId {
+        self.0
+    }
+}
+
+/// A member, as their stream tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    id: MemberId,
+    user_name: Sealed<String>,
+    nickname: Sealed<String>,
+    mail: Sealed<String>,
+    left: bool,
+}
+
+impl Member {
+    /// A person becomes a member.
+    pub fn register(member: MemberId, registration: Registration) -> Vec<MemberEvent> {
+        let Registration {
+            user_name,
+            nickname,
+            mail,
+        } = registration;
+        let profile = MemberProfile {
+            user_name: user_name.into(),
+            nickname: nickname.into(),
+        };
+        let mail = Sealed::Known(mail.into());
+        vec![
+            MemberRegistered {
+                member,
+                profile: profile.into(),
+                mail,
+            }
+            .into(),
+        ]
+    }
+
+    /// Which member it is.
+    pub const fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// The user name.
+    pub const fn user_name(&self) -> &Sealed<String> {
+        &self.user_name
+    }
+
+    /// The nickname.
+    pub const fn nickname(&self) -> &Sealed<String> {
+        &self.nickname
+    }
+
+    /// The mail address, whose claim is released when the member leaves.
+    pub const fn mail(&self) -> &Sealed<String> {
+        &self.mail
+    }
+
+    /// Whether the member has left.
+    pub const fn has_left(&self) -> bool {
+        self.left
+    }
+
+    /// The member as one who may act.
+    ///
+    /// # Errors
+    /// [`MemberError::HasLeft`] once the member has left.
+    pub const fn acting(&self) -> Result<ActiveMember, MemberError> {
+        if self.left {
+            Err(MemberError::HasLeft)
+        } else {
+            Ok(ActiveMember(self.id))
+        }
+    }
+
+    /// Takes another nickname. The same one again yields no event.
+    ///
+    /// # Errors
+    /// [`MemberError::HasLeft`] once the member has left.
+    pub fn change_nickname(&self, nickname: Nickname) -> Result<Vec<MemberEvent>, MemberError> {
+        let member = self.acting()?.id();
+        if self.nickname.text() == Some(nickname.as_str()) {
+            return Ok(vec![]);
+        }
+        let nickname = Sealed::Known(nickname.into());
+        Ok(vec![NicknameChanged { member, nickname }.into()])
+    }
+
+    /// Leaves the community; leaving again yields no event. Policies then close the posts and
+    /// end the exchanges ([`crate::Post::close_as_author_left`],
+    /// [`crate::Exchange::end_as_party_left`], H01).
+    pub fn leave(&self) -> Vec<MemberEvent> {
+        if self.left {
+            vec![]
+        } else {
+            vec![MemberLeft { member: self.id }.into()]
+        }
+    }
+}
+
+impl Aggregate for Member {
+    type Event = MemberEvent;
+
+    fn event(event: &Event) -> Option<&MemberEvent> {
+        if let Event::Member(event) = event {
+            Some(event)
+        } else {
+            None
+        }
+    }
+
+    fn evolve(state: Option<Self>, event: &MemberEvent) -> Option<Self> {
+        match event {
+            MemberEvent::MemberRegistered(registered) => {
+                let profile = registered.profile.clone();
+                let (user_name, nickname) = match profile {
+                    Sealed::Known(profile) => (profile.user_name.into(), profile.nickname.into()),
+                    Sealed::Erased => (Sealed::Erased, Sealed::Erased),
+                };
+                let mail = registered.mail.clone();
+                Some(Self {
+                    id: registered.member,
+                    user_name,
+                    nickname,
+                    mail,
+                    left: false,
+                })
+            }
+            MemberEvent::NicknameChanged(changed) => state.map(|member| Self {
+                nickname: changed.nickname.clone(),
+                ..member
+            }),
+            MemberEvent::MemberLeft(_) => state.map(|member| Self {
+                left: true,
+                ..member
+            }),
+        }
+    }
+}

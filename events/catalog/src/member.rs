@@ -1,0 +1,56 @@
+//! What happens to a member.
+
+use crate::ids::MemberId;
+use crate::sealed::{Sealed, plaintext};
+
+event! {
+    /// A person became a member.
+    pub struct MemberRegistered, schema 1;
+    open {
+        /// The new member.
+        member: MemberId,
+    }
+    sealed {
+        /// The names others see.
+        profile: Sealed<MemberProfile> => Profile of member,
+        /// The mail address.
+        mail: Sealed<String> => Contact of member,
+    }
+}
+
+plaintext! {
+    /// The names under which a member is known.
+    pub struct MemberProfile {
+        /// Unique, never changed, part of the profile's address.
+        pub user_name as "user_name": String, "text";
+        /// What others read; may be changed.
+        pub nickname as "nickname": String, "text";
+    }
+}
+
+event! {
+    /// A member took another nickname.
+    pub struct NicknameChanged, schema 1;
+    open {
+        /// The member.
+        member: MemberId,
+    }
+    sealed {
+        /// The new nickname.
+        nickname: Sealed<String> => Profile of member,
+    }
+}
+
+event! {
+    /// A member left the community (H01).
+    pub struct MemberLeft, schema 1;
+    open {
+        /// The member.
+        member: MemberId,
+    }
+}
+
+events! {
+    /// What can happen to a member.
+    pub enum MemberEvent in Member { MemberRegistered, NicknameChanged, MemberLeft }
+}
