@@ -8,8 +8,8 @@ pub enum ClusterError {
     /// No PostgreSQL server is installed where it is looked for.
     #[error(
         "these tests need PostgreSQL 15 or newer, and no `initdb` was found (looked in \
-         {looked_in}); install it (Debian and Ubuntu: `apt-get install postgresql`), or name its folder in \
-         MEGURI_POSTGRES_BIN"
+         {looked_in}); install it (Debian and Ubuntu: `apt-get install postgresql`), or \
+         name its folder in MEGURI_POSTGRES_BIN"
     )]
     Missing {
         /// The folders which were searched, for people.

@@ -1,0 +1,177 @@
+//! Holds the table of ARCHITECTURE.md against what the crates really depend on.
+
+use crate::sources::{assert_none, root};
+use serde_json::Value;
+use std::process::Command;
+
+/// Which crates of ours a crate may use: the arrows of ARCHITECTURE.md. A change here is a
+/// decision, and is written down in `docs/decisions/` first.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("meguri-events", &[]),
+    ("meguri-log", &[]),
+    ("meguri-postgres-cluster", &[]),
+    ("meguri-domain", &["meguri-events"]),
+    ("meguri-http", &["meguri-log"]),
+    (
+        "meguri-commands",
+        &[
+            "meguri-domain",
+            "meguri-events",
+            "meguri-log",
+            "meguri-http",
+        ],
+    ),
+    ("meguri-projections", &["meguri-events", "meguri-log"]),
+    (
+        "meguri-read-api",
+        &[
+            "meguri-projections",
+            "meguri-events",
+            "meguri-log",
+            "meguri-http",
+        ],
+    ),
+    (
+        "meguri",
+        &[
+            "meguri-commands",
+            "meguri-domain",
+            "meguri-events",
+            "meguri-http",
+            "meguri-log",
+            "meguri-projections",
+            "meguri-read-api",
+        ],
+    ),
+];
+
+/// What any test may use beside the crates of its own.
+const FOR_TESTS: &str = "meguri-postgres-cluster";
+
+/// The only crates of others which the pure crates may use: no I/O, no runtime, no randomness.
+const PURE: [(&str, &[&str]); 2] = [
+    (
+        "meguri-events",
+        &["serde", "serde_json", "thiserror", "time", "uuid"],
+    ),
+    ("meguri-domain", &["serde", "thiserror", "time", "uuid"]),
+];
+
+/// The packages of the workspace as cargo sees them, and all it says of the workspace.
+fn metadata() -> Value {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ]);
+    let output = command.current_dir(root()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn packages(metadata: &Value) -> &[Value] {
+    metadata["packages"].as_array().unwrap()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+/// The names a package depends on; `null` is cargo's word for a dependency that is neither for
+/// tests nor for the build.
+fn dependencies<'a>(package: &'a Value, kinds: &[Option<&str>]) -> Vec<&'a str> {
+    let all = package["dependencies"].as_array().unwrap();
+    let of_kind = all.iter().filter(|it| kinds.contains(&it["kind"].as_str()));
+    of_kind.map(|it| text(it, "name")).collect()
+}
+
+#[test]
+fn crates_use_each_other_only_along_the_arrows() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for package in packages(&metadata) {
+        let name = text(package, "name");
+        let Some((_, allowed)) = ARROWS.iter().find(|(of, _)| *of == name) else {
+            wrong.push(format!("{name} is not in the table"));
+            continue;
+        };
+        for kinds in [&[None, Some("build")][..], &[Some("dev")][..]] {
+            let ours = dependencies(package, kinds)
+                .into_iter()
+                .filter(|it| is_ours(it));
+            let for_tests = kinds == [Some("dev")];
+            let refused = ours.filter(|it| {
+                !allowed.contains(it) && *it != name && !(for_tests && *it == FOR_TESTS)
+            });
+            wrong.extend(refused.map(|it| format!("{name} -> {it}")));
+        }
+    }
+    assert_none(
+        &wrong,
+        "arrows which the table (tests/architecture.rs, ARCHITECTURE.md) forbids",
+    );
+}
+
+fn is_ours(name: &str) -> bool {
+    name == "meguri" || name.starts_with("meguri-")
+}
+
+#[test]
+fn the_facts_and_the_rules_touch_no_clock_no_network_and_no_disk() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for (name, allowed) in PURE {
+        let package = packages(&metadata)
+            .iter()
+            .find(|it| text(it, "name") == name)
+            .unwrap();
+        let used = dependencies(package, &[None, Some("build")]).into_iter();
+        let refused = used.filter(|it| !is_ours(it) && !allowed.contains(it));
+        wrong.extend(refused.map(|it| format!("{name} -> {it}")));
+    }
+    assert_none(&wrong, "the pure crates use nothing that could do I/O");
+}
+
+#[test]
+fn every_row_of_the_table_is_a_crate() {
+    let metadata = metadata();
+    let names: Vec<_> = packages(&metadata)
+        .iter()
+        .map(|it| text(it, "name"))
+        .collect();
+    let gone = ARROWS.iter().filter(|(name, _)| !names.contains(name));
+    let gone: Vec<_> = gone.map(|(name, _)| (*name).to_owned()).collect();
+    assert_none(&gone, "rows of the table without a crate");
+}
+
+#[test]
+fn cargo_test_in_the_root_runs_every_crate() {
+    let metadata = metadata();
+    let [mut all, mut by_default] = ["workspace_members", "workspace_default_members"]
+        .map(|field| metadata[field].as_array().unwrap().clone());
+    all.sort_by_key(Value::to_string);
+    by_default.sort_by_key(Value::to_string);
+    assert_eq!(
+        all, by_default,
+        "`members` and `default-members` of Cargo.toml differ"
+    );
+}
+
+#[test]
+fn every_crate_keeps_the_lints_of_the_workspace() {
+    let metadata = metadata();
+    let without = packages(&metadata).iter().filter(|package| {
+        let manifest = std::fs::read_to_string(text(package, "manifest_path")).unwrap();
+        !manifest.contains("[lints]\nworkspace = true")
+    });
+    let without: Vec<_> = without.map(|it| text(it, "name").to_owned()).collect();
+    assert_none(&without, "crates without `[lints] workspace = true`");
+}

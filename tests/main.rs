@@ -1,0 +1,11 @@
+//! The tests of the whole product, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod architecture;
+mod sources;
+mod tidy;
