@@ -31,7 +31,12 @@ const MACHINE_PATHS: &[&str] = &[
 ];
 
 fn rust() -> Vec<Source> {
-    with_extension(&["rs"])
+    let files = with_extension(&["rs"]);
+    assert!(
+        files.iter().any(|file| file.path == "src/main.rs"),
+        "the sources are not where they were"
+    );
+    files
 }
 
 /// Every line of these files that `wrong` finds fault with, as `path:line: what`.
@@ -142,7 +147,9 @@ fn decisions_are_numbered_without_a_hole_and_have_a_title() {
     names.sort();
     let wrong = names.iter().zip(1..).filter(|(name, number)| {
         let title = name.strip_prefix(&format!("{number:04}-"));
-        !title.is_some_and(|title| title.len() > ".md".len() && title.ends_with(".md"))
+        title
+            .and_then(|title| title.strip_suffix(".md"))
+            .is_none_or(str::is_empty)
     });
     let wrong: Vec<_> = wrong
         .map(|(name, number)| format!("{name}: expected {number:04}-"))
@@ -162,19 +169,14 @@ fn decisions_are_numbered_without_a_hole_and_have_a_title() {
 fn every_snapshot_stands_in_the_folder_of_a_test_that_still_exists() {
     // Whether a test still *reads* it is checked by `make snapshots`, which needs a whole run.
     let sources = rust();
-    let orphans = with_extension(&["toml", "snap"])
-        .into_iter()
-        .filter_map(|file| {
-            if !file.path.ends_with(".snap") {
-                return None;
-            }
-            let source = file
-                .text
-                .lines()
-                .find_map(|line| line.strip_prefix("source: "))?;
-            let exists = sources.iter().any(|it| it.path == source.trim_matches('"'));
-            (!exists).then(|| format!("{}: made by {source}, which is gone", file.path))
-        });
+    let orphans = with_extension(&["snap"]).into_iter().filter_map(|file| {
+        let source = file
+            .text
+            .lines()
+            .find_map(|line| line.strip_prefix("source: "))?;
+        let exists = sources.iter().any(|it| it.path == source.trim_matches('"'));
+        (!exists).then(|| format!("{}: made by {source}, which is gone", file.path))
+    });
     assert_none(
         &orphans.collect::<Vec<_>>(),
         "snapshots nobody reads; remove them",
