@@ -1,0 +1,420 @@
+//! The log as its users see it: one handle to append, read, follow and open.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aes_gcm::Aes256Gcm;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    append::{Append, AppendError, Appended, NewEvent, RequestKey},
+    clock::{Clock, SystemClock},
+    decide::{Prepared, PreparedEvent},
+    follow::{Follower, Recent},
+    header::{self, OpenHeader},
+    limits::{
+        APPEND_BYTES_MAX, EVENT_BYTES_MAX, QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX, READ_EVENTS_MAX,
+        SCAN_POSITIONS_MAX, within,
+    },
+    postgres::PostgresStore,
+    read::{Filter, ReadError, StreamRange},
+    recorded::{Block, Recorded},
+    seal::{self, OpenSealError, Section},
+    sqlite::SqliteStore,
+    store::{Head, Store, StoreError},
+    stream::{Position, StreamName, Version},
+    vault::{Kek, KekError, KeyId, Vault},
+    writer::{Request, Writer},
+};
+
+/// Where a log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// Two files, made where they are missing. Their folder must exist.
+    Sqlite {
+        /// The log.
+        log: PathBuf,
+        /// The vault.
+        vault: PathBuf,
+    },
+    /// Two databases of PostgreSQL 15 or newer, by URL. They must exist.
+    Postgres {
+        /// The log.
+        log: String,
+        /// The vault: another database, with backups of its own.
+        vault: String,
+    },
+}
+
+/// How to open a log.
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// Where it is kept.
+    pub location: Location,
+    /// The key-encryption key of its vault.
+    pub kek: Kek,
+    /// What tells the time of events.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl LogOptions {
+    /// Options with the machine's clock.
+    pub fn new(location: Location, kek: Kek) -> Self {
+        Self {
+            location,
+            kek,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Why a log does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be reached, or refuses.
+    #[error("the log cannot be opened: {0}")]
+    Unavailable(String),
+    /// The vault or its key.
+    #[error(transparent)]
+    Vault(#[from] KekError),
+    /// Log and vault are one database, so that a backup of one would hold the other.
+    #[error("the vault must be a database of its own, apart from the log")]
+    VaultInLog,
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// An append-only event log. Cloning is cheap, and all clones share one writer.
+#[derive(Clone)]
+pub struct Log(Arc<Opened>);
+
+struct Opened {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    clock: Arc<dyn Clock>,
+    queue: mpsc::Sender<Request>,
+    room: Arc<Semaphore>,
+    recent: Arc<Recent>,
+    closing: CancellationToken,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    watcher: JoinHandle<()>,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("head", &self.known_head())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Opens a log and its vault, making both where they are new, and starts its writer.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed that a second try would trip over.
+    pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
+        let clock = Arc::clone(&options.clock);
+        let (store, vault): (Arc<dyn Store>, String) = match &options.location {
+            Location::Sqlite { log, vault } => {
+                if log == vault {
+                    return Err(OpenError::VaultInLog);
+                }
+                (
+                    Arc::new(SqliteStore::open(log).await?),
+                    format!("sqlite:{}", vault.display()),
+                )
+            }
+            Location::Postgres { log, vault } => {
+                if log == vault {
+                    return Err(OpenError::VaultInLog);
+                }
+                (Arc::new(PostgresStore::open(log).await?), vault.clone())
+            }
+        };
+        let head = store.head().await?;
+        let is_empty = head.position == Position::ZERO;
+        let vault = Vault::open(&vault, &options.kek, is_empty, Arc::clone(&clock)).await?;
+        store.forget_outcomes(clock.now()).await?;
+        Ok(Self::start(store, vault, clock, head))
+    }
+
+    fn start(store: Arc<dyn Store>, vault: Vault, clock: Arc<dyn Clock>, head: Head) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_APPENDS_MAX);
+        let recent = Arc::new(Recent::new(head.position));
+        let closing = CancellationToken::new();
+        let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
+        let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared);
+        let writer = tokio::spawn(writer.run(closing.clone()));
+        let (watched, hints) = (Arc::clone(&store), Arc::clone(&recent));
+        let watcher = tokio::spawn(async move { watched.watch_head(hints).await });
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX));
+        let writer = Mutex::new(Some(writer));
+        Self(Arc::new(Opened {
+            store,
+            vault,
+            clock,
+            queue,
+            room,
+            recent,
+            closing,
+            writer,
+            watcher,
+        }))
+    }
+
+    /// Appends all of it or nothing, and answers when it is durable.
+    ///
+    /// Once this is under way, dropping the future does not take the request back.
+    ///
+    /// # Errors
+    /// [`AppendError`] says what the caller can do.
+    pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let prepared = self.prepare(append).await?;
+        let bytes = u32::try_from(prepared.bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.0.room).try_acquire_many_owned(bytes);
+        let room = room.map_err(|_| AppendError::Busy)?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            prepared,
+            reply,
+            _room: room,
+        };
+        self.0
+            .queue
+            .try_send(request)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+                mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
+            })?;
+        answer.await.unwrap_or(Err(AppendError::Unknown))
+    }
+
+    /// Checks a request and makes every byte of it that does not depend on its place.
+    async fn prepare(&self, append: Append) -> Result<Prepared, AppendError> {
+        header::check(&append)?;
+        let Append {
+            cause,
+            events,
+            conditions,
+            key,
+        } = append;
+        let mut prepared = Prepared {
+            events: Vec::new(),
+            conditions,
+            key,
+            bytes: 0,
+        };
+        for event in events {
+            let (listed, sealed) = seal::seal(&event, &self.0.vault).await?;
+            let header = OpenHeader::new(&event, &cause, &listed);
+            let NewEvent {
+                id,
+                stream,
+                event_type,
+                ..
+            } = event;
+            let bytes = header.len_max() + sealed.len();
+            within("bytes of an event:", bytes, EVENT_BYTES_MAX)?;
+            prepared.bytes += bytes;
+            let (event_type, blind) = (event_type.into_owned(), seal::random()?);
+            let event = PreparedEvent {
+                id,
+                stream,
+                event_type,
+                header,
+                blind,
+                sealed,
+            };
+            prepared.events.push(event);
+        }
+        within("bytes of an append:", prepared.bytes, APPEND_BYTES_MAX)?;
+        Ok(prepared)
+    }
+
+    /// What a request under this key came to, if it was ever appended.
+    ///
+    /// # Errors
+    /// [`AppendError::KeyReused`] where the key belongs to another request.
+    pub async fn outcome(&self, key: &RequestKey) -> Result<Option<Appended>, AppendError> {
+        let outcomes = self.0.store.outcomes(&[key.key], self.0.clock.now()).await;
+        let outcomes = outcomes.map_err(|error| AppendError::Unavailable(error.to_string()))?;
+        match outcomes.get(&key.key) {
+            None => Ok(None),
+            Some(stored) if stored.request != key.request => Err(AppendError::KeyReused),
+            Some(stored) => Ok(Some(Appended {
+                repeated: true,
+                ..stored.outcome.clone()
+            })),
+        }
+    }
+
+    /// Events of one stream; none where it does not exist.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read_stream(
+        &self,
+        stream: &StreamName,
+        range: StreamRange,
+    ) -> Result<Vec<Recorded>, ReadError> {
+        let range = StreamRange {
+            limit: range.limit.min(READ_EVENTS_MAX),
+            ..range
+        };
+        Ok(self.0.store.read_stream(stream, range).await?)
+    }
+
+    /// A block of events after a position, in the order of the log. Read on from [`Block::up_to`]; the end is
+    /// reached when that stays where it was.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read_all(
+        &self,
+        after: Position,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Block, ReadError> {
+        let limit = limit.clamp(1, READ_EVENTS_MAX);
+        let head = self.head().await?.position;
+        let scanned = Position::new(after.get().saturating_add(SCAN_POSITIONS_MAX));
+        let whole = filter.is_everything() || filter.names_a_stream();
+        let bound = if whole { head } else { head.min(scanned) };
+        if bound <= after {
+            return Ok(Block {
+                events: Vec::new(),
+                up_to: after,
+            });
+        }
+        let events = self.0.store.read_block(after, bound, filter, limit).await?;
+        let full = events.len() == limit;
+        let last = events.last().filter(|_| full).map(Recorded::position);
+        Ok(Block {
+            events,
+            up_to: last.unwrap_or(bound),
+        })
+    }
+
+    /// The version of a stream; [`Version::ZERO`] where it does not exist.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn stream_head(&self, stream: &StreamName) -> Result<Version, ReadError> {
+        let heads = self
+            .0
+            .store
+            .stream_heads(std::slice::from_ref(stream))
+            .await?;
+        Ok(heads.get(stream).copied().unwrap_or_default())
+    }
+
+    /// Where the log ends.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn head(&self) -> Result<Head, ReadError> {
+        Ok(self.0.store.head().await?)
+    }
+
+    /// The newest position that this process has heard of, without asking.
+    pub fn known_head(&self) -> Position {
+        *self.0.recent.head().borrow()
+    }
+
+    /// Wakes whenever [`Log::known_head`] moves.
+    pub fn watch_head(&self) -> watch::Receiver<Position> {
+        self.0.recent.head().subscribe()
+    }
+
+    /// Every event after a position, as they come.
+    pub fn follow(&self, after: Position) -> Follower {
+        let (recent, store) = (Arc::clone(&self.0.recent), Arc::clone(&self.0.store));
+        Follower::new(after, recent, store, self.0.closing.clone())
+    }
+
+    /// Opens the sealed sections of events, in their order. A redacted event has none.
+    ///
+    /// # Errors
+    /// [`OpenSealError::Damaged`] where a key exists and does not open its section.
+    pub async fn open_sections(
+        &self,
+        events: &[Recorded],
+    ) -> Result<Vec<Vec<Section>>, OpenSealError> {
+        let mut headers = Vec::with_capacity(events.len());
+        let mut ids: HashMap<String, Option<KeyId>> = HashMap::new();
+        for event in events {
+            let header = event.header().transpose();
+            let header = header.map_err(|error| OpenSealError::Header(error.to_string()))?;
+            for listed in header.iter().flat_map(|header| &header.sealed) {
+                if !ids.contains_key(listed.key) {
+                    ids.insert(listed.key.to_owned(), listed.key.parse().ok());
+                }
+            }
+            headers.push(header);
+        }
+        let ids: Vec<KeyId> = ids.into_values().flatten().collect();
+        let keys = self.0.vault.keys(&ids).await?;
+        let keys: HashMap<String, Arc<Aes256Gcm>> = keys
+            .into_iter()
+            .filter_map(|key| Some((key.id.to_string(), key.cipher?)))
+            .collect();
+        let opened = headers
+            .iter()
+            .zip(events)
+            .map(|(header, event)| match header {
+                None => Ok(Vec::new()),
+                Some(header) => {
+                    let key_of = |key: &str| keys.get(key).map(AsRef::as_ref);
+                    seal::open(event.position(), header, event.sealed_bytes(), key_of)
+                }
+            });
+        opened.collect()
+    }
+
+    /// The vault of this log.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// What tells the time of events.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Takes no more appends, finishes those accepted, and closes both databases.
+    pub async fn close(&self) {
+        self.0.closing.cancel();
+        let writer = self
+            .0
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            // A writer that panicked has already dropped its requests, which were answered `Unknown`.
+            let _ = writer.await;
+        }
+        self.0.watcher.abort();
+        self.0.store.close().await;
+        self.0.vault.close().await;
+    }
+}

@@ -1,0 +1,83 @@
+//! What the writer asks of PostgreSQL before it writes.
+
+use sqlx::PgConnection;
+
+use super::reading;
+use crate::{
+    clock::Timestamp,
+    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcome},
+    stream::{Position, StreamName, Version},
+};
+
+/// Where the log ends; with `lock` nobody else moves it until the transaction ends.
+pub(super) async fn head(connection: &mut PgConnection, lock: bool) -> Result<Head, StoreError> {
+    let statement = if lock {
+        "select position, tail, at from log_head for update"
+    } else {
+        "select position, tail, at from log_head"
+    };
+    let (position, tail, at): (i64, Vec<u8>, i64) = sqlx::query_as(statement)
+        .fetch_one(connection)
+        .await
+        .map_err(reading)?;
+    stored_head(position, &tail, at)
+}
+
+pub(super) async fn stream_heads(
+    connection: &mut PgConnection,
+    streams: &[StreamName],
+) -> Result<Heads, StoreError> {
+    let names: Vec<&str> = streams.iter().map(StreamName::as_str).collect();
+    let versions: Vec<i64> = sqlx::query_scalar(
+        "select coalesce((select max(version) from events where stream = wanted.name), 0) \
+         from unnest($1::text[]) with ordinality as wanted (name, number) order by number",
+    )
+    .bind(names)
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    Ok(streams
+        .iter()
+        .cloned()
+        .zip(versions.into_iter().map(Version::from_sql))
+        .collect())
+}
+
+pub(super) async fn changed_since(
+    connection: &mut PgConnection,
+    position: Position,
+) -> Result<Heads, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select stream, max(version) from events where position > $1 group by stream",
+    )
+    .bind(position.to_sql())
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    rows.into_iter()
+        .map(|(stream, version)| known_head(stream, version))
+        .collect()
+}
+
+pub(super) async fn outcomes(
+    connection: &mut PgConnection,
+    keys: &[[u8; 32]],
+    now: Timestamp,
+) -> Result<Outcomes, StoreError> {
+    let wanted: Vec<&[u8]> = keys.iter().map(<[u8; 32]>::as_slice).collect();
+    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
+        "select key, request, outcome from request_keys \
+         where key = any($1) and (expires_at is null or expires_at >= $2)",
+    )
+    .bind(wanted)
+    .bind(now.micros())
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    let outcomes = rows.into_iter().map(|(key, request, outcome)| {
+        let key = <[u8; 32]>::try_from(key)
+            .map_err(|_| StoreError::Damaged("a key is not 32 bytes".into()))?;
+        Ok((key, stored_outcome(&request, &outcome)?))
+    });
+    outcomes.collect()
+}

@@ -1,0 +1,147 @@
+//! What can be read of the log, and in which order.
+
+use std::fmt::Write as _;
+
+use crate::{
+    header::HeaderError,
+    limits::READ_EVENTS_MAX,
+    stream::{StreamName, Version},
+};
+
+/// Which part of a stream to read.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamRange {
+    /// The first version to read; with [`Direction::Backward`], [`Version`]s above the head mean the head.
+    pub from: Version,
+    /// Towards newer or older events.
+    pub direction: Direction,
+    /// Most events to read; at most [`READ_EVENTS_MAX`].
+    pub limit: usize,
+}
+
+/// Towards newer or older events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards newer events.
+    Forward,
+    /// Towards older events.
+    Backward,
+}
+
+impl StreamRange {
+    /// From this version towards newer events, as many as one read answers.
+    pub const fn forward_from(from: Version) -> Self {
+        Self {
+            from,
+            direction: Direction::Forward,
+            limit: READ_EVENTS_MAX,
+        }
+    }
+
+    /// The newest events first, at most `limit`.
+    pub const fn newest(limit: usize) -> Self {
+        Self {
+            from: Version::new(i64::MAX as u64),
+            direction: Direction::Backward,
+            limit,
+        }
+    }
+}
+
+/// Which events of the whole log to read. The default leaves none out.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    category: Option<String>,
+    types: Vec<String>,
+    stream: Option<StreamName>,
+}
+
+/// A filter names something that no stream or event can be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither a category nor the type of an event")]
+pub struct BadFilter(String);
+
+impl Filter {
+    /// Only streams of this category.
+    ///
+    /// # Errors
+    /// [`BadFilter`] where no category can be called so.
+    pub fn category(mut self, category: &str) -> Result<Self, BadFilter> {
+        self.category = Some(plain(category)?);
+        Ok(self)
+    }
+
+    /// Also events of this type; without any, events of all types.
+    ///
+    /// # Errors
+    /// [`BadFilter`] where no type can be called so.
+    pub fn event_type(mut self, event_type: &str) -> Result<Self, BadFilter> {
+        self.types.push(plain(event_type)?);
+        Ok(self)
+    }
+
+    /// Only this stream.
+    #[must_use]
+    pub fn stream(mut self, stream: StreamName) -> Self {
+        self.stream = Some(stream);
+        self
+    }
+
+    /// Whether it leaves nothing out.
+    pub fn is_everything(&self) -> bool {
+        self.category.is_none() && self.types.is_empty() && self.stream.is_none()
+    }
+
+    /// Whether it names one stream, so that an index finds the events.
+    pub(crate) fn names_a_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The conditions in SQL, each after an `and`. Nothing needs quoting: every name is plain.
+    pub(crate) fn to_sql(&self) -> String {
+        let mut sql = String::new();
+        if let Some(category) = &self.category {
+            // '.' follows '-' in ASCII.
+            let _ = write!(
+                sql,
+                " and stream >= '{category}-' and stream < '{category}.'"
+            );
+        }
+        if let Some(stream) = &self.stream {
+            let _ = write!(sql, " and stream = '{stream}'");
+        }
+        if !self.types.is_empty() {
+            let _ = write!(sql, " and type in ('{}')", self.types.join("', '"));
+        }
+        sql
+    }
+}
+
+fn plain(name: &str) -> Result<String, BadFilter> {
+    let good = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if good {
+        Ok(name.into())
+    } else {
+        Err(BadFilter(name.into()))
+    }
+}
+
+/// Why nothing was read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The database refused or could not be reached; try again later.
+    #[error("the log cannot be read: {0}")]
+    Unavailable(String),
+    /// What is stored is not what the log wrote.
+    #[error("the log is damaged: {0}")]
+    Damaged(String),
+    /// The log is closed.
+    #[error("the log is closed")]
+    Closed,
+}
+
+impl From<HeaderError> for ReadError {
+    fn from(error: HeaderError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,174 @@
+//! Events as the log gives them back: one by one, or in blocks that share their buffers.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    header::{self, Header, HeaderError},
+    stream::{Position, Version},
+};
+
+/// The public bytes of an event that the tree of the log is made of: `0x01 ‖ HMAC-SHA256(blind, header)`.
+pub type Entry = [u8; 33];
+
+/// One event as it is stored. Cloning is cheap: the bytes belong to its block.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    bytes: Arc<Bytes>,
+    row: Row,
+}
+
+/// A run of events in the order of the log.
+#[derive(Debug, Clone, Default)]
+pub struct Block {
+    /// The events, by ascending position.
+    pub events: Vec<Recorded>,
+    /// Every event up to here has been looked at; where a filter leaves events out it stands beyond the last
+    /// of [`Block::events`]. Read on from here.
+    pub up_to: Position,
+}
+
+#[derive(Debug, Default)]
+struct Bytes {
+    text: String,
+    sealed: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    position: Position,
+    version: Version,
+    stream: Range<usize>,
+    event_type: Range<usize>,
+    header: Option<Range<usize>>,
+    entry: Entry,
+    sealed: Range<usize>,
+}
+
+impl Recorded {
+    /// Where it stands in the log.
+    pub fn position(&self) -> Position {
+        self.row.position
+    }
+
+    /// The name of its stream.
+    pub fn stream(&self) -> &str {
+        self.text(&self.row.stream)
+    }
+
+    /// Its version in the stream.
+    pub fn version(&self) -> Version {
+        self.row.version
+    }
+
+    /// Its type.
+    pub fn event_type(&self) -> &str {
+        self.text(&self.row.event_type)
+    }
+
+    /// The 33 bytes that the tree is made of.
+    pub fn entry(&self) -> &Entry {
+        &self.row.entry
+    }
+
+    /// The header, byte for byte; none where it was redacted.
+    pub fn header_text(&self) -> Option<&str> {
+        self.row.header.as_ref().map(|range| self.text(range))
+    }
+
+    /// What the header says; none where it was redacted.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where the bytes are not those of a header.
+    pub fn header(&self) -> Option<Result<Header<'_>, HeaderError>> {
+        self.header_text()
+            .map(|text| header::parse(text, self.row.position))
+    }
+
+    /// The sealed sections, as stored: each `u32 length ‖ nonce ‖ ciphertext`.
+    pub fn sealed_bytes(&self) -> &[u8] {
+        self.bytes
+            .sealed
+            .get(self.row.sealed.clone())
+            .unwrap_or_default()
+    }
+
+    fn text(&self, range: &Range<usize>) -> &str {
+        self.bytes.text.get(range.clone()).unwrap_or_default()
+    }
+}
+
+/// One event on its way into a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) position: Position,
+    pub(crate) stream: &'a str,
+    pub(crate) version: Version,
+    pub(crate) event_type: &'a str,
+    pub(crate) header: Option<&'a str>,
+    pub(crate) entry: Entry,
+}
+
+/// Collects rows into the shared buffers of a block.
+#[derive(Debug, Default)]
+pub(crate) struct BlockBuilder {
+    bytes: Bytes,
+    rows: Vec<Row>,
+}
+
+impl BlockBuilder {
+    pub(crate) fn with_capacity(rows: usize, bytes: usize) -> Self {
+        let bytes = Bytes {
+            text: String::with_capacity(bytes),
+            sealed: Vec::new(),
+        };
+        Self {
+            bytes,
+            rows: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Adds an event; `seal` appends its sealed bytes to the shared buffer.
+    pub(crate) fn push(&mut self, row: NewRow<'_>, seal: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.sealed.len();
+        seal(&mut self.bytes.sealed);
+        let row = Row {
+            position: row.position,
+            version: row.version,
+            stream: self.push_text(row.stream),
+            event_type: self.push_text(row.event_type),
+            header: row.header.map(|header| self.push_text(header)),
+            entry: row.entry,
+            sealed: start..self.bytes.sealed.len(),
+        };
+        self.rows.push(row);
+    }
+
+    fn push_text(&mut self, text: &str) -> Range<usize> {
+        let start = self.bytes.text.len();
+        self.bytes.text.push_str(text);
+        start..self.bytes.text.len()
+    }
+
+    /// The events collected so far, in the order in which they were added.
+    pub(crate) fn finish(self) -> Vec<Recorded> {
+        let bytes = Arc::new(self.bytes);
+        self.rows
+            .into_iter()
+            .map(|row| Recorded {
+                bytes: Arc::clone(&bytes),
+                row,
+            })
+            .collect()
+    }
+}
+
+impl Block {
+    /// Bytes that the events of this block hold in memory, about.
+    pub(crate) fn weight(&self) -> usize {
+        let shared = self
+            .events
+            .first()
+            .map_or(0, |first| first.bytes.text.len() + first.bytes.sealed.len());
+        shared + self.events.len() * size_of::<Recorded>()
+    }
+}

@@ -1,0 +1,118 @@
+//! How a batch gets into SQLite: the head by compare-and-swap, the rows by statements of a hundred.
+
+use std::fmt::Write as _;
+
+use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction};
+
+use crate::store::{Batch, BatchEvent, Head, NewOutcome, StoreError};
+
+/// Rows of one statement: twice as fast as a statement a row, and as far as it gets faster.
+const ROWS_A_STATEMENT: usize = 100;
+
+/// Moves the head if it is still where it was known to be, and says whether it did.
+pub(super) async fn move_head(
+    connection: &mut SqliteConnection,
+    known: Head,
+    new: Head,
+) -> Result<bool, StoreError> {
+    let moved = sqlx::query(
+        "update log_head set position = $1, tail = $2, at = $3 where position = $4 and tail = $5",
+    )
+    .bind(new.position.to_sql())
+    .bind(new.tail.as_bytes().as_slice())
+    .bind(new.at.micros())
+    .bind(known.position.to_sql())
+    .bind(known.tail.as_bytes().as_slice())
+    .execute(connection)
+    .await
+    .map_err(before_commit)?;
+    Ok(moved.rows_affected() == 1)
+}
+
+/// Writes all rows of a batch and commits.
+pub(super) async fn write(
+    mut transaction: Transaction<'static, Sqlite>,
+    batch: &Batch,
+) -> Result<(), StoreError> {
+    for rows in batch.events.chunks(ROWS_A_STATEMENT) {
+        insert_events(&mut transaction, rows)
+            .await
+            .map_err(before_commit)?;
+    }
+    for rows in batch.outcomes.chunks(ROWS_A_STATEMENT) {
+        insert_outcomes(&mut transaction, rows)
+            .await
+            .map_err(before_commit)?;
+    }
+    // Only here can it be unclear whether the batch is in the file.
+    transaction
+        .commit()
+        .await
+        .map_err(|error| StoreError::Lost(error.to_string()))
+}
+
+async fn insert_events(
+    connection: &mut SqliteConnection,
+    rows: &[BatchEvent],
+) -> Result<(), sqlx::Error> {
+    let columns = "events (position, stream, version, type, header, blind, entry, sealed)";
+    let statement = insert(columns, 8, rows.len());
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for row in rows {
+        query = query
+            .bind(row.position.to_sql())
+            .bind(row.stream.as_str())
+            .bind(row.version.to_sql())
+            .bind(row.event_type.as_str())
+            .bind(row.header.as_bytes())
+            .bind(row.blind.as_slice())
+            .bind(row.entry.as_slice())
+            .bind((!row.sealed.is_empty()).then_some(row.sealed.as_slice()));
+    }
+    query.execute(connection).await.map(|_| ())
+}
+
+async fn insert_outcomes(
+    connection: &mut SqliteConnection,
+    rows: &[NewOutcome],
+) -> Result<(), sqlx::Error> {
+    // A key that has expired, and is not yet forgotten, may be used anew.
+    let columns = "request_keys (key, request, outcome, expires_at)";
+    let statement = insert(columns, 4, rows.len()).replacen("insert", "insert or replace", 1);
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for row in rows {
+        query = query
+            .bind(row.key.as_slice())
+            .bind(row.request.as_slice())
+            .bind(row.outcome.as_str())
+            .bind(row.expires_at.map(crate::clock::Timestamp::micros));
+    }
+    query.execute(connection).await.map(|_| ())
+}
+
+fn insert(columns: &str, width: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; width].join(","));
+    let mut statement = format!("insert into {columns} values {row}");
+    for _ in 1..rows {
+        // Writing to a String cannot fail.
+        let _ = write!(statement, ",{row}");
+    }
+    statement
+}
+
+/// A failure before the commit: the transaction is dropped, so nothing was written.
+fn before_commit(error: sqlx::Error) -> StoreError {
+    match &error {
+        // A constraint, or a value that SQLite does not take.
+        sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some(code) if is_refusal(code)) => {
+            StoreError::Refused(error.to_string())
+        }
+        _ => StoreError::Unreachable(error.to_string()),
+    }
+}
+
+/// `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`, `SQLITE_TOOBIG`; the low byte of an extended code is the plain one.
+fn is_refusal(code: &str) -> bool {
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 18..=20))
+}

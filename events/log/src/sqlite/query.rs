@@ -1,0 +1,76 @@
+//! What the writer asks of SQLite before it writes.
+
+use sqlx::{Row, SqliteConnection};
+
+use super::reading;
+use crate::{
+    clock::Timestamp,
+    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcome},
+    stream::{Position, StreamName, Version},
+};
+
+pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, StoreError> {
+    let (position, tail, at): (i64, Vec<u8>, i64) =
+        sqlx::query_as("select position, tail, at from log_head")
+            .fetch_one(connection)
+            .await
+            .map_err(reading)?;
+    stored_head(position, &tail, at)
+}
+
+pub(super) async fn stream_heads(
+    connection: &mut SqliteConnection,
+    streams: &[StreamName],
+) -> Result<Heads, StoreError> {
+    // Names need no escaping in JSON: they are plain ASCII.
+    let list = serde_json::to_string(streams).unwrap_or_default();
+    let rows = sqlx::query(
+        "select ifnull((select max(version) from events where stream = wanted.value), 0) \
+         from json_each($1) wanted order by wanted.key",
+    )
+    .bind(list)
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    let versions = rows.iter().map(|row| Version::from_sql(row.get(0)));
+    Ok(streams.iter().cloned().zip(versions).collect())
+}
+
+pub(super) async fn changed_since(
+    connection: &mut SqliteConnection,
+    position: Position,
+) -> Result<Heads, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select stream, max(version) from events where position > $1 group by stream",
+    )
+    .bind(position.to_sql())
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    rows.into_iter()
+        .map(|(stream, version)| known_head(stream, version))
+        .collect()
+}
+
+pub(super) async fn outcomes(
+    connection: &mut SqliteConnection,
+    keys: &[[u8; 32]],
+    now: Timestamp,
+) -> Result<Outcomes, StoreError> {
+    let mut outcomes = Outcomes::new();
+    for key in keys {
+        let found: Option<(Vec<u8>, String)> = sqlx::query_as(
+            "select request, outcome from request_keys \
+             where key = $1 and (expires_at is null or expires_at >= $2)",
+        )
+        .bind(key.as_slice())
+        .bind(now.micros())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(reading)?;
+        if let Some((request, outcome)) = found {
+            outcomes.insert(*key, stored_outcome(&request, &outcome)?);
+        }
+    }
+    Ok(outcomes)
+}

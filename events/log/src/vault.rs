@@ -1,0 +1,143 @@
+//! The vault: keys of people, password hashes, tokens. A database of its own, for nothing of it may ever be in the log.
+
+mod accounts;
+mod database;
+mod kek;
+mod keys;
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use aes_gcm::Aes256Gcm;
+
+pub use accounts::TokenHolder;
+pub use kek::{Kek, KekError};
+
+use crate::{clock::Clock, seal};
+use database::Database;
+use keys::Keys;
+
+/// Keys of people, password hashes and tokens.
+///
+/// Keys are wrapped by a key-encryption key ([`Kek`]) that is in no backup of this database. Cloning is cheap.
+#[derive(Clone)]
+pub struct Vault(Arc<Opened>);
+
+struct Opened {
+    database: Database,
+    keys: Keys,
+    pepper: zeroize::Zeroizing<[u8; 32]>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+/// Why the vault did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// Its database refused or could not be reached; try again later.
+    #[error("the vault cannot be reached: {0}")]
+    Unavailable(String),
+    /// A key does not unwrap, or a stored value has another form than the vault gave it.
+    #[error("the vault is damaged: {0}")]
+    Damaged(String),
+    /// The operating system gave no random bytes.
+    #[error("no randomness: {0}")]
+    Randomness(String),
+}
+
+impl From<sqlx::Error> for VaultError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// The id of a key: `<subject>/<class>/<n>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId {
+    /// Whose key it is.
+    pub subject: Arc<str>,
+    /// The retention class.
+    pub class: Arc<str>,
+    /// The how-manieth key of this person and class, from 1.
+    pub n: u32,
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.subject, self.class, self.n)
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = VaultError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.rsplitn(3, '/');
+        let n = parts.next().and_then(|n| n.parse().ok());
+        match (parts.next(), parts.next(), n) {
+            (Some(class), Some(subject), Some(n)) => Ok(Self {
+                subject: subject.into(),
+                class: class.into(),
+                n,
+            }),
+            _ => Err(VaultError::Damaged(format!(
+                "{text:?} is not the id of a key"
+            ))),
+        }
+    }
+}
+
+/// A key, or what is left of it.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) id: KeyId,
+    /// None once it is destroyed.
+    pub(crate) cipher: Option<Arc<Aes256Gcm>>,
+}
+
+impl Vault {
+    /// Opens the vault at a SQLite path or a PostgreSQL URL. A vault that has never been used takes a new
+    /// key-encryption key only where `log_is_empty`.
+    ///
+    /// # Errors
+    /// [`KekError`] where the key is missing, or is not the one this vault was sealed with.
+    pub(crate) async fn open(
+        location: &str,
+        kek: &Kek,
+        log_is_empty: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, KekError> {
+        let database = Database::open(location).await?;
+        let opened = kek::open(&database, kek, log_is_empty).await?;
+        let keys = Keys::new(database.clone(), opened.kek);
+        Ok(Self(Arc::new(Opened {
+            database,
+            keys,
+            pepper: opened.pepper,
+            clock,
+        })))
+    }
+
+    /// A name for a value that must be unique but not readable: `HMAC-SHA256(pepper, kind ‖ 0x00 ‖ value)`.
+    pub fn pepper_hmac(&self, kind: &str, value: &str) -> [u8; 32] {
+        seal::hmac_sha256(&*self.0.pepper, &[kind.as_bytes(), &[0], value.as_bytes()])
+    }
+
+    /// The key that seals for this person and class today, made where there is none. It is durable when this returns.
+    pub(crate) async fn current_key(&self, subject: &str, class: &str) -> Result<Key, VaultError> {
+        self.0.keys.current(subject, class).await
+    }
+
+    /// The keys of these ids, in their order, read in one go; destroyed and unknown ones have no cipher.
+    pub(crate) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<Key>, VaultError> {
+        self.0.keys.of(ids).await
+    }
+
+    pub(crate) async fn close(&self) {
+        self.0.database.close().await;
+    }
+}

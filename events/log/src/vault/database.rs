@@ -1,0 +1,121 @@
+//! The vault's database: the same few statements on SQLite and on PostgreSQL.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, SqlitePool,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::VaultError;
+
+/// Most connections to the vault of one process.
+const CONNECTIONS_MAX: u32 = 4;
+
+#[derive(Debug, Clone)]
+pub(super) enum Database {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Runs one expression on whichever database it is; both understand `$1` and the SQL that is used here.
+macro_rules! on {
+    ($database:expr, $pool:ident => $run:expr) => {
+        match $database {
+            $crate::vault::database::Database::Sqlite($pool) => $run,
+            $crate::vault::database::Database::Postgres($pool) => $run,
+        }
+    };
+}
+pub(super) use on;
+
+const SCHEMA: [&str; 4] = [
+    "create table if not exists vault_meta (name text primary key, value BYTES not null)",
+    "create table if not exists vault_keys (subject text not null, class text not null, \
+     n bigint not null, epoch bigint not null, wrapped BYTES, destroyed_at bigint, \
+     primary key (subject, class, n))",
+    "create table if not exists vault_passwords (subject text primary key, phc text not null)",
+    "create table if not exists vault_tokens (hash BYTES primary key, subject text not null, \
+     role text not null, issued_at bigint not null)",
+];
+
+impl Database {
+    pub(super) async fn open(location: &str) -> Result<Self, VaultError> {
+        let database = if location.starts_with("postgres") {
+            let pool = PgPoolOptions::new()
+                .max_connections(CONNECTIONS_MAX)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect(location)
+                .await?;
+            Self::Postgres(pool)
+        } else {
+            let options = SqliteConnectOptions::from_str(location)?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .pragma("secure_delete", "on")
+                .busy_timeout(Duration::from_secs(10));
+            let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
+            Self::Sqlite(pool.connect_with(options).await?)
+        };
+        database.create_tables().await?;
+        Ok(database)
+    }
+
+    async fn create_tables(&self) -> Result<(), VaultError> {
+        match self {
+            Self::Sqlite(pool) => {
+                for statement in SCHEMA {
+                    let statement = statement.replace("BYTES", "blob");
+                    sqlx::query(sqlx::AssertSqlSafe(statement))
+                        .execute(pool)
+                        .await?;
+                }
+            }
+            Self::Postgres(pool) => {
+                // Two processes that create the same table at once trip over each other.
+                let mut once = pool.begin().await?;
+                sqlx::query("select pg_advisory_xact_lock(7296047)")
+                    .execute(&mut *once)
+                    .await?;
+                for statement in SCHEMA {
+                    let statement = statement.replace("BYTES", "bytea");
+                    sqlx::query(sqlx::AssertSqlSafe(statement))
+                        .execute(&mut *once)
+                        .await?;
+                }
+                once.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A value of the vault's own, such as its pepper.
+    pub(super) async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        Ok(on!(self, pool => {
+            sqlx::query_scalar("select value from vault_meta where name = $1")
+                .bind(name)
+                .fetch_optional(pool)
+                .await?
+        }))
+    }
+
+    /// Stores a value unless there is one; answers what is stored then.
+    pub(super) async fn meta_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
+        on!(self, pool => {
+            sqlx::query("insert into vault_meta (name, value) values ($1, $2) on conflict do nothing")
+                .bind(name)
+                .bind(value)
+                .execute(pool)
+                .await?;
+        });
+        self.meta(name)
+            .await?
+            .ok_or_else(|| VaultError::Damaged(format!("{name} is missing")))
+    }
+
+    pub(super) async fn close(&self) {
+        on!(self, pool => pool.close().await);
+    }
+}

@@ -1,0 +1,166 @@
+//! The key-encryption key: a file that only its owner reads, or a value from the environment.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use zeroize::Zeroizing;
+
+use super::{VaultError, database::Database};
+use crate::seal;
+
+/// Where the key-encryption key comes from.
+#[derive(Clone)]
+pub enum Kek {
+    /// A file of one line of base64, created with mode 0600 for an empty log.
+    File(PathBuf),
+    /// The 32 bytes themselves.
+    Given(Zeroizing<[u8; 32]>),
+}
+
+impl std::fmt::Debug for Kek {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Given(_) => f.write_str("Given(…)"),
+        }
+    }
+}
+
+/// Why the vault does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum KekError {
+    /// The log has events, so a new key would open none of them. Put the key file back.
+    #[error("the key-encryption key {0} is missing, and the log is not empty: put the key back")]
+    Missing(PathBuf),
+    /// It is not the key this vault was sealed with. Give the right one.
+    #[error("this is not the key-encryption key of this vault: give the one it was made with")]
+    Foreign,
+    /// The text is not 32 bytes in base64.
+    #[error("a key-encryption key is 32 bytes in base64")]
+    Malformed,
+    /// The file cannot be read or written.
+    #[error("the key-encryption key {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The vault itself.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl Kek {
+    /// Reads 32 bytes in base64, as the environment gives them.
+    ///
+    /// # Errors
+    /// [`KekError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, KekError> {
+        decode(text).map(Self::Given)
+    }
+}
+
+pub(super) struct Unlocked {
+    pub(super) kek: Zeroizing<[u8; 32]>,
+    pub(super) pepper: Zeroizing<[u8; 32]>,
+}
+
+/// Finds the key, checks that it is the vault's own, and unwraps the pepper.
+pub(super) async fn open(
+    database: &Database,
+    source: &Kek,
+    log_is_empty: bool,
+) -> Result<Unlocked, KekError> {
+    let fingerprint = database.meta("kek_fingerprint").await?;
+    let kek = match source {
+        Kek::Given(kek) => kek.clone(),
+        Kek::File(path) => from_file(path, log_is_empty && fingerprint.is_none())?,
+    };
+    let ours = seal::hmac_sha256(&*kek, &[b"meguri-log key-encryption key fingerprint"]);
+    let stored = match fingerprint {
+        Some(stored) => stored,
+        None if log_is_empty => database.meta_once("kek_fingerprint", &ours).await?,
+        None => return Err(KekError::Foreign),
+    };
+    if stored != ours {
+        return Err(KekError::Foreign);
+    }
+    let pepper = pepper(database, &kek).await?;
+    Ok(Unlocked { kek, pepper })
+}
+
+async fn pepper(database: &Database, kek: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    let cipher = seal::cipher(kek);
+    let fresh = Zeroizing::new(seal::random::<32>()?);
+    let nonce = seal::random()?;
+    let wrapped = [&nonce, &*seal::encrypt(&cipher, nonce, &*fresh, b"pepper")?].concat();
+    let stored = match database.meta("pepper").await? {
+        Some(stored) => stored,
+        None => database.meta_once("pepper", &wrapped).await?,
+    };
+    let damaged = || VaultError::Damaged("the pepper does not unwrap".into());
+    let plain = Zeroizing::new(seal::decrypt(&cipher, &stored, b"pepper").ok_or_else(damaged)?);
+    Ok(Zeroizing::new(
+        plain.as_slice().try_into().map_err(|_| damaged())?,
+    ))
+}
+
+fn from_file(path: &Path, may_create: bool) -> Result<Zeroizing<[u8; 32]>, KekError> {
+    let failed = |source| KekError::File {
+        path: path.into(),
+        source,
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => decode(&Zeroizing::new(text)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
+        Err(_) if !may_create => Err(KekError::Missing(path.into())),
+        Err(_) => {
+            let kek = Zeroizing::new(seal::random::<32>()?);
+            match create(path, &Zeroizing::new(STANDARD.encode(*kek))) {
+                Ok(()) => Ok(kek),
+                // Another process that starts on the same empty log was faster: its key counts.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    from_file(path, false)
+                }
+                Err(error) => Err(failed(error)),
+            }
+        }
+    }
+}
+
+/// Writes the key beside its place and links it there, so that nobody ever reads half a key.
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&beside, path);
+    std::fs::remove_file(&beside)?;
+    if let (Ok(()), Some(folder)) = (&linked, path.parent()) {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    linked
+}
+
+fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, KekError> {
+    let bytes = Zeroizing::new(
+        STANDARD
+            .decode(text.trim())
+            .map_err(|_| KekError::Malformed)?,
+    );
+    Ok(Zeroizing::new(
+        bytes
+            .as_slice()
+            .try_into()
+            .map_err(|_| KekError::Malformed)?,
+    ))
+}

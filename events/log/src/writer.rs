@@ -1,0 +1,379 @@
+//! The one writer of a process: groups what is waiting, commits once, answers each request by itself.
+
+use std::{collections::HashSet, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use lru::LruCache;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    append::{AppendError, Appended},
+    clock::Clock,
+    decide::{Answer, Decision, Prepared, decide},
+    follow::Recent,
+    limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, HEADS_CACHED_MAX},
+    store::{Head, Heads, Outcomes, Store, StoreError, Turn},
+    stream::{Position, StreamName, Version},
+};
+
+/// How long the writer tries to find out what became of a batch after a lost connection.
+const RESOLVE_FOR: Duration = Duration::from_secs(15);
+/// How long it waits between two such tries.
+const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
+/// Most positions that it reads to learn what others wrote; beyond that it forgets what it knew.
+const CATCH_UP_MAX: u64 = 20_000;
+
+/// An append that waits for the writer.
+pub(crate) struct Request {
+    pub(crate) prepared: Prepared,
+    pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Its share of the queue's bytes, given back when it is answered.
+    pub(crate) _room: OwnedSemaphorePermit,
+}
+
+pub(crate) struct Writer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    queue: mpsc::Receiver<Request>,
+    /// Taken from the queue, but too much for the batch before.
+    held: Option<Request>,
+    /// Where the log ends, as far as this writer knows; none after a lost connection.
+    known: Option<Head>,
+    /// Versions of streams as of `known`. A stream that is not here is unknown, never "no stream".
+    heads: LruCache<StreamName, Version>,
+    recent: Arc<Recent>,
+}
+
+/// What a try to write a batch came to.
+enum Tried {
+    Done(Decision),
+    /// Others moved the head.
+    Moved,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        queue: mpsc::Receiver<Request>,
+        head: Head,
+        recent: Arc<Recent>,
+    ) -> Self {
+        let capacity = NonZeroUsize::new(HEADS_CACHED_MAX).unwrap_or(NonZeroUsize::MIN);
+        let heads = LruCache::new(capacity);
+        Self {
+            store,
+            clock,
+            queue,
+            held: None,
+            known: Some(head),
+            heads,
+            recent,
+        }
+    }
+
+    /// Writes until `closing`, then finishes what was accepted into the queue.
+    pub(crate) async fn run(mut self, closing: CancellationToken) {
+        loop {
+            let request = match self.held.take() {
+                Some(held) => Some(held),
+                None if self.queue.is_closed() => self.queue.recv().await,
+                None => tokio::select! {
+                    request = self.queue.recv() => request,
+                    () = closing.cancelled() => {
+                        self.queue.close();
+                        continue;
+                    }
+                },
+            };
+            let Some(request) = request else { return };
+            let batch = self.drain(request);
+            metrics::histogram!("meguri_log_batch_requests").record(as_f64(batch.len()));
+            Box::pin(self.write(batch)).await;
+        }
+    }
+
+    /// Everything that is waiting, up to the bounds of a batch.
+    fn drain(&mut self, first: Request) -> Vec<Request> {
+        let (mut events, mut bytes) = (first.prepared.events.len(), first.prepared.bytes);
+        let mut batch = vec![first];
+        while let Ok(request) = self.queue.try_recv() {
+            events += request.prepared.events.len();
+            bytes += request.prepared.bytes;
+            if events > BATCH_EVENTS_MAX || bytes > BATCH_BYTES_MAX {
+                self.held = Some(request);
+                break;
+            }
+            batch.push(request);
+        }
+        batch
+    }
+
+    async fn write(&mut self, requests: Vec<Request>) {
+        let mut attempts = Vec::new();
+        let tried = match self.known {
+            Some(known) => self.write_at_once(known, &requests, &mut attempts).await,
+            None => Ok(Tried::Moved),
+        };
+        let tried = match tried {
+            Ok(Tried::Moved) => self.write_in_turn(&requests, &mut attempts).await,
+            other => other,
+        };
+        let tried = match tried {
+            Err(StoreError::Lost(_)) => self.resolve(&requests, attempts).await,
+            other => other,
+        };
+        match tried {
+            Ok(Tried::Done(decision)) => answer(requests, decision),
+            Ok(Tried::Moved) | Err(StoreError::Lost(_)) => {
+                self.known = None;
+                refuse(requests, &AppendError::Unknown);
+            }
+            Err(StoreError::Refused(_)) if requests.len() > 1 => self.split(requests).await,
+            Err(error) => refuse(requests, &AppendError::Unavailable(error.to_string())),
+        }
+    }
+
+    /// Bad data of one request must not fail its neighbours: each half is written by itself.
+    async fn split(&mut self, mut requests: Vec<Request>) {
+        let second = requests.split_off(requests.len() / 2);
+        Box::pin(self.write(requests)).await;
+        Box::pin(self.write(second)).await;
+    }
+
+    /// One statement, in the hope that nobody else wrote since.
+    async fn write_at_once(
+        &mut self,
+        known: Head,
+        requests: &[Request],
+        attempts: &mut Vec<Decision>,
+    ) -> Result<Tried, StoreError> {
+        let unknown = self.unknown(requests);
+        let keys = keys(requests);
+        let now = self.clock.now();
+        let store = &self.store;
+        let heads = async {
+            if unknown.is_empty() {
+                Ok(Heads::new())
+            } else {
+                store.stream_heads(&unknown).await
+            }
+        };
+        let outcomes = async {
+            if keys.is_empty() {
+                Ok(Outcomes::new())
+            } else {
+                store.outcomes(&keys, now).await
+            }
+        };
+        let (heads, outcomes) = futures::future::try_join(heads, outcomes).await?;
+        self.learn(heads);
+        let decision = self.decide(known, requests, &outcomes);
+        if decision.batch.events.is_empty() {
+            let relied = decision
+                .answers
+                .iter()
+                .any(|answer| matches!(answer, Answer::Refused(_)));
+            if relied && self.store.head().await? != known {
+                return Ok(Tried::Moved);
+            }
+            return Ok(Tried::Done(decision));
+        }
+        match self.store.commit(known, &decision.batch).await {
+            Ok(true) => {
+                self.committed(&decision);
+                Ok(Tried::Done(decision))
+            }
+            Ok(false) => Ok(Tried::Moved),
+            Err(error) => Err(lost(error, decision, attempts)),
+        }
+    }
+
+    /// Waits for the turn, learns what others wrote, and decides again.
+    async fn write_in_turn(
+        &mut self,
+        requests: &[Request],
+        attempts: &mut Vec<Decision>,
+    ) -> Result<Tried, StoreError> {
+        let turn = self.store.take_turn().await?;
+        self.write_with(turn, requests, attempts).await
+    }
+
+    async fn write_with(
+        &mut self,
+        mut turn: Box<dyn Turn>,
+        requests: &[Request],
+        attempts: &mut Vec<Decision>,
+    ) -> Result<Tried, StoreError> {
+        let head = self.catch_up(&mut *turn).await?;
+        let unknown = self.unknown(requests);
+        if !unknown.is_empty() {
+            let heads = turn.stream_heads(&unknown).await?;
+            self.learn(heads);
+        }
+        let keys = keys(requests);
+        let outcomes = match keys.is_empty() {
+            true => Outcomes::new(),
+            false => turn.outcomes(&keys, self.clock.now()).await?,
+        };
+        let decision = self.decide(head, requests, &outcomes);
+        if decision.batch.events.is_empty() {
+            turn.release().await?;
+        } else if let Err(error) = turn.commit(&decision.batch).await {
+            return Err(lost(error, decision, attempts));
+        } else {
+            self.committed(&decision);
+        }
+        Ok(Tried::Done(decision))
+    }
+
+    /// Learns which streams others moved since `known`, or forgets everything where that cannot be told.
+    async fn catch_up(&mut self, turn: &mut dyn Turn) -> Result<Head, StoreError> {
+        let head = turn.head().await?;
+        let known = self.known.replace(head);
+        if known == Some(head) {
+            return Ok(head);
+        }
+        let ours = match known {
+            Some(known) if known.position == Position::ZERO => true,
+            Some(known) => turn.event_id(known.position).await? == Some(known.tail),
+            None => false,
+        };
+        match known {
+            Some(known) if ours && head.position.get() - known.position.get() <= CATCH_UP_MAX => {
+                let changed = turn.changed_since(known.position).await?;
+                self.learn(changed);
+            }
+            _ => self.heads.clear(),
+        }
+        self.recent.told(head.position);
+        Ok(head)
+    }
+
+    /// After a lost connection: looks whether the batch is there, and writes it if it is not.
+    async fn resolve(
+        &mut self,
+        requests: &[Request],
+        mut attempts: Vec<Decision>,
+    ) -> Result<Tried, StoreError> {
+        self.known = None;
+        let tries = RESOLVE_FOR.as_millis() / RESOLVE_PAUSE.as_millis();
+        for _ in 0..tries {
+            match self.resolve_once(requests, &mut attempts).await {
+                Err(StoreError::Lost(_) | StoreError::Unreachable(_)) => {
+                    tokio::time::sleep(RESOLVE_PAUSE).await;
+                }
+                settled => return settled,
+            }
+        }
+        Err(StoreError::Lost(
+            "the database did not come back in time".into(),
+        ))
+    }
+
+    async fn resolve_once(
+        &mut self,
+        requests: &[Request],
+        attempts: &mut Vec<Decision>,
+    ) -> Result<Tried, StoreError> {
+        let mut turn = self.store.take_turn().await?;
+        for (index, attempt) in attempts.iter().enumerate() {
+            let Some(first) = attempt.batch.events.first() else {
+                continue;
+            };
+            if turn.event_id(first.position).await? == Some(first.id) {
+                turn.release().await?;
+                self.heads.clear();
+                self.recent.told(attempt.batch.head.position);
+                return Ok(Tried::Done(attempts.swap_remove(index)));
+            }
+        }
+        // INVARIANT: whoever still holds a lost statement of ours compares the head with what it was then;
+        // once this turn has moved it, that statement can do nothing any more.
+        self.write_with(turn, requests, attempts).await
+    }
+
+    /// Streams that the batch names and whose versions are not remembered.
+    fn unknown(&mut self, requests: &[Request]) -> Vec<StreamName> {
+        let mut seen = HashSet::new();
+        let streams = requests
+            .iter()
+            .flat_map(|request| request.prepared.streams());
+        streams
+            .filter(|stream| !self.heads.contains(*stream) && seen.insert(*stream))
+            .cloned()
+            .collect()
+    }
+
+    fn learn(&mut self, heads: Heads) {
+        for (stream, version) in heads {
+            self.heads.put(stream, version);
+        }
+    }
+
+    fn decide(&mut self, known: Head, requests: &[Request], outcomes: &Outcomes) -> Decision {
+        let mut heads = Heads::new();
+        for stream in requests
+            .iter()
+            .flat_map(|request| request.prepared.streams())
+        {
+            if let Some(version) = self.heads.get(stream) {
+                heads.insert(stream.clone(), *version);
+            }
+        }
+        let requests = requests.iter().map(|request| &request.prepared);
+        decide(known, self.clock.now(), requests, heads, outcomes)
+    }
+
+    /// Remembers where the log and the streams end now, and hands the events to those who follow.
+    fn committed(&mut self, decision: &Decision) {
+        let batch = &decision.batch;
+        self.known = Some(batch.head);
+        for event in &batch.events {
+            self.heads.put(event.stream.clone(), event.version);
+        }
+        metrics::counter!("meguri_log_events_appended").increment(as_u64(batch.events.len()));
+        self.recent.push(batch.block());
+    }
+}
+
+/// Keeps a decision whose commit got no answer, so that it can be looked for.
+fn lost(error: StoreError, decision: Decision, attempts: &mut Vec<Decision>) -> StoreError {
+    if matches!(error, StoreError::Lost(_)) {
+        attempts.push(decision);
+    }
+    error
+}
+
+fn keys(requests: &[Request]) -> Vec<[u8; 32]> {
+    let keys = requests.iter().filter_map(|request| request.prepared.key);
+    let unique: HashSet<[u8; 32]> = keys.map(|key| key.key).collect();
+    unique.into_iter().collect()
+}
+
+/// Answers each request by itself. Who has stopped waiting does not matter.
+fn answer(requests: Vec<Request>, decision: Decision) {
+    for (request, answer) in requests.into_iter().zip(decision.answers) {
+        let answer = match answer {
+            Answer::Accepted(appended) => Ok(appended),
+            Answer::Settled(settled) => settled,
+            Answer::Refused(error) => Err(error),
+        };
+        let _ = request.reply.send(answer);
+    }
+}
+
+fn refuse(requests: Vec<Request>, error: &AppendError) {
+    for request in requests {
+        let _ = request.reply.send(Err(error.clone()));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for a histogram")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
