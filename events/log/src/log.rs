@@ -164,8 +164,8 @@ impl Log {
         let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
         let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared);
         let writer = tokio::spawn(writer.run(closing.clone()));
-        let (watched, hints) = (Arc::clone(&store), Arc::clone(&recent));
-        let watcher = tokio::spawn(async move { watched.watch_head(hints).await });
+        let (watching, hints) = (Arc::clone(&store), Arc::clone(&recent));
+        let watcher = tokio::spawn(async move { watching.watch_head(hints).await });
         let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX));
         let writer = Mutex::new(Some(writer));
         Self(Arc::new(Opened {

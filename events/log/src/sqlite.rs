@@ -9,6 +9,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -156,7 +157,7 @@ impl Store for SqliteStore {
                     .acquire()
                     .await
                     .ok()
-                    .map(|reader| reader.detach());
+                    .map(PoolConnection::detach);
                 continue;
             };
             let version = sqlx::query_scalar("pragma data_version")

@@ -212,9 +212,10 @@ impl Writer {
             self.learn(heads);
         }
         let keys = keys(requests);
-        let outcomes = match keys.is_empty() {
-            true => Outcomes::new(),
-            false => turn.outcomes(&keys, self.clock.now()).await?,
+        let outcomes = if keys.is_empty() {
+            Outcomes::new()
+        } else {
+            turn.outcomes(&keys, self.clock.now()).await?
         };
         let decision = self.decide(head, requests, &outcomes);
         if decision.batch.events.is_empty() {

@@ -3,7 +3,10 @@
 use sqlx::PgConnection;
 
 use super::CHANNEL;
-use crate::store::{Batch, Head, StoreError};
+use crate::{
+    clock::Timestamp,
+    store::{Batch, Head, StoreError},
+};
 
 /// Rows are written only if the head moved; the notification is a hint for other processes.
 const WRITE: &str = "
@@ -98,7 +101,7 @@ pub(super) async fn write(
         .bind(
             outcomes
                 .iter()
-                .map(|outcome| outcome.expires_at.map(|at| at.micros()))
+                .map(|outcome| outcome.expires_at.map(Timestamp::micros))
                 .collect::<Vec<_>>(),
         )
         .bind(CHANNEL)
@@ -110,13 +113,11 @@ pub(super) async fn write(
 
 /// What a failed write means for those who wait.
 fn writing(error: sqlx::Error) -> StoreError {
-    let class: Option<String> = match &error {
-        sqlx::Error::Database(database) => {
-            database.code().map(|code| code.chars().take(2).collect())
-        }
-        _ => None,
-    };
-    match class.as_deref().unwrap_or_default() {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let class = code.as_deref().and_then(|code| code.get(..2));
+    match class.unwrap_or_default() {
         // Data exceptions, constraints, syntax: the statement as it is will never be taken.
         "21" | "22" | "23" | "42" | "P0" => StoreError::Refused(error.to_string()),
         // Out of resources, lock not available, read-only: nothing was written, and nothing else would be now.

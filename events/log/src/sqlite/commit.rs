@@ -102,16 +102,17 @@ fn insert(columns: &str, width: usize, rows: usize) -> String {
 
 /// A failure before the commit: the transaction is dropped, so nothing was written.
 fn before_commit(error: sqlx::Error) -> StoreError {
-    match &error {
-        // A constraint, or a value that SQLite does not take.
-        sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some(code) if is_refusal(code)) => {
-            StoreError::Refused(error.to_string())
-        }
-        _ => StoreError::Unreachable(error.to_string()),
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    if code.is_some_and(|code| is_refusal(&code)) {
+        StoreError::Refused(error.to_string())
+    } else {
+        StoreError::Unreachable(error.to_string())
     }
 }
 
-/// `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`, `SQLITE_TOOBIG`; the low byte of an extended code is the plain one.
+/// `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`; the low byte of an extended code is the plain one.
 fn is_refusal(code: &str) -> bool {
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 18..=20))
