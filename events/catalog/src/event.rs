@@ -200,7 +200,7 @@ pub(crate) trait Fact: Sized {
 macro_rules! event {
     (
         $(#[doc = $doc:literal])+
-        pub struct $name:ident, schema $schema:literal $(, from $older:ty)?;
+        $vis:vis struct $name:ident, schema $schema:literal $(, from $older:ty)?;
         open { $( $(#[doc = $open_doc:literal])+ $open:ident: $open_type:ty, )+ }
         $(sealed {
             $( $(#[doc = $sealed_doc:literal])+
@@ -209,7 +209,7 @@ macro_rules! event {
     ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $name {
+        $vis struct $name {
             $( $(#[doc = $open_doc])+ pub $open: $open_type, )+
             $($( $(#[doc = $sealed_doc])+ pub $sealed: $sealed_type, )+)?
         }

@@ -39,6 +39,7 @@ mod prefecture;
 mod reason;
 mod sealed;
 mod timestamp;
+mod upcasts;
 
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};

@@ -154,14 +154,37 @@ impl<'de> serde::de::Visitor<'de> for OneText {
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut object: A) -> Result<String, A::Error> {
         let mut text = None;
-        while let Some(name) = object.next_key::<&str>()? {
-            if name == self.0 {
+        while let Some(is_wanted) = object.next_key_seed(IsNamed(self.0))? {
+            if is_wanted {
                 text = Some(object.next_value()?);
             } else {
                 object.next_value::<serde::de::IgnoredAny>()?;
             }
         }
         text.ok_or_else(|| serde::de::Error::missing_field(self.0))
+    }
+}
+
+/// Tells whether the name of a field is this one, without keeping it.
+struct IsNamed(&'static str);
+
+impl<'de> serde::de::DeserializeSeed<'de> for IsNamed {
+    type Value = bool;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, name: D) -> Result<bool, D::Error> {
+        name.deserialize_identifier(self)
+    }
+}
+
+impl serde::de::Visitor<'_> for IsNamed {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
     }
 }
 
