@@ -13,7 +13,8 @@ macro_rules! codes {
     (
         $(#[doc = $doc:literal])+
         pub enum $name:ident {
-            $( $(#[doc = $case_doc:literal])+ $case:ident = $code:literal, $ja:literal, $en:literal; )+
+            $( $(#[doc = $case_doc:literal])+
+            $case:ident = $code:literal, $ja:literal, $en:literal; )+
         }
     ) => {
         $(#[doc = $doc])+

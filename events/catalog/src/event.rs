@@ -170,10 +170,18 @@ pub struct SealedSection {
     pub subject: &'static str,
     /// Whether it may be absent.
     pub optional: bool,
-    /// The fields of its plaintext and what their values look like.
+    /// The fields of its plaintext and what their values look like; written as an object.
+    #[serde(serialize_with = "as_object")]
     pub fields: Vec<(&'static str, &'static str)>,
     /// What it tells.
     pub meaning: String,
+}
+
+fn as_object<S: serde::Serializer>(
+    fields: &[(&'static str, &'static str)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().copied())
 }
 
 /// One type of event. Implemented by [`event!`] only.
@@ -223,7 +231,8 @@ macro_rules! event {
                 struct Data<'a> {
                     $( $open: $crate::open::Writing<'a, $open_type>, )+
                 }
-                let data = serde_json::to_string(&Data { $( $open: $crate::open::Writing(&self.$open), )+ })
+                let open = Data { $( $open: $crate::open::Writing(&self.$open), )+ };
+                let data = serde_json::to_string(&open)
                     .map_err(|source| $crate::EncodeError { part: "data", source })?;
                 #[allow(unused_mut, reason = "not every event has a sealed section")]
                 let mut sections = Vec::new();
@@ -293,7 +302,10 @@ macro_rules! event {
 
 /// Declares the enum over the events of one kind of stream.
 macro_rules! events {
-    ($(#[doc = $doc:literal])+ pub enum $group:ident in $whole:ident { $($name:ident),+ $(,)? }) => {
+    (
+        $(#[doc = $doc:literal])+
+        pub enum $group:ident in $whole:ident { $($name:ident),+ $(,)? }
+    ) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq)]
         #[allow(missing_docs, reason = "each case is told by the struct of its name")]

@@ -193,7 +193,8 @@ macro_rules! plaintext {
     (
         $(#[doc = $doc:literal])+
         pub struct $name:ident {
-            $( $(#[doc = $field_doc:literal])+ $(#[serde($($serde:tt)+)])? pub $field:ident as $key:literal: $type:ty, $shape:literal; )+
+            $( $(#[doc = $field_doc:literal])+
+            pub $field:ident as $key:literal: $type:ty, $shape:literal; )+
         }
     ) => {
         $(#[doc = $doc])+
@@ -201,7 +202,7 @@ macro_rules! plaintext {
         /// Lengths are the domain's business: whatever was once accepted stays readable.
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $name {
-            $( $(#[doc = $field_doc])+ $(#[serde($($serde)+)])? #[serde(rename = $key)] pub $field: $type, )+
+            $( $(#[doc = $field_doc])+ #[serde(rename = $key)] pub $field: $type, )+
         }
 
         impl $crate::Plaintext for $name {

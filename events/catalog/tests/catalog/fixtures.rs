@@ -112,7 +112,7 @@ fn every_type_and_schema_number_has_a_fixture_and_a_sample() {
         .iter()
         .map(|d| file_name(d.event_type, d.schema))
         .collect();
-    let sampled: BTreeSet<String> = samples
+    let with_sample: BTreeSet<String> = samples
         .iter()
         .map(|(schema, event)| file_name(event.type_name(), *schema))
         .collect();
@@ -121,7 +121,7 @@ fn every_type_and_schema_number_has_a_fixture_and_a_sample() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     assert_eq!(
-        sampled, described,
+        with_sample, described,
         "samples, against what the catalog describes"
     );
     assert_eq!(

@@ -19,7 +19,7 @@ const EXCHANGE: ExchangeId =
     ExchangeId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0005));
 
 /// The samples, each with the schema number of its fixture.
-pub fn samples() -> Vec<(u32, Event)> {
+pub(crate) fn samples() -> Vec<(u32, Event)> {
     let current = [
         members(),
         posts(),

@@ -1,0 +1,24 @@
+//! Every rule of mutual help, as sentences. The end of a test's name is the number of its rule.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod claims;
+mod completing;
+mod coverage;
+mod evaluating;
+mod leaving;
+mod members;
+mod negotiating;
+mod opening;
+mod policies;
+mod posts;
+mod random_commands;
+mod refusals;
+mod scenario;
+mod scene;
+mod texts;
+mod thanking;
