@@ -1,0 +1,69 @@
+//! What the log promises, on both backends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod append;
+mod bytes;
+mod concurrency;
+mod follow;
+mod immutability;
+mod read;
+mod request_keys;
+mod vault;
+
+use meguri_log::{Append, Cause, Condition, Expected, NewEvent, NewSection, StreamName, Version};
+use uuid::Uuid;
+
+fn stream(name: &str) -> StreamName {
+    name.parse().unwrap()
+}
+
+fn event(stream_name: &str, event_type: &'static str) -> NewEvent {
+    NewEvent {
+        id: Uuid::now_v7(),
+        stream: stream(stream_name),
+        event_type: event_type.into(),
+        schema: 1,
+        data: r#"{"amount":1}"#.into(),
+        sealed: Vec::new(),
+    }
+}
+
+fn sealed(mut event: NewEvent, subject: &str, plaintext: &str) -> NewEvent {
+    event.sealed.push(NewSection {
+        section: "words".into(),
+        subject: subject.into(),
+        class: "message".into(),
+        plaintext: plaintext.into(),
+    });
+    event
+}
+
+fn append(events: impl IntoIterator<Item = NewEvent>) -> Append {
+    let cause = Cause {
+        actor: "member-1".into(),
+        ..Cause::default()
+    };
+    Append {
+        cause,
+        events: events.into_iter().collect(),
+        conditions: Vec::new(),
+        key: None,
+    }
+}
+
+fn on_condition(mut append: Append, name: &str, expected: Expected) -> Append {
+    append.conditions.push(Condition {
+        stream: stream(name),
+        expected,
+    });
+    append
+}
+
+const fn version(version: u64) -> Expected {
+    Expected::Version(Version::new(version))
+}

@@ -1,0 +1,158 @@
+//! Reading: streams in both directions, the whole log in blocks, filters.
+
+use meguri_log::{Block, Direction, Filter, Log, Position, Recorded, StreamRange, Version};
+use meguri_test_logs::{Backend, Home, on_both_backends};
+
+use super::{append, event, sealed, stream};
+
+on_both_backends!(
+    a_stream_is_read_forward_backward_and_from_a_version,
+    the_log_is_read_in_blocks_that_meet_without_a_gap,
+    a_filter_leaves_out_other_categories_types_and_streams,
+    what_is_read_is_what_was_appended,
+);
+
+fn versions(events: &[Recorded]) -> Vec<u64> {
+    events.iter().map(|event| event.version().get()).collect()
+}
+
+fn positions(events: &[Recorded]) -> Vec<u64> {
+    events.iter().map(|event| event.position().get()).collect()
+}
+
+async fn a_stream_is_read_forward_backward_and_from_a_version(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    for _ in 0..5 {
+        log.append(append([event("a-1", "Made"), event("a-2", "Made")]))
+            .await
+            .unwrap();
+    }
+    let read = async |range| versions(&log.read_stream(&stream("a-1"), range).await.unwrap());
+    assert_eq!(
+        read(StreamRange::forward_from(Version::ZERO)).await,
+        [1, 2, 3, 4, 5]
+    );
+    assert_eq!(
+        read(StreamRange::forward_from(Version::new(4))).await,
+        [4, 5]
+    );
+    assert_eq!(
+        read(StreamRange::forward_from(Version::new(6))).await,
+        [0; 0]
+    );
+    assert_eq!(read(StreamRange::newest(2)).await, [5, 4]);
+    let (from, direction) = (Version::new(3), Direction::Backward);
+    assert_eq!(
+        read(StreamRange {
+            from,
+            direction,
+            limit: 10
+        })
+        .await,
+        [3, 2, 1]
+    );
+    let none = log
+        .read_stream(&stream("a-3"), StreamRange::newest(1))
+        .await
+        .unwrap();
+    assert!(none.is_empty());
+}
+
+async fn read_through(log: &Log, filter: &Filter, limit: usize) -> Vec<Block> {
+    let (mut blocks, mut after) = (Vec::new(), Position::ZERO);
+    loop {
+        let block = log.read_all(after, filter, limit).await.unwrap();
+        if block.up_to == after {
+            return blocks;
+        }
+        after = block.up_to;
+        blocks.push(block);
+    }
+}
+
+async fn the_log_is_read_in_blocks_that_meet_without_a_gap(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    for _ in 0..5 {
+        log.append(append((0..600).map(|_| event("a-1", "Made"))))
+            .await
+            .unwrap();
+    }
+    for limit in [7_777, 1_000, 999, 250] {
+        let blocks = read_through(&log, &Filter::default(), limit).await;
+        let read: Vec<u64> = blocks
+            .iter()
+            .flat_map(|block| positions(&block.events))
+            .collect();
+        assert_eq!(
+            read,
+            (1..=3_000).collect::<Vec<_>>(),
+            "in blocks of {limit}"
+        );
+        assert!(blocks.iter().all(|block| block.events.len() <= limit));
+    }
+}
+
+async fn a_filter_leaves_out_other_categories_types_and_streams(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    for number in 0..50 {
+        let ab = event(&format!("ab-{number}"), "Changed");
+        log.append(append([event("a-1", "Made"), event("b-1", "Made"), ab]))
+            .await
+            .unwrap();
+    }
+    let count = async |filter: Filter| {
+        let blocks = read_through(&log, &filter, 20).await;
+        assert_eq!(blocks.last().unwrap().up_to, Position::new(150));
+        blocks.iter().map(|block| block.events.len()).sum::<usize>()
+    };
+    assert_eq!(count(Filter::default().category("a").unwrap()).await, 50);
+    assert_eq!(count(Filter::default().category("ab").unwrap()).await, 50);
+    assert_eq!(
+        count(Filter::default().event_type("Made").unwrap()).await,
+        100
+    );
+    let both = Filter::default()
+        .event_type("Made")
+        .unwrap()
+        .event_type("Changed")
+        .unwrap();
+    assert_eq!(count(both).await, 150);
+    assert_eq!(count(Filter::default().stream(stream("ab-7"))).await, 1);
+    assert_eq!(count(Filter::default().stream(stream("b-1"))).await, 50);
+    assert!(Filter::default().category("a' or 1=1 --").is_err());
+    assert!(Filter::default().event_type("Made'").is_err());
+}
+
+async fn what_is_read_is_what_was_appended(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    let mut made = event("a-1", "Made");
+    made.data = r#"{"text":"こんにちは 𝄞 \u001e \" \\","n":1.50}"#.into();
+    let (id, data) = (made.id, made.data.clone());
+    log.append(append([sealed(made, "member-1", r#"{"words":"秘密"}"#)]))
+        .await
+        .unwrap();
+    let from_stream = log
+        .read_stream(&stream("a-1"), StreamRange::newest(1))
+        .await
+        .unwrap();
+    let from_log = log
+        .read_all(Position::ZERO, &Filter::default(), 10)
+        .await
+        .unwrap()
+        .events;
+    let followed = log.follow(Position::ZERO).next().await.unwrap().events;
+    for read in [&from_stream, &from_log, &followed] {
+        let event = &read[0];
+        assert_eq!((event.stream(), event.event_type()), ("a-1", "Made"));
+        assert_eq!(event.header_text(), from_stream[0].header_text());
+        assert_eq!(event.entry(), from_stream[0].entry());
+        assert_eq!(event.sealed_bytes(), from_stream[0].sealed_bytes());
+        let header = event.header().unwrap().unwrap();
+        assert_eq!((header.id, header.data.get()), (id, data.as_str()));
+        assert_eq!((header.version, header.schema), (Version::new(1), 1));
+    }
+}

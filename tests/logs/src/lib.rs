@@ -1,0 +1,98 @@
+//! Logs to throw away, on either backend, for tests and benches.
+#![allow(
+    clippy::expect_used,
+    reason = "a test that cannot make its log has to stop"
+)]
+
+use std::sync::Arc;
+
+use meguri_log::{Clock, Kek, Location, Log, LogOptions, SystemClock};
+use tempfile::TempDir;
+
+/// Where a log may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Two files in a folder of their own.
+    Sqlite,
+    /// Two databases of the throwaway cluster that the tests of a run share.
+    Postgres,
+}
+
+/// A place for one log, which can be opened any number of times, also at once; removed when dropped.
+#[derive(Debug)]
+pub struct Home {
+    folder: TempDir,
+    location: Location,
+}
+
+impl Home {
+    /// An empty place.
+    ///
+    /// # Panics
+    /// Where there is no room for it, or PostgreSQL is not installed: such tests fail, they are never skipped.
+    pub fn new(backend: Backend) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let location = match backend {
+            Backend::Sqlite => Location::Sqlite {
+                log: folder.path().join("log.db"),
+                vault: folder.path().join("vault.db"),
+            },
+            Backend::Postgres => {
+                let cluster = meguri_postgres_cluster::shared().expect("PostgreSQL");
+                let database = || cluster.create_database().expect("a database");
+                Location::Postgres {
+                    log: database(),
+                    vault: database(),
+                }
+            }
+        };
+        Self { folder, location }
+    }
+
+    /// The folder of the key, and of the files on SQLite.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// How to open the log with this clock.
+    pub fn options(&self, clock: Arc<dyn Clock>) -> LogOptions {
+        let kek = Kek::File(self.folder.path().join("vault.kek"));
+        LogOptions {
+            clock,
+            ..LogOptions::new(self.location.clone(), kek)
+        }
+    }
+
+    /// Opens the log with the machine's clock.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub async fn open(&self) -> Log {
+        self.open_with(Arc::new(SystemClock)).await
+    }
+
+    /// Opens the log with this clock.
+    ///
+    /// # Panics
+    /// Where it does not open.
+    pub async fn open_with(&self, clock: Arc<dyn Clock>) -> Log {
+        Log::open(&self.options(clock))
+            .await
+            .expect("the log opens")
+    }
+}
+
+/// Makes a test of each function `async fn name(backend: Backend)`, once for each backend.
+#[macro_export]
+macro_rules! on_both_backends {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        mod sqlite {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Backend::Sqlite).await; })+
+        }
+        mod postgres {
+            $($(#[$meta])* #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Backend::Postgres).await; })+
+        }
+    };
+}
