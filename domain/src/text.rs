@@ -231,13 +231,22 @@ fn many_lines(typed: &str, field: Field, max: usize) -> Result<String, TextError
 }
 
 fn within(text: &str, field: Field, max: usize) -> Result<String, TextError> {
-    if text.is_empty() {
+    if text.chars().all(is_invisible) {
         return Err(TextError::Empty { field });
     }
     if text.chars().nth(max).is_some() {
         return Err(TextError::TooLong { field, max });
     }
     Ok(text.to_owned())
+}
+
+/// Characters that alone show nothing. Within a text they have uses: emoji are joined by them.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{3164}' | '\u{feff}'
+        )
 }
 
 /// Characters that make a name read as another one.

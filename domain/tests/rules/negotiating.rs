@@ -158,6 +158,13 @@ fn agreeing_again_changes_nothing_h11() {
 }
 
 #[test]
+fn once_in_progress_no_other_terms_are_agreed_to_h11() {
+    given::<Exchange>(in_progress())
+        .when(|exchange| exchange.agree(acting(ASKED), 1))
+        .then_refused(ExchangeError::NotNegotiating);
+}
+
+#[test]
 fn the_poster_decides_on_an_application_h10() {
     given::<Exchange>(applied_for_nothing())
         .when(|exchange| exchange.agree(acting(ASKED), 0))

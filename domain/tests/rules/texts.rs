@@ -30,7 +30,13 @@ fn lengths_are_counted_in_characters() {
 fn space_around_a_text_is_dropped_and_space_alone_is_nothing() {
     assert_eq!(Title::parse(" \u{3000}修理\n").unwrap().as_str(), "修理");
     let field = Field::Title;
-    assert_eq!(Title::parse(" \u{3000}\t"), Err(TextError::Empty { field }));
+    for nothing in ["", " \u{3000}\t", "\u{200b}\u{feff}", "\u{3164}"] {
+        assert_eq!(Title::parse(nothing), Err(TextError::Empty { field }));
+    }
+    assert_eq!(
+        Title::parse("👩\u{200d}🔧").unwrap().as_str(),
+        "👩\u{200d}🔧"
+    );
     assert_eq!(Words::parse_optional(Some(" ")), Ok(None));
     assert_eq!(Words::parse_optional(None), Ok(None));
     assert_eq!(
