@@ -35,64 +35,66 @@ impl Exchange {
     /// Refused on one's own post, on a closed one, on that of a member who has left, and in a
     /// mode that the post does not allow.
     pub fn open(opening: Opening<'_>) -> Result<Vec<ExchangeEvent>, ExchangeError> {
+        opening.is_allowed()?;
         let Opening {
             exchange,
             post,
-            author,
             opener,
             mode,
             message,
+            ..
         } = opening;
         let (opener, asked) = (opener.id(), post.author());
         let (allowed, no_return_needed) = (post.outline().modes, post.outline().no_return_needed);
-        if opener == asked {
-            return Err(ExchangeError::OwnPost);
-        }
-        if author.has_left() {
-            return Err(ExchangeError::AuthorHasLeft);
-        }
-        if !post.is_open() {
-            return Err(ExchangeError::PostClosed);
-        }
-        if !allowed.allow(mode) {
-            return Err(ExchangeError::ModeNotAllowed { mode });
-        }
         let title = post
             .text()
             .known()
             .map(|text| Sealed::Known(text.title.clone()));
         let message = Sealed::Known(message.into());
         Ok(vec![match post.id() {
-            PostId::Offer(offer) => {
-                let (requester, owner) = (opener, asked);
-                ExchangeRequested {
-                    exchange,
-                    offer,
-                    requester,
-                    owner,
-                    mode,
-                    allowed,
-                    no_return_needed,
-                    title,
-                    message,
-                }
-                .into()
+            PostId::Offer(offer) => ExchangeRequested {
+                exchange,
+                offer,
+                requester: opener,
+                owner: asked,
+                mode,
+                allowed,
+                no_return_needed,
+                title,
+                message,
             }
-            PostId::Need(need) => {
-                let (applicant, poster) = (opener, asked);
-                ExchangeApplied {
-                    exchange,
-                    need,
-                    applicant,
-                    poster,
-                    mode,
-                    allowed,
-                    no_return_needed,
-                    title,
-                    message,
-                }
-                .into()
+            .into(),
+            PostId::Need(need) => ExchangeApplied {
+                exchange,
+                need,
+                applicant: opener,
+                poster: asked,
+                mode,
+                allowed,
+                no_return_needed,
+                title,
+                message,
             }
+            .into(),
         }])
+    }
+}
+
+impl Opening<'_> {
+    fn is_allowed(&self) -> Result<(), ExchangeError> {
+        let (post, mode) = (self.post, self.mode);
+        if self.opener.id() == post.author() {
+            return Err(ExchangeError::OwnPost);
+        }
+        if self.author.has_left() {
+            return Err(ExchangeError::AuthorHasLeft);
+        }
+        if !post.is_open() {
+            return Err(ExchangeError::PostClosed);
+        }
+        if !post.outline().modes.allow(mode) {
+            return Err(ExchangeError::ModeNotAllowed { mode });
+        }
+        Ok(())
     }
 }
