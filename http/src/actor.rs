@@ -263,7 +263,7 @@ mod tests {
     async fn an_account_is_limited_whatever_token_it_uses() {
         let tokens = Tokens::new(Known).limited(Rate {
             burst: 2,
-            per_second: 1,
+            per_minute: 60,
         });
         assert!(tokens.holder("m").await.is_ok());
         assert!(tokens.holder("m").await.is_ok());

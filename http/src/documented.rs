@@ -3,16 +3,22 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, ContentBuilder, OpenApi, OpenApiBuilder, Ref, RefOr};
 use utoipa::{IntoResponses, PartialSchema};
 
 use crate::{PROBLEM_MEDIA_TYPE, ProblemBody};
 
+/// Name of the security scheme: an access token in `Authorization: Bearer`.
+pub const BEARER: &str = "bearer";
+
 /// An API description that holds what all routes refer to: start each router with it
 /// (`OpenApiRouter::with_openapi`).
 pub fn documented() -> OpenApi {
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let components = ComponentsBuilder::new()
         .schema("Problem", ProblemBody::schema())
+        .security_scheme(BEARER, bearer)
         .build();
     OpenApiBuilder::new().components(Some(components)).build()
 }

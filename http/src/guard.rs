@@ -1,4 +1,4 @@
-//! What surrounds every route: request id, log line, metrics, limits, and problems in one's language.
+//! What surrounds every route: request id, log line, metrics, limits, problems in one's language.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
-/// Wraps the finished router. Outermost first: request id, log and metrics; problems in the reader's
-/// language; panics; limits.
+/// Wraps the finished router. Outermost first: request id, log and metrics; problems in the
+/// reader's language; panics; limits.
 pub fn guard(router: Router, limits: &Limits) -> Router {
     let gate = Arc::new(Gate {
         slots: Semaphore::new(limits.in_flight),
@@ -56,9 +56,9 @@ async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
         &gate.addresses,
         request.extensions().get::<ConnectInfo<SocketAddr>>(),
     ) && !peer.ip().is_loopback()
-        && let Err(problem) = addresses.take(&peer.ip().to_string(), Instant::now())
+        && let Err(too_many) = addresses.take(&peer.ip().to_string(), Instant::now())
     {
-        return problem.into_response();
+        return Problem::from(too_many).into_response();
     }
     let Ok(_slot) = gate.slots.try_acquire() else {
         return Problem::new(kinds::BUSY).retry_after(1).into_response();
@@ -247,7 +247,7 @@ mod tests {
         let limits = Limits {
             per_address: Some(crate::Rate {
                 burst: 1,
-                per_second: 0,
+                per_minute: 0,
             }),
             ..Limits::default()
         };

@@ -17,9 +17,9 @@ const HEADER: &str = "idempotency-key";
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyHeader {
-    /// 1 to 200 visible ASCII characters chosen by the client. A request repeated under the same key
-    /// within 30 days answers as the first did and does nothing again; another request under the same
-    /// key is refused (422).
+    /// 1 to 200 visible ASCII characters chosen by the client. A request repeated under the same
+    /// key within 30 days answers as the first did and does nothing again; another request under
+    /// the same key is refused (422).
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,

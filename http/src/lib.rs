@@ -1,7 +1,7 @@
 //! What both sides of HTTP share: problem details, JSON, who is asking, idempotency, limits.
 //!
-//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Auditor`] and [`IdempotencyKey`] from
-//! here, so that every failure, also the framework's own, reaches the client as
+//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Auditor`] and [`IdempotencyKey`]
+//! from here, so that every failure, also the framework's own, reaches the client as
 //! `application/problem+json` in the reader's language. [`guard`] wraps the finished router.
 
 mod actor;
@@ -17,11 +17,11 @@ mod request;
 pub use actor::{
     AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, TokenReader, Tokens, TokensUnavailable,
 };
-pub use documented::{Problems, ReadProblems, WriteProblems, documented};
+pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard};
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};
 pub use json::{Json, Path, Query};
 pub use language::Language;
-pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate};
+pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate, TooMany};
 pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
 pub use request::IfMatch;

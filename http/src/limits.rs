@@ -6,19 +6,33 @@ use std::time::{Duration, Instant};
 
 use crate::{Problem, kinds};
 
+/// It was asked for too often; ask again after the time named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests; try again in {seconds} s")]
+pub struct TooMany {
+    /// Whole seconds to wait, at least 1.
+    pub seconds: u64,
+}
+
+impl From<TooMany> for Problem {
+    fn from(too_many: TooMany) -> Self {
+        Self::new(kinds::TOO_MANY_REQUESTS).retry_after(too_many.seconds)
+    }
+}
+
 /// Largest accepted body, in bytes.
 pub const BODY_BYTES_MAX: usize = 128 * 1024;
 
 /// Most keys one [`Buckets`] remembers; beyond that the idle ones are forgotten.
 const KEYS_MAX: usize = 20_000;
 
-/// How often something may happen: `burst` at once, then `per_second` in the long run.
+/// How often something may happen: `burst` at once, then `per_minute` in the long run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Requests at once after a pause.
     pub burst: u32,
-    /// Requests a second in the long run; 0 never refills.
-    pub per_second: u32,
+    /// Requests a minute in the long run; 0 never refills.
+    pub per_minute: u32,
 }
 
 /// Limits of the whole server.
@@ -42,7 +56,7 @@ impl Default for Limits {
             in_flight: 1024,
             per_address: Some(Rate {
                 burst: 1000,
-                per_second: 100,
+                per_minute: 6_000,
             }),
         }
     }
@@ -71,7 +85,7 @@ impl Buckets {
     }
 
     /// Takes one; refuses with the time to wait when there is none.
-    pub fn take(&self, key: &str, now: Instant) -> Result<(), Problem> {
+    pub fn take(&self, key: &str, now: Instant) -> Result<(), TooMany> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.len() >= KEYS_MAX && !levels.contains_key(key) {
             self.forget_idle(&mut levels, now);
@@ -87,21 +101,22 @@ impl Buckets {
             level.left -= 1.0;
             return Ok(());
         }
-        let wait = (1.0 - level.left) / f64::from(self.rate.per_second.max(1));
+        let wait = (1.0 - level.left) * 60.0 / f64::from(self.rate.per_minute.max(1));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "small, > 0"
+            reason = "between 0 and 60"
         )]
         let seconds = wait.ceil() as u64;
-        Err(Problem::new(kinds::TOO_MANY_REQUESTS).retry_after(seconds.max(1)))
+        Err(TooMany {
+            seconds: seconds.max(1),
+        })
     }
 
     fn refilled(&self, level: Level, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(level.at).as_secs_f64();
-        passed
-            .mul_add(f64::from(self.rate.per_second), level.left)
-            .min(f64::from(self.rate.burst))
+        let minutes = now.saturating_duration_since(level.at).as_secs_f64() / 60.0;
+        let refilled = minutes.mul_add(f64::from(self.rate.per_minute), level.left);
+        refilled.min(f64::from(self.rate.burst))
     }
 
     /// A bucket that is full again says no more than one that is unknown. If none is, an attacker
@@ -123,7 +138,7 @@ mod tests {
     fn a_bucket_refills_with_time_and_never_beyond_its_burst() {
         let buckets = Buckets::new(Rate {
             burst: 2,
-            per_second: 1,
+            per_minute: 60,
         });
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
@@ -142,7 +157,7 @@ mod tests {
     fn memory_is_bounded_whatever_keys_are_sent() {
         let buckets = Buckets::new(Rate {
             burst: 5,
-            per_second: 0,
+            per_minute: 0,
         });
         let now = Instant::now();
         for key in 0..KEYS_MAX * 2 + 5 {

@@ -58,7 +58,10 @@ pub mod kinds {
     use super::{Kind, StatusCode};
 
     macro_rules! kinds {
-        ($($(#[$doc:meta])* $name:ident = $status:ident $code:literal $ja:literal $en:literal;)*) => {
+        ($(
+            $(#[$doc:meta])*
+            $name:ident = $status:ident $code:literal $ja:literal $en:literal;
+        )*) => {
             $($(#[$doc])* pub const $name: Kind =
                 Kind { code: $code, status: StatusCode::$status, ja: $ja, en: $en };)*
             /// Every kind of this module, for the page that documents them.
@@ -89,9 +92,6 @@ pub mod kinds {
         CONFLICT = CONFLICT "conflict"
             "同時に変更がありました。もう一度お試しください"
             "Others changed this at the same time; try again";
-        /// A name or address is taken.
-        TAKEN = CONFLICT "taken"
-            "すでに使われています" "This is taken";
         /// `If-Match` names a version that is no longer the current one.
         PRECONDITION_FAILED = PRECONDITION_FAILED "precondition-failed"
             "ほかの変更が先に行われました。最新の内容を確認してください"
@@ -195,6 +195,18 @@ impl Problem {
             extra: Map::new(),
             headers: Vec::new(),
         }))
+    }
+
+    /// Something is taken by somebody else (409); otherwise as [`Problem::refused`].
+    pub fn taken(
+        code: impl Into<Cow<'static, str>>,
+        ja: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let mut problem = Self::refused(code, ja, en);
+        problem.0.status = StatusCode::CONFLICT;
+        problem.0.title = Sentence::new("すでに使われています", "This is taken");
+        problem
     }
 
     /// The kind that belongs to a bare HTTP error status.
