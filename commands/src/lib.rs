@@ -1,1 +1,38 @@
 //! The write side: load, decide, append, and the policies that follow the log.
+//!
+//! [`Commands`] is what everything that writes goes through, with or without HTTP: its methods
+//! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. [`routes`] puts HTTP in
+//! front of it; [`policies`] act on what has happened, by the same commands.
+
+mod cache;
+mod caller;
+mod claims;
+mod commands;
+mod error;
+mod exchange;
+mod handle;
+mod ids;
+mod member;
+mod password;
+pub mod policies;
+mod post;
+mod routes;
+mod schemas;
+mod settings;
+mod snapshot;
+mod tokens;
+
+pub use caller::Caller;
+pub use commands::Commands;
+pub use error::{CommandError, Refusal, RefusalKind};
+pub use exchange::{
+    Abort, Agreement, Cancellation, NewEvaluation, NewExchange, NewMessage, NewTerms, NewThanks,
+};
+pub use handle::Done;
+pub use ids::{Ids, SeededIds, SystemIds};
+pub use member::{NewMember, NewNickname, Registered};
+pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
+pub use post::{NewPost, PostChanges};
+pub use routes::routes;
+pub use settings::{CommandSettings, PasswordCost};
+pub use tokens::LoggedIn;

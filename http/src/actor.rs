@@ -37,6 +37,18 @@ pub trait TokenReader: Send + Sync + 'static {
     async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable>;
 }
 
+#[async_trait]
+impl TokenReader for meguri_log::Vault {
+    async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable> {
+        let holder = self.token_holder(token).await;
+        let holder = holder.map_err(|error| TokensUnavailable(error.to_string()))?;
+        Ok(holder.map(|holder| Holder {
+            subject: holder.subject,
+            role: holder.role,
+        }))
+    }
+}
+
 /// The token store as part of a router's state (`FromRef`), with a limit of requests per account.
 #[derive(Clone)]
 pub struct Tokens {

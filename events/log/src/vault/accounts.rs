@@ -94,6 +94,25 @@ impl Vault {
         });
         Ok(())
     }
+
+    /// Takes all tokens and the password of a person away, at once and for every process. Done
+    /// again it changes nothing.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`].
+    pub async fn lock_out(&self, subject: &str) -> Result<(), VaultError> {
+        on!(&self.0.database, pool => {
+            sqlx::query("delete from vault_tokens where subject = $1")
+                .bind(subject)
+                .execute(pool)
+                .await?;
+            sqlx::query("delete from vault_passwords where subject = $1")
+                .bind(subject)
+                .execute(pool)
+                .await?;
+        });
+        Ok(())
+    }
 }
 
 fn hash(token: &str) -> Vec<u8> {

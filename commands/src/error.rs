@@ -1,0 +1,227 @@
+//! Why a command was not carried out, and what its caller can do.
+
+use std::borrow::Cow;
+
+use meguri_domain::{ClaimError, ExchangeError, MemberError, PostError, TextError};
+use meguri_http::{Problem, TooMany, kinds};
+use meguri_log::{AppendError, OpenSealError, ReadError, VaultError};
+
+/// A rule does not allow what was asked. Deciding again gives the same until something changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {en}")]
+pub struct Refusal {
+    /// Stable name of the refusal, as in `/problems/<code>`.
+    pub code: &'static str,
+    /// For people, in Japanese.
+    pub ja: Cow<'static, str>,
+    /// For people, in English.
+    pub en: Cow<'static, str>,
+    /// What kind of refusal it is.
+    pub kind: RefusalKind,
+}
+
+/// What kind of refusal it is: it decides the HTTP status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// A rule of the product (422).
+    Rule,
+    /// Somebody else holds what only one can hold (409).
+    Taken,
+    /// The caller may not know of it (404).
+    Hidden,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CommandError {
+    /// A rule does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing.
+    #[error("not found")]
+    NotFound,
+    /// It was changed since the version the caller has seen: read again.
+    #[error("version {current} is the current one")]
+    Stale {
+        /// The current version.
+        current: u64,
+    },
+    /// User name and password do not belong together, or nobody has that name.
+    #[error("user name or password is wrong")]
+    WrongCredentials,
+    /// Too many attempts: wait.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    /// Others changed the same streams again and again: try again.
+    #[error("others changed the same at the same time")]
+    Conflict,
+    /// The key was used for another request: take a new one.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// Too much is waiting: try again shortly.
+    #[error("busy")]
+    Busy,
+    /// It may have happened or not: repeat with the same key.
+    #[error("the outcome is unknown")]
+    Unknown,
+    /// Part of the stream was redacted, so nobody can decide on it any more.
+    #[error("the stream {stream} is frozen")]
+    Frozen {
+        /// Which stream.
+        stream: String,
+    },
+    /// The log or the vault cannot be reached: try again later.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// Stored events are not what was expected: an operator has to look.
+    #[error("broken: {0}")]
+    Broken(String),
+}
+
+impl CommandError {
+    /// Whether the answer depends on the state it was decided on, so that it has to be proven by
+    /// deciding again from fresh state.
+    pub(crate) fn rests_on_state(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::NotFound | Self::Stale { .. })
+    }
+
+    /// How the metrics call it.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Refused(_)
+            | Self::NotFound
+            | Self::Stale { .. }
+            | Self::WrongCredentials
+            | Self::KeyReused
+            | Self::TooMany(_) => "refused",
+            Self::Conflict => "conflict",
+            Self::Busy => "busy",
+            Self::Unknown => "unknown",
+            Self::Frozen { .. } | Self::Unavailable(_) | Self::Broken(_) => "failed",
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($error:ty: $kind:expr;)*) => {$(
+        impl From<$error> for CommandError {
+            fn from(error: $error) -> Self {
+                let kind: fn(&$error) -> RefusalKind = $kind;
+                Self::Refused(Refusal {
+                    code: error.code(),
+                    ja: error.ja().into(),
+                    en: error.to_string().into(),
+                    kind: kind(&error),
+                })
+            }
+        }
+    )*};
+}
+
+refusals! {
+    MemberError: |_| RefusalKind::Rule;
+    PostError: |_| RefusalKind::Rule;
+    TextError: |_| RefusalKind::Rule;
+    ClaimError: |_| RefusalKind::Taken;
+    // Who is no party does not learn that there is such an exchange.
+    ExchangeError: |error| if *error == ExchangeError::NotAParty {
+        RefusalKind::Hidden
+    } else {
+        RefusalKind::Rule
+    };
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(_) => Self::Broken(error.to_string()),
+            ReadError::Unavailable(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<VaultError> for CommandError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Damaged(_) => Self::Broken(error.to_string()),
+            VaultError::Unavailable(_) | VaultError::Randomness(_) => {
+                Self::Unavailable(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<OpenSealError> for CommandError {
+    fn from(error: OpenSealError) -> Self {
+        match error {
+            OpenSealError::Vault(error) => error.into(),
+            OpenSealError::Damaged { .. } | OpenSealError::Header(_) => {
+                Self::Broken(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Conflict,
+            AppendError::KeyReused => Self::KeyReused,
+            AppendError::Busy => Self::Busy,
+            AppendError::Unknown => Self::Unknown,
+            AppendError::Erased { .. } => Self::Refused(Refusal {
+                code: "member-erased",
+                ja: "このメンバーの情報は消去されています。".into(),
+                en: "what concerns this member was erased".into(),
+                kind: RefusalKind::Rule,
+            }),
+            AppendError::Vault(error) => error.into(),
+            AppendError::Unavailable(_) | AppendError::Closed => {
+                Self::Unavailable(error.to_string())
+            }
+            AppendError::TooLarge(_) | AppendError::Invalid(_) => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { code, ja, en, kind } = refusal;
+        match kind {
+            RefusalKind::Rule => Self::refused(code, ja, en),
+            RefusalKind::Taken => Self::taken(code, ja, en),
+            RefusalKind::Hidden => Self::new(kinds::NOT_FOUND),
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::NotFound => Self::new(kinds::NOT_FOUND),
+            CommandError::Stale { current } => {
+                Self::new(kinds::PRECONDITION_FAILED).with("version", current)
+            }
+            CommandError::WrongCredentials => Self::new(kinds::WRONG_CREDENTIALS),
+            CommandError::TooMany(too_many) => too_many.into(),
+            CommandError::Conflict => Self::new(kinds::CONFLICT).retry_after(1),
+            CommandError::KeyReused => Self::new(kinds::KEY_REUSED),
+            CommandError::Busy => Self::new(kinds::BUSY).retry_after(1),
+            CommandError::Unknown => Self::new(kinds::OUTCOME_UNKNOWN).retry_after(1),
+            CommandError::Frozen { .. } => Self::refused(
+                "stream-frozen",
+                "記録の一部が削除されているため、操作できません。",
+                "a part of this record was redacted, so it cannot be changed any more",
+            ),
+            CommandError::Unavailable(text) => {
+                tracing::error!(error = text, "a command could not be carried out");
+                Self::new(kinds::UNAVAILABLE).retry_after(1)
+            }
+            CommandError::Broken(text) => {
+                tracing::error!(error = text, "a command met something broken");
+                Self::new(kinds::INTERNAL)
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Members: registering, changing the nickname, leaving.
+
+use async_trait::async_trait;
+use meguri_domain::{Claim, Mail, Member, Nickname, Registration, UserName};
+use meguri_events::{ClaimKind, MemberId};
+use meguri_http::MEMBER;
+use meguri_log::RequestKey;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::handle::{Attempt, Decision, Done, stream};
+use crate::{Caller, CommandError, Commands, Password, claims};
+
+/// What a person gives to become a member, but for the password.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    /// Unique and never changed: the profile's address (K23).
+    pub user_name: String,
+    /// What others read.
+    pub nickname: String,
+    /// Where mail reaches the member; nobody else sees it.
+    pub mail: String,
+}
+
+/// Another nickname.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewNickname {
+    /// What others read.
+    #[schema(min_length = 1, max_length = 30, example = "ゆき")]
+    pub nickname: String,
+}
+
+/// A member who has just registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The member's stream, its version and position.
+    pub done: Done,
+    /// An access token; it can be read this once.
+    pub token: String,
+}
+
+impl Commands {
+    /// Registers a member who has no password, so that nobody can log in as them.
+    ///
+    /// # Errors
+    /// Refused when a text cannot be taken, and when user name or mail address are taken.
+    pub async fn register(
+        &self,
+        new: NewMember,
+        key: Option<RequestKey>,
+    ) -> Result<Done, CommandError> {
+        self.registered(new, None, key).await
+    }
+
+    /// Registers a member with a password, and gives an access token. The same again under the
+    /// same key gives another token to whoever knows the password.
+    ///
+    /// The hash is in the vault before the append is tried, under the id of the new member. A
+    /// crash between the two leaves a hash that belongs to nobody and is never looked at: no
+    /// member is ever without password, and no user name is taken by nobody.
+    ///
+    /// # Errors
+    /// As [`Commands::register`]; [`CommandError::WrongCredentials`] when it is repeated under
+    /// the same key with another password.
+    pub async fn register_with_password(
+        &self,
+        new: NewMember,
+        password: &Password,
+        key: Option<RequestKey>,
+    ) -> Result<Registered, CommandError> {
+        password.check()?;
+        let done = self.registered(new, Some(password), key).await?;
+        let subject = done.stream.as_str();
+        if done.repeated {
+            let hash = self.log().vault().password_hash(subject).await?;
+            if !self.passwords().verify(password, hash).await? {
+                return Err(CommandError::WrongCredentials);
+            }
+        }
+        let token = self.log().vault().issue_token(subject, MEMBER).await?;
+        Ok(Registered { done, token })
+    }
+
+    async fn registered(
+        &self,
+        new: NewMember,
+        password: Option<&Password>,
+        key: Option<RequestKey>,
+    ) -> Result<Done, CommandError> {
+        let member = MemberId::new(self.ids().next());
+        let registration = Registration {
+            user_name: UserName::parse(&new.user_name)?,
+            nickname: Nickname::parse(&new.nickname)?,
+            mail: Mail::parse(&new.mail)?,
+        };
+        let caller = Caller::member(member).with_key(key);
+        self.run(
+            &caller,
+            &Register {
+                member,
+                registration,
+                password,
+            },
+        )
+        .await
+    }
+
+    /// Takes another nickname; the same one again changes nothing.
+    ///
+    /// # Errors
+    /// Refused when the text cannot be taken, and once the member has left.
+    pub async fn change_nickname(
+        &self,
+        caller: &Caller,
+        new: NewNickname,
+    ) -> Result<Done, CommandError> {
+        let nickname = Nickname::parse(&new.nickname)?;
+        self.run(caller, &ChangeNickname { nickname }).await
+    }
+
+    /// Leaves the community (H01). A policy then closes the member's posts, ends their exchanges
+    /// and takes their tokens and password away.
+    ///
+    /// # Errors
+    /// Technical ones only; who has left already has left.
+    pub async fn leave(&self, caller: &Caller) -> Result<Done, CommandError> {
+        self.run(
+            caller,
+            &Leave {
+                member: caller.member,
+            },
+        )
+        .await
+    }
+}
+
+struct Register<'a> {
+    member: MemberId,
+    registration: Registration,
+    password: Option<&'a Password>,
+}
+
+#[async_trait]
+impl Decision for Register<'_> {
+    fn name(&self) -> &'static str {
+        "register"
+    }
+
+    async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
+        let (member, given) = (self.member, &self.registration);
+        let own = stream(member.stream())?;
+        attempt.about(&own);
+        attempt.create::<Member>(&own);
+        let name = claims::user_name(attempt.vault(), &given.user_name)?;
+        let mail = claims::mail(attempt.vault(), &given.mail)?;
+        for (kind, claim) in [(ClaimKind::UserName, &name), (ClaimKind::Mail, &mail)] {
+            let state = attempt.load::<Claim>(claim).await?;
+            attempt.record(claim, Claim::take(state.as_ref(), kind, member)?);
+        }
+        attempt.record(&own, Member::register(member, given.clone()));
+        Ok(())
+    }
+
+    async fn before_append(&self, commands: &Commands) -> Result<(), CommandError> {
+        let Some(password) = self.password else {
+            return Ok(());
+        };
+        let hash = commands.passwords().hash(password).await?;
+        let vault = commands.log().vault();
+        Ok(vault
+            .set_password_hash(&self.member.stream(), &hash)
+            .await?)
+    }
+}
+
+struct ChangeNickname {
+    nickname: Nickname,
+}
+
+#[async_trait]
+impl Decision for ChangeNickname {
+    fn name(&self) -> &'static str {
+        "change_nickname"
+    }
+
+    async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
+        let member = attempt.member(attempt.caller().member).await?;
+        let own = stream(member.id().stream())?;
+        attempt.about(&own);
+        attempt.record(&own, member.change_nickname(self.nickname.clone())?);
+        Ok(())
+    }
+}
+
+struct Leave {
+    member: MemberId,
+}
+
+#[async_trait]
+impl Decision for Leave {
+    fn name(&self) -> &'static str {
+        "leave"
+    }
+
+    async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
+        let member = attempt.member(self.member).await?;
+        let own = stream(self.member.stream())?;
+        attempt.about(&own);
+        let left = member.leave();
+        let mail = member.mail().text().filter(|_| !left.is_empty());
+        // An address that was erased cannot be read any more; its claim stays for ever.
+        if let Some(mail) = mail.and_then(|mail| Mail::parse(mail).ok()) {
+            let claim = claims::mail(attempt.vault(), &mail)?;
+            if let Some(held) = attempt.load::<Claim>(&claim).await? {
+                attempt.record(&claim, held.release(self.member)?);
+            }
+        }
+        attempt.record(&own, left);
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! Policies: what follows by itself on what has happened, by ordinary commands (H01, H44).
+//!
+//! - `completion`: one party has reported, the other keeps silent. A reminder, then completion.
+//! - `member-left`: the member's posts are closed, their negotiations cancelled, what is in
+//!   progress aborted, their tokens and password taken away.
+//!
+//! A [`Runner`] folds the log into a small book of what is to be done, and does what is due once
+//! it has caught up. **It can stop or be killed anywhere.** The book never says that something
+//! was done: only the event that doing it appended takes it out of the book. Each command carries
+//! a key made from the event it follows on, which never expires; so it is done once, by however
+//! many runners. The book is thrown away and folded again whenever it is missing or outdated.
+
+mod book;
+mod duty;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use meguri_log::{Filter, Log, Position, ReadError};
+use tokio_util::sync::CancellationToken;
+
+use crate::{CommandError, Commands};
+use book::{Book, FOLDED};
+use duty::Duty;
+
+/// How often a runner looks at the clock when nothing happens.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a command that failed is left alone.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+const EVENTS_AT_ONCE: usize = 1_000;
+const DUTIES_AT_ONCE: i64 = 100;
+
+/// Why the policies cannot go on just now. Nothing is lost: they go on where they were.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The book cannot be read or written.
+    #[error("the book of the policies: {0}")]
+    Book(#[from] sqlx::Error),
+    /// The folder of the book cannot be made or read.
+    #[error("the folder of the policies: {0}")]
+    Folder(#[from] std::io::Error),
+    /// A stored event is not what was expected: an operator has to look.
+    #[error("the event at position {position} cannot be read: {text}")]
+    Event {
+        /// Where it stands.
+        position: Position,
+        /// What is wrong with it.
+        text: String,
+    },
+}
+
+/// Runs all policies until it is told to stop, through whatever fails in between.
+///
+/// # Errors
+/// [`PolicyError`] if its folder cannot be used; later failures are logged and tried again.
+pub async fn run(
+    commands: Commands,
+    dir: impl AsRef<Path>,
+    stop: CancellationToken,
+) -> Result<(), PolicyError> {
+    let mut runner = Runner::open(commands, dir.as_ref()).await?;
+    let mut head = runner.log().watch_head();
+    loop {
+        let result = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            result = runner.step() => result,
+        };
+        match result {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(PolicyError::Log(ReadError::Closed)) => return Ok(()),
+            Err(error) => tracing::warn!(%error, "the policies wait"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = head.changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// Follows the log and does what the policies say. Any number may run at once.
+#[derive(Debug)]
+pub struct Runner {
+    commands: Commands,
+    book: Book,
+    /// What failed, and until when it is left alone.
+    left_alone: HashMap<[u8; 32], Instant>,
+}
+
+impl Runner {
+    /// Opens the book in this folder, or begins a new one.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if the folder cannot be used.
+    pub async fn open(commands: Commands, dir: &Path) -> Result<Self, PolicyError> {
+        let book = Book::open(dir).await?;
+        Ok(Self {
+            commands,
+            book,
+            left_alone: HashMap::new(),
+        })
+    }
+
+    fn log(&self) -> &Log {
+        self.commands.log()
+    }
+
+    /// Catches up with the log, then does what is due. Answers how many commands it gave.
+    ///
+    /// # Errors
+    /// [`PolicyError`]; it can be asked again. A command that fails is only logged, and left
+    /// alone for half a minute.
+    pub async fn step(&mut self) -> Result<usize, PolicyError> {
+        self.catch_up().await?;
+        let duties = self.due().await?;
+        let mut done = 0;
+        for duty in duties {
+            if self.perform(&duty).await {
+                done += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Folds all that has happened since into the book.
+    async fn catch_up(&self) -> Result<(), PolicyError> {
+        let head = self.log().head().await?.position;
+        if self.book.position().await? > head {
+            // The log was restored to an earlier state: what the book knows may not have happened.
+            self.book.begin_again().await?;
+        }
+        let filter = filter()?;
+        loop {
+            let after = self.book.position().await?;
+            let block = self.log().read_all(after, &filter, EVENTS_AT_ONCE).await?;
+            if block.up_to <= after {
+                return Ok(());
+            }
+            self.book.fold(&block).await?;
+        }
+    }
+
+    async fn due(&mut self) -> Result<Vec<Duty>, PolicyError> {
+        let now = Instant::now();
+        self.left_alone.retain(|_, until| *until > now);
+        let clock = self.log().clock().now();
+        let duties = self
+            .book
+            .due(clock, self.commands.settings().follow_up, DUTIES_AT_ONCE);
+        let mut duties = duties.await?;
+        duties.retain(|duty| !self.left_alone.contains_key(&duty.key().key));
+        Ok(duties)
+    }
+
+    /// Whether it was done; what failed is left alone for a while.
+    async fn perform(&mut self, duty: &Duty) -> bool {
+        let result = duty.perform(&self.commands, &self.book).await;
+        let outcome = if result.is_ok() { "done" } else { "failed" };
+        let labels = [("policy", duty.policy()), ("outcome", outcome)];
+        metrics::counter!("meguri_policy_commands_total", &labels).increment(1);
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(policy = duty.policy(), %error, "left alone for a while");
+                self.left_alone
+                    .insert(duty.key().key, Instant::now() + LEFT_ALONE);
+                false
+            }
+        }
+    }
+}
+
+fn filter() -> Result<Filter, PolicyError> {
+    FOLDED
+        .iter()
+        .try_fold(Filter::default(), |filter, event_type| {
+            filter
+                .event_type(event_type)
+                .map_err(|error| PolicyError::Event {
+                    position: Position::ZERO,
+                    text: error.to_string(),
+                })
+        })
+}
+
+impl From<PolicyError> for CommandError {
+    fn from(error: PolicyError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

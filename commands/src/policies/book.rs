@@ -1,0 +1,392 @@
+//! The book of the policies: what is to be done, folded from the log into a file of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use meguri_domain::FollowUpPeriods;
+use meguri_events::{Event, ExchangeEvent, MemberEvent, MemberId, Opened, PostEvent};
+use meguri_log::{Block, Header, Position, Recorded, Timestamp};
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::PolicyError;
+use super::duty::{Action, Duty, Trigger};
+
+const SCHEMA: &str = include_str!("book.sql");
+const EXTENSION: &str = "sqlite";
+
+/// The types of events that the book is folded from. Others are passed over undecoded.
+pub(super) const FOLDED: &[&str] = &[
+    "NeedPosted",
+    "NeedReopened",
+    "NeedClosed",
+    "OfferPosted",
+    "OfferReopened",
+    "OfferClosed",
+    "ExchangeRequested",
+    "ExchangeApplied",
+    "ExchangeCancelled",
+    "ExchangeAborted",
+    "ExchangeCompleted",
+    "CompletionReported",
+    "CompletionReminded",
+    "MemberLeft",
+];
+
+/// What is to be done, and up to where the log was folded into it.
+#[derive(Debug, Clone)]
+pub(super) struct Book(SqlitePool);
+
+type Row = (String, i64, i64, i64, String, Option<String>);
+
+impl Book {
+    /// Opens the book of this schema; one that is missing or unreadable begins anew, others of
+    /// older schemas are removed.
+    pub(super) async fn open(dir: &Path) -> Result<Self, PolicyError> {
+        tokio::fs::create_dir_all(dir).await?;
+        let fingerprint = hex::encode(&Sha256::digest(SCHEMA)[..8]);
+        remove_all_but(dir, &fingerprint).await?;
+        let path = dir.join(&fingerprint).with_extension(EXTENSION);
+        match Self::connect(&path).await {
+            Ok(book) => Ok(book),
+            Err(error) if is_unreadable(&error) => {
+                tracing::warn!(%error, "the book of the policies is unreadable and begins anew");
+                remove_all_but(dir, "").await?;
+                Ok(Self::connect(&path).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn connect(path: &Path) -> Result<Self, sqlx::Error> {
+        // Durable to a crash of the process; after one of the machine it may be folded again.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await?;
+        let book = Self(pool);
+        book.prepare().await?;
+        Ok(book)
+    }
+
+    async fn prepare(&self) -> Result<(), sqlx::Error> {
+        let mut transaction = self.0.begin_with("begin immediate").await?;
+        let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if tables == 0 {
+            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Up to where the log was folded.
+    pub(super) async fn position(&self) -> Result<Position, PolicyError> {
+        let position: i64 = sqlx::query_scalar("select position from folded")
+            .fetch_one(&self.0)
+            .await?;
+        Ok(Position::new(u64::try_from(position).unwrap_or(0)))
+    }
+
+    /// Forgets everything.
+    pub(super) async fn begin_again(&self) -> Result<(), PolicyError> {
+        let mut transaction = self.0.begin_with("begin immediate").await?;
+        for table in ["reported", "held", "departed"] {
+            let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
+            sqlx::query(delete).execute(&mut *transaction).await?;
+        }
+        sqlx::query("update folded set position = 0")
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Folds a block, all of it or nothing; what another runner has folded already is left out.
+    pub(super) async fn fold(&self, block: &Block) -> Result<(), PolicyError> {
+        let mut transaction = self.0.begin_with("begin immediate").await?;
+        let folded: i64 = sqlx::query_scalar("select position from folded")
+            .fetch_one(&mut *transaction)
+            .await?;
+        for recorded in &block.events {
+            if sql(recorded.position().get()) > folded {
+                fold_one(&mut transaction, recorded).await?;
+            }
+        }
+        sqlx::query("update folded set position = max(position, $1)")
+            .bind(sql(block.up_to.get()))
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// What is due at this moment, at most so many of each kind.
+    pub(super) async fn due(
+        &self,
+        now: Timestamp,
+        periods: FollowUpPeriods,
+        limit: i64,
+    ) -> Result<Vec<Duty>, PolicyError> {
+        let mut duties = self.due_follow_ups(now, periods, limit).await?;
+        let departures: Vec<Row> = sqlx::query_as(
+            "select member, 0, 0, position, event, correlation from departed \
+             where locked_out = 0 limit $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.0)
+        .await?;
+        duties.extend(departures.into_iter().filter_map(
+            |(member, _, _, at, event, correlation)| {
+                let member = MemberId::from_stream(&member)?;
+                Some(Duty {
+                    action: Action::LockOut,
+                    member,
+                    trigger: trigger(at, &event, correlation)?,
+                })
+            },
+        ));
+        let ends: Vec<(String, String, i64, String, Option<String>)> = sqlx::query_as(
+            "select stream, member, position, event, correlation from departed \
+             join held using (member) limit $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.0)
+        .await?;
+        duties.extend(
+            ends.into_iter()
+                .filter_map(|(stream, member, at, event, correlation)| {
+                    let (action, member) = (Action::end(&stream)?, MemberId::from_stream(&member)?);
+                    Some(Duty {
+                        action,
+                        member,
+                        trigger: trigger(at, &event, correlation)?,
+                    })
+                }),
+        );
+        Ok(duties)
+    }
+
+    async fn due_follow_ups(
+        &self,
+        now: Timestamp,
+        periods: FollowUpPeriods,
+        limit: i64,
+    ) -> Result<Vec<Duty>, PolicyError> {
+        let before = |period: Duration| {
+            now.micros()
+                .saturating_sub(i64::try_from(period.as_micros()).unwrap_or(i64::MAX))
+        };
+        let complete_before = before(periods.complete_after);
+        let rows: Vec<(String, String, i64, i64, String, Option<String>)> = sqlx::query_as(
+            "select exchange, silent, reported_at, position, event, correlation from reported \
+             where reported_at <= $1 or (reported_at <= $2 and reminded = 0) \
+             order by reported_at limit $3",
+        )
+        .bind(complete_before)
+        .bind(before(periods.remind_after))
+        .bind(limit)
+        .fetch_all(&self.0)
+        .await?;
+        let duties = rows.into_iter().filter_map(
+            |(exchange, silent, reported_at, at, event, correlation)| {
+                let action = Action::follow_up(&exchange, reported_at <= complete_before)?;
+                let member = MemberId::from_stream(&silent)?;
+                Some(Duty {
+                    action,
+                    member,
+                    trigger: trigger(at, &event, correlation)?,
+                })
+            },
+        );
+        Ok(duties.collect())
+    }
+
+    /// Notes that a member's tokens and password are gone: no event says so.
+    pub(super) async fn locked_out(&self, member: MemberId) -> Result<(), PolicyError> {
+        sqlx::query("update departed set locked_out = 1 where member = $1")
+            .bind(member.stream())
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+}
+
+fn trigger(position: i64, event: &str, correlation: Option<String>) -> Option<Trigger> {
+    Some(Trigger {
+        position: Position::new(u64::try_from(position).ok()?),
+        event: event.parse().ok()?,
+        correlation: correlation.and_then(|id| id.parse().ok()),
+    })
+}
+
+fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn is_unreadable(error: &sqlx::Error) -> bool {
+    // SQLITE_CORRUPT and SQLITE_NOTADB.
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "11" || code == "26")
+}
+
+/// Removes the books of other fingerprints, with the files beside them.
+async fn remove_all_but(dir: &Path, fingerprint: &str) -> Result<(), PolicyError> {
+    let mut files = tokio::fs::read_dir(dir).await?;
+    while let Some(file) = files.next_entry().await? {
+        let path: PathBuf = file.path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let is_book = name
+            .split_once('.')
+            .is_some_and(|(_, end)| end.starts_with(EXTENSION));
+        if is_book && (fingerprint.is_empty() || !name.starts_with(fingerprint)) {
+            tokio::fs::remove_file(&path).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn fold_one(book: &mut SqliteConnection, recorded: &Recorded) -> Result<(), PolicyError> {
+    let bad = |text: String| PolicyError::Event {
+        position: recorded.position(),
+        text,
+    };
+    // A redacted event tells nothing; the commands find its stream frozen.
+    let Some(header) = recorded.header() else {
+        return Ok(());
+    };
+    let header = header.map_err(|error| bad(error.to_string()))?;
+    // What is sealed is of no concern here, so no key is asked for.
+    let sealed: Vec<_> = header
+        .sealed
+        .iter()
+        .map(|sealed| (sealed.section, Opened::Erased))
+        .collect();
+    let data = header.data.get();
+    let event = Event::decode(header.event_type, header.schema, data, &sealed)
+        .map_err(|error| bad(error.to_string()))?;
+    let position = sql(recorded.position().get());
+    match event {
+        Event::Member(MemberEvent::MemberLeft(left)) => {
+            insert_departed(book, left.member, position, &header).await?;
+        }
+        Event::Post(event) => fold_post(book, header.stream, &event).await?,
+        Event::Exchange(event) => fold_exchange(book, &header, position, &event).await?,
+        Event::Member(_) | Event::Claim(_) => {}
+    }
+    Ok(())
+}
+
+async fn fold_post(
+    book: &mut SqliteConnection,
+    stream: &str,
+    event: &PostEvent,
+) -> Result<(), sqlx::Error> {
+    match event {
+        PostEvent::NeedPosted(e) => hold(book, e.by, stream).await,
+        PostEvent::NeedReopened(e) => hold(book, e.by, stream).await,
+        PostEvent::OfferPosted(e) => hold(book, e.by, stream).await,
+        PostEvent::OfferReopened(e) => hold(book, e.by, stream).await,
+        PostEvent::NeedClosed(_) | PostEvent::OfferClosed(_) => let_go(book, stream).await,
+        PostEvent::NeedEdited(_) | PostEvent::OfferEdited(_) => Ok(()),
+    }
+}
+
+async fn fold_exchange(
+    book: &mut SqliteConnection,
+    header: &Header<'_>,
+    position: i64,
+    event: &ExchangeEvent,
+) -> Result<(), sqlx::Error> {
+    let stream = header.stream;
+    match event {
+        ExchangeEvent::ExchangeRequested(e) => {
+            hold(book, e.requester, stream).await?;
+            hold(book, e.owner, stream).await
+        }
+        ExchangeEvent::ExchangeApplied(e) => {
+            hold(book, e.applicant, stream).await?;
+            hold(book, e.poster, stream).await
+        }
+        ExchangeEvent::ExchangeCancelled(_)
+        | ExchangeEvent::ExchangeAborted(_)
+        | ExchangeEvent::ExchangeCompleted(_) => {
+            sqlx::query("delete from reported where exchange = $1")
+                .bind(stream)
+                .execute(&mut *book)
+                .await?;
+            let_go(book, stream).await
+        }
+        ExchangeEvent::CompletionReported(e) => {
+            let insert = sqlx::query(
+                "insert into reported (exchange, silent, reported_at, position, event, correlation) \
+                 values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+            );
+            let insert = insert.bind(stream).bind(e.partner.stream());
+            let insert = insert.bind(e.reported_at.as_micros()).bind(position);
+            let insert = insert.bind(header.id.to_string());
+            insert
+                .bind(header.correlation.map(|id| id.to_string()))
+                .execute(book)
+                .await?;
+            Ok(())
+        }
+        ExchangeEvent::CompletionReminded(_) => {
+            let update = sqlx::query("update reported set reminded = 1 where exchange = $1");
+            update.bind(stream).execute(book).await?;
+            Ok(())
+        }
+        ExchangeEvent::MessagePosted(_)
+        | ExchangeEvent::TermsProposed(_)
+        | ExchangeEvent::TermsAgreed(_)
+        | ExchangeEvent::ExchangeStarted(_)
+        | ExchangeEvent::EvaluationWritten(_)
+        | ExchangeEvent::EvaluationRetracted(_)
+        | ExchangeEvent::ThanksSent(_) => Ok(()),
+    }
+}
+
+async fn insert_departed(
+    book: &mut SqliteConnection,
+    member: MemberId,
+    position: i64,
+    header: &Header<'_>,
+) -> Result<(), sqlx::Error> {
+    let insert = sqlx::query(
+        "insert into departed (member, position, event, correlation) values ($1, $2, $3, $4) \
+         on conflict do nothing",
+    );
+    let insert = insert
+        .bind(member.stream())
+        .bind(position)
+        .bind(header.id.to_string());
+    insert
+        .bind(header.correlation.map(|id| id.to_string()))
+        .execute(book)
+        .await?;
+    Ok(())
+}
+
+async fn hold(book: &mut SqliteConnection, by: MemberId, stream: &str) -> Result<(), sqlx::Error> {
+    let insert = sqlx::query("insert into held values ($1, $2) on conflict do nothing");
+    insert.bind(by.stream()).bind(stream).execute(book).await?;
+    Ok(())
+}
+
+async fn let_go(book: &mut SqliteConnection, stream: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from held where stream = $1")
+        .bind(stream)
+        .execute(book)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+-- How far the log was folded.
+create table folded (
+    one integer primary key check (one = 1),
+    position integer not null
+) strict;
+insert into folded values (1, 0);
+
+-- Exchanges in which one party has reported completion and the other has not (H44).
+create table reported (
+    exchange text primary key,
+    silent text not null,
+    reported_at integer not null,
+    reminded integer not null default 0,
+    position integer not null,
+    event text not null,
+    correlation text
+) strict;
+create index reported_by_time on reported (reported_at);
+
+-- Open posts by author, and open exchanges by party: what ends when the member leaves (H01).
+create table held (
+    member text not null,
+    stream text not null,
+    primary key (member, stream)
+) strict, without rowid;
+create index held_by_stream on held (stream);
+
+-- Members who have left (H01), and whether their tokens and password are gone.
+create table departed (
+    member text primary key,
+    locked_out integer not null default 0,
+    position integer not null,
+    event text not null,
+    correlation text
+) strict;

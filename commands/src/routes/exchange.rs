@@ -1,0 +1,196 @@
+//! Routes of exchanges: what the two parties do in their room.
+
+use axum::extract::State;
+use meguri_events::ExchangeId;
+use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Path, Problem, WriteProblems};
+use uuid::Uuid;
+
+use super::{Accepted, Answer};
+use crate::{
+    Abort, Agreement, Cancellation, Commands, NewEvaluation, NewMessage, NewTerms, NewThanks,
+};
+
+/// Writes in the room (H05).
+///
+/// While negotiating, a message of the party with the right to decide is agreement to the latest
+/// terms, unless it says `keep_negotiating` (H25-H27).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/messages", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = NewMessage,
+    responses((status = 200, description = "Posted", body = Accepted), WriteProblems),
+)]
+pub(super) async fn post_message(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<NewMessage>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.post_message(&caller, ExchangeId::new(id), body).await?,
+    ))
+}
+
+/// Proposes terms, and by that agrees to them (H07).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/terms", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = NewTerms,
+    responses((status = 200, description = "Proposed", body = Accepted), WriteProblems),
+)]
+pub(super) async fn propose_terms(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<NewTerms>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.propose_terms(&caller, ExchangeId::new(id), body)
+            .await?,
+    ))
+}
+
+/// Agrees to the latest terms by their number (H07, H10-H12); 0 stands for the opening as it was.
+///
+/// The exchange starts when both have agreed to the same terms.
+#[utoipa::path(
+    post, path = "/exchanges/{id}/agreement", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = Agreement,
+    responses((status = 200, description = "Agreed", body = Accepted), WriteProblems),
+)]
+pub(super) async fn agree(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<Agreement>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.agree(&caller, ExchangeId::new(id), body).await?,
+    ))
+}
+
+/// Ends the negotiation for good (H06, H09).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/cancellation", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = Option<Cancellation>,
+    responses((status = 200, description = "Cancelled", body = Accepted), WriteProblems),
+)]
+pub(super) async fn cancel(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    body: Option<Json<Cancellation>>,
+) -> Result<Answer, Problem> {
+    let body = body.map(|Json(body)| body).unwrap_or_default();
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.cancel(&caller, ExchangeId::new(id), body).await?,
+    ))
+}
+
+/// Gives the exchange up while it is in progress (H24).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/abort", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = Abort,
+    responses((status = 200, description = "Aborted", body = Accepted), WriteProblems),
+)]
+pub(super) async fn abort(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<Abort>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.abort(&caller, ExchangeId::new(id), body).await?,
+    ))
+}
+
+/// Reports that one's own part is done (完了を伝える, H21). The second report completes (H23).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/completion", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    responses((status = 200, description = "Reported", body = Accepted), WriteProblems),
+)]
+pub(super) async fn report_completion(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.report_completion(&caller, ExchangeId::new(id)).await?,
+    ))
+}
+
+/// Writes about the other party (評価, H22).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/evaluation", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = NewEvaluation,
+    responses((status = 200, description = "Written", body = Accepted), WriteProblems),
+)]
+pub(super) async fn write_evaluation(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<NewEvaluation>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.write_evaluation(&caller, ExchangeId::new(id), body)
+            .await?,
+    ))
+}
+
+/// Takes one's own evaluation back (H22).
+#[utoipa::path(
+    delete, path = "/exchanges/{id}/evaluation", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    responses((status = 200, description = "Retracted", body = Accepted), WriteProblems),
+)]
+pub(super) async fn retract_evaluation(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.retract_evaluation(&caller, ExchangeId::new(id)).await?,
+    ))
+}
+
+/// Sends thanks (ありがとう, H18-H20).
+#[utoipa::path(
+    post, path = "/exchanges/{id}/thanks", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
+    request_body = Option<NewThanks>,
+    responses((status = 200, description = "Sent", body = Accepted), WriteProblems),
+)]
+pub(super) async fn send_thanks(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    body: Option<Json<NewThanks>>,
+) -> Result<Answer, Problem> {
+    let body = body.map(|Json(body)| body).unwrap_or_default();
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(
+        app.send_thanks(&caller, ExchangeId::new(id), body).await?,
+    ))
+}

@@ -1,0 +1,119 @@
+//! Routes of members: registering, changing the nickname, leaving.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Accepted, Answer};
+use crate::{Commands, NewMember, NewNickname, Password};
+
+/// Whoever registers has no name yet under which a key could be remembered.
+const NOBODY: &str = "nobody";
+
+/// What a person gives to become a member.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registration {
+    /// Unique and never changed, the profile's address: a-z, 0-9, `_`, a letter first (K23).
+    #[schema(
+        min_length = 3,
+        max_length = 30,
+        pattern = "^[a-z][a-z0-9_]*$",
+        example = "hanako"
+    )]
+    user_name: String,
+    /// What others read.
+    #[schema(min_length = 1, max_length = 30, example = "はなこ")]
+    nickname: String,
+    /// Where mail reaches the member; nobody else sees it.
+    #[schema(format = Email, max_length = 254, example = "hanako@example.jp")]
+    mail: String,
+    /// Kept as an argon2id hash only.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 200)]
+    password: Password,
+}
+
+/// A new member, and an access token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RegisteredMember {
+    /// The member's id.
+    id: Uuid,
+    /// Access token for `Authorization: Bearer`; it can be read this once.
+    token: String,
+    /// Position in the log: a read that is given it as `min_position` sees the member.
+    #[schema(minimum = 1)]
+    position: u64,
+}
+
+/// Registers a member (会員登録).
+///
+/// The same again under the same `Idempotency-Key` checks the password and gives another token.
+#[utoipa::path(
+    post, path = "/members", tag = "members",
+    params(IdempotencyHeader), request_body = Registration,
+    responses((status = 201, description = "Registered", body = RegisteredMember), WriteProblems),
+)]
+pub(super) async fn register(
+    State(app): State<Commands>,
+    key: Option<IdempotencyKey>,
+    Json(body): Json<Registration>,
+) -> Result<(StatusCode, Json<RegisteredMember>), Problem> {
+    let Registration {
+        user_name,
+        nickname,
+        mail,
+        password,
+    } = body;
+    let new = NewMember {
+        user_name,
+        nickname,
+        mail,
+    };
+    // The password is no part of what the log remembers: a fast hash of it would be a gift.
+    let key = key.map(|key| app.request_key(key.digest(NOBODY, &new)));
+    let registered = app.register_with_password(new, &password, key).await?;
+    let Accepted { id, position, .. } = Accepted::from(&registered.done);
+    let member = RegisteredMember {
+        id,
+        token: registered.token,
+        position,
+    };
+    Ok((StatusCode::CREATED, Json(member)))
+}
+
+/// Changes one's nickname.
+#[utoipa::path(
+    patch, path = "/me", tag = "members", security(("bearer" = [])),
+    params(IdempotencyHeader), request_body = NewNickname,
+    responses((status = 200, description = "Changed", body = Accepted), WriteProblems),
+)]
+pub(super) async fn change_nickname(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Json(body): Json<NewNickname>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::changed(app.change_nickname(&caller, body).await?))
+}
+
+/// Leaves the community (退会, H01).
+///
+/// One's posts are closed, negotiations cancelled, exchanges in progress aborted, and one's
+/// tokens and password taken away, all within moments.
+#[utoipa::path(
+    post, path = "/me/departure", tag = "members", security(("bearer" = [])),
+    params(IdempotencyHeader),
+    responses((status = 200, description = "Left", body = Accepted), WriteProblems),
+)]
+pub(super) async fn leave(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(app.leave(&caller).await?))
+}

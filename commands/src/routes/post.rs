@@ -1,0 +1,218 @@
+//! Routes of posts: Needs and Offers, and the exchanges that are opened on them.
+
+use axum::extract::State;
+use meguri_events::{NeedId, OfferId, PostId};
+use meguri_http::{
+    IdempotencyHeader, IdempotencyKey, IfMatch, Json, Member, Path, Problem, WriteProblems,
+};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{Accepted, Answer};
+use crate::{Commands, NewExchange, NewPost, PostChanges};
+
+/// The version the author has seen.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(
+    dead_code,
+    reason = "for the API's description; the extractor is IfMatch"
+)]
+struct IfMatchHeader {
+    /// The `ETag` of the post as it was read; refused (412) when it has changed since.
+    #[param(rename = "If-Match", example = "\"1\"")]
+    if_match: Option<String>,
+}
+
+/// Posts a Need (コマリゴト, H03).
+#[utoipa::path(
+    post, path = "/needs", tag = "posts", security(("bearer" = [])),
+    params(IdempotencyHeader), request_body = NewPost,
+    responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
+)]
+pub(super) async fn post_need(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Json(body): Json<NewPost>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::created(app.post_need(&caller, body).await?))
+}
+
+/// Rewrites one's Need (H01): what is not sent stays as it is.
+#[utoipa::path(
+    patch, path = "/needs/{id}", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Need"), IfMatchHeader, IdempotencyHeader),
+    request_body = PostChanges,
+    responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
+)]
+pub(super) async fn edit_need(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    seen: Option<IfMatch>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<PostChanges>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let (id, seen) = (NeedId::new(id).into(), seen.map(|IfMatch(version)| version));
+    Ok(Answer::changed(
+        app.edit_post(&caller, id, body, seen).await?,
+    ))
+}
+
+/// Closes one's Need (H01); its exchanges go on.
+#[utoipa::path(
+    post, path = "/needs/{id}/close", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
+    responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
+)]
+pub(super) async fn close_need(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.close_post(&caller, NeedId::new(id).into()).await?,
+    ))
+}
+
+/// Opens one's closed Need again (H01).
+#[utoipa::path(
+    post, path = "/needs/{id}/reopen", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
+    responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
+)]
+pub(super) async fn reopen_need(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.reopen_post(&caller, NeedId::new(id).into()).await?,
+    ))
+}
+
+/// Applies to help on a Need (スケット申し込み, H04): opens an exchange.
+#[utoipa::path(
+    post, path = "/needs/{id}/applications", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
+    request_body = NewExchange,
+    responses((status = 201, description = "Opened", body = Accepted), WriteProblems),
+)]
+pub(super) async fn apply_to_help(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<NewExchange>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let post = PostId::from(NeedId::new(id));
+    Ok(Answer::created(
+        app.open_exchange(&caller, post, body).await?,
+    ))
+}
+
+/// Registers an Offer (デキルコト, H02).
+#[utoipa::path(
+    post, path = "/offers", tag = "posts", security(("bearer" = [])),
+    params(IdempotencyHeader), request_body = NewPost,
+    responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
+)]
+pub(super) async fn post_offer(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Json(body): Json<NewPost>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    Ok(Answer::created(app.post_offer(&caller, body).await?))
+}
+
+/// Rewrites one's Offer (H01): what is not sent stays as it is.
+#[utoipa::path(
+    patch, path = "/offers/{id}", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Offer"), IfMatchHeader, IdempotencyHeader),
+    request_body = PostChanges,
+    responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
+)]
+pub(super) async fn edit_offer(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    seen: Option<IfMatch>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<PostChanges>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let (id, seen) = (
+        OfferId::new(id).into(),
+        seen.map(|IfMatch(version)| version),
+    );
+    Ok(Answer::changed(
+        app.edit_post(&caller, id, body, seen).await?,
+    ))
+}
+
+/// Closes one's Offer (H01); its exchanges go on.
+#[utoipa::path(
+    post, path = "/offers/{id}/close", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
+    responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
+)]
+pub(super) async fn close_offer(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.close_post(&caller, OfferId::new(id).into()).await?,
+    ))
+}
+
+/// Opens one's closed Offer again (H01).
+#[utoipa::path(
+    post, path = "/offers/{id}/reopen", tag = "posts", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
+    responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
+)]
+pub(super) async fn reopen_offer(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &())?;
+    Ok(Answer::changed(
+        app.reopen_post(&caller, OfferId::new(id).into()).await?,
+    ))
+}
+
+/// Asks the owner of an Offer for help (スケットを頼む, H02): opens an exchange.
+#[utoipa::path(
+    post, path = "/offers/{id}/requests", tag = "exchanges", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
+    request_body = NewExchange,
+    responses((status = 201, description = "Opened", body = Accepted), WriteProblems),
+)]
+pub(super) async fn request_help(
+    State(app): State<Commands>,
+    who: Member,
+    key: Option<IdempotencyKey>,
+    Path(id): Path<Uuid>,
+    Json(body): Json<NewExchange>,
+) -> Result<Answer, Problem> {
+    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let post = PostId::from(OfferId::new(id));
+    Ok(Answer::created(
+        app.open_exchange(&caller, post, body).await?,
+    ))
+}

@@ -1,0 +1,61 @@
+//! What can be set about the write side.
+
+use std::num::NonZeroUsize;
+
+use meguri_domain::FollowUpPeriods;
+use meguri_http::Rate;
+
+/// Settings of the write side. The defaults are those of production.
+#[derive(Debug, Clone)]
+pub struct CommandSettings {
+    /// When one-sided completion is followed up (H44).
+    pub follow_up: FollowUpPeriods,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
+    /// Passwords hashed at once; each takes a core for a moment.
+    pub hashing_at_once: usize,
+    /// Attempts to log in under one user name.
+    pub log_in_rate: Rate,
+    /// Requests of one account, whatever token it uses; `None` does not limit.
+    pub account_rate: Option<Rate>,
+    /// States kept in memory, at most.
+    pub states_cached: NonZeroUsize,
+}
+
+impl Default for CommandSettings {
+    fn default() -> Self {
+        Self {
+            follow_up: FollowUpPeriods::default(),
+            password_cost: PasswordCost::default(),
+            hashing_at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            log_in_rate: Rate {
+                burst: 10,
+                per_minute: 6,
+            },
+            account_rate: Some(Rate {
+                burst: 1_000,
+                per_minute: 6_000,
+            }),
+            states_cached: NonZeroUsize::MIN.saturating_add(50_000),
+        }
+    }
+}
+
+/// Parameters of argon2id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB; at least 8.
+    pub memory_kib: u32,
+    /// Passes over the memory; at least 1.
+    pub passes: u32,
+}
+
+impl Default for PasswordCost {
+    /// What OWASP recommends as the least: 19 MiB, 2 passes.
+    fn default() -> Self {
+        Self {
+            memory_kib: argon2::Params::DEFAULT_M_COST,
+            passes: argon2::Params::DEFAULT_T_COST,
+        }
+    }
+}
