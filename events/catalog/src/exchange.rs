@@ -2,8 +2,9 @@
 
 use crate::ids::{ExchangeId, MemberId, NeedId, OfferId};
 use crate::mode::{Mode, Modes};
+use crate::plaintext::plaintext;
 use crate::reason::ReasonCode;
-use crate::sealed::{Sealed, plaintext};
+use crate::sealed::Sealed;
 use crate::timestamp::Timestamp;
 
 event! {

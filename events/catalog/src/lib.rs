@@ -24,16 +24,19 @@
 #[macro_use]
 mod codes;
 #[macro_use]
-mod event;
+mod declare;
 
 mod category;
 mod claim;
+mod description;
 mod encoding;
+mod event;
 mod exchange;
 mod ids;
 mod member;
 mod mode;
 mod open;
+mod plaintext;
 mod post;
 mod prefecture;
 mod reason;
@@ -44,8 +47,9 @@ mod upcasts;
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;
+pub use description::{Description, OpenField, SealedSection};
 pub use encoding::{DecodeError, EncodeError, Encoded, Opened, Section};
-pub use event::{Description, Event, OpenField, SealedSection, TYPES};
+pub use event::{Event, TYPES};
 pub use exchange::{
     CompletionReminded, CompletionReported, EvaluationRetracted, EvaluationWritten,
     ExchangeAborted, ExchangeApplied, ExchangeCancelled, ExchangeCompleted, ExchangeEvent,
@@ -56,11 +60,12 @@ pub use ids::{CLAIM_CATEGORY, ExchangeId, IdError, MemberId, NeedId, OfferId, Po
 pub use member::{MemberEvent, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged};
 pub use mode::{Mode, Modes};
 pub use open::Open;
+pub use plaintext::Plaintext;
 pub use post::{
     NeedClosed, NeedEdited, NeedPosted, NeedReopened, OfferClosed, OfferEdited, OfferPosted,
     OfferReopened, Place, PostEvent, PostOutline, PostText,
 };
 pub use prefecture::{Prefecture, PrefectureError};
 pub use reason::ReasonCode;
-pub use sealed::{KeyClass, Plaintext, Sealed};
+pub use sealed::{KeyClass, Sealed};
 pub use timestamp::{Timestamp, TimestampError};

@@ -1,7 +1,8 @@
 //! What happens to a member.
 
 use crate::ids::MemberId;
-use crate::sealed::{Sealed, plaintext};
+use crate::plaintext::plaintext;
+use crate::sealed::Sealed;
 
 event! {
     /// A person became a member.

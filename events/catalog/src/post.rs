@@ -6,9 +6,10 @@ use crate::category::Category;
 use crate::ids::{MemberId, NeedId, OfferId};
 use crate::mode::Modes;
 use crate::open::open_as_serde;
+use crate::plaintext::plaintext;
 use crate::prefecture::Prefecture;
 use crate::reason::ReasonCode;
-use crate::sealed::{Sealed, plaintext};
+use crate::sealed::Sealed;
 
 /// What of a post is open: the board can be filtered by it, and it names nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use crate::declare::Fact;
 use crate::encoding::{DecodeError, Opened, Stored};
-use crate::event::Fact;
 use crate::ids::MemberId;
 use crate::mode::Mode;
 use crate::sealed::Sealed;
