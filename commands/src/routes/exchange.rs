@@ -16,6 +16,7 @@ use crate::{
 /// terms, unless it says `keep_negotiating` (H25-H27).
 #[utoipa::path(
     post, path = "/exchanges/{id}/messages", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("メッセージを送る"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = NewMessage,
     responses((status = 200, description = "Posted", body = Accepted), WriteProblems),
@@ -36,6 +37,7 @@ pub(super) async fn post_message(
 /// Proposes terms, and by that agrees to them (H07).
 #[utoipa::path(
     post, path = "/exchanges/{id}/terms", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("条件を提案する"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = NewTerms,
     responses((status = 200, description = "Proposed", body = Accepted), WriteProblems),
@@ -59,6 +61,7 @@ pub(super) async fn propose_terms(
 /// The exchange starts when both have agreed to the same terms.
 #[utoipa::path(
     post, path = "/exchanges/{id}/agreement", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("条件に合意する"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = Agreement,
     responses((status = 200, description = "Agreed", body = Accepted), WriteProblems),
@@ -79,6 +82,7 @@ pub(super) async fn agree(
 /// Ends the negotiation for good (H06, H09).
 #[utoipa::path(
     post, path = "/exchanges/{id}/cancellation", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("調整中の交換を取りやめる"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = Option<Cancellation>,
     responses((status = 200, description = "Cancelled", body = Accepted), WriteProblems),
@@ -100,6 +104,7 @@ pub(super) async fn cancel(
 /// Gives the exchange up while it is in progress (H24).
 #[utoipa::path(
     post, path = "/exchanges/{id}/abort", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("交換を中止する"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = Abort,
     responses((status = 200, description = "Aborted", body = Accepted), WriteProblems),
@@ -120,6 +125,7 @@ pub(super) async fn abort(
 /// Reports that one's own part is done (完了を伝える, H21). The second report completes (H23).
 #[utoipa::path(
     post, path = "/exchanges/{id}/completion", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("完了を伝える"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     responses((status = 200, description = "Reported", body = Accepted), WriteProblems),
 )]
@@ -138,6 +144,7 @@ pub(super) async fn report_completion(
 /// Writes about the other party (評価, H22).
 #[utoipa::path(
     post, path = "/exchanges/{id}/evaluation", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("評価を書く"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = NewEvaluation,
     responses((status = 200, description = "Written", body = Accepted), WriteProblems),
@@ -159,6 +166,7 @@ pub(super) async fn write_evaluation(
 /// Takes one's own evaluation back (H22).
 #[utoipa::path(
     delete, path = "/exchanges/{id}/evaluation", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("評価を取り消す"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     responses((status = 200, description = "Retracted", body = Accepted), WriteProblems),
 )]
@@ -177,6 +185,7 @@ pub(super) async fn retract_evaluation(
 /// Sends thanks (ありがとう, H18-H20).
 #[utoipa::path(
     post, path = "/exchanges/{id}/thanks", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("「ありがとう」を送る"))),
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     request_body = Option<NewThanks>,
     responses((status = 200, description = "Sent", body = Accepted), WriteProblems),

@@ -53,6 +53,7 @@ pub(crate) struct RegisteredMember {
 /// The same again under the same `Idempotency-Key` checks the password and gives another token.
 #[utoipa::path(
     post, path = "/members", tag = "members",
+    extensions(("x-summary-ja" = json!("会員登録する"))),
     params(IdempotencyHeader), request_body = Registration,
     responses((status = 201, description = "Registered", body = RegisteredMember), WriteProblems),
 )]
@@ -87,6 +88,7 @@ pub(super) async fn register(
 /// Changes one's nickname.
 #[utoipa::path(
     patch, path = "/me", tag = "members", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("ニックネームを変える"))),
     params(IdempotencyHeader), request_body = NewNickname,
     responses((status = 200, description = "Changed", body = Accepted), WriteProblems),
 )]
@@ -106,6 +108,7 @@ pub(super) async fn change_nickname(
 /// tokens and password taken away, all within moments.
 #[utoipa::path(
     post, path = "/me/departure", tag = "members", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("退会する"))),
     params(IdempotencyHeader),
     responses((status = 200, description = "Left", body = Accepted), WriteProblems),
 )]

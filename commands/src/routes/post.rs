@@ -27,6 +27,7 @@ struct IfMatchHeader {
 /// Posts a Need (コマリゴト, H03).
 #[utoipa::path(
     post, path = "/needs", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("コマリゴトを投稿する"))),
     params(IdempotencyHeader), request_body = NewPost,
     responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
 )]
@@ -43,6 +44,7 @@ pub(super) async fn post_need(
 /// Rewrites one's Need (H01): what is not sent stays as it is.
 #[utoipa::path(
     patch, path = "/needs/{id}", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("コマリゴトを編集する"))),
     params(("id" = Uuid, Path, description = "The Need"), IfMatchHeader, IdempotencyHeader),
     request_body = PostChanges,
     responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
@@ -65,6 +67,7 @@ pub(super) async fn edit_need(
 /// Closes one's Need (H01); its exchanges go on.
 #[utoipa::path(
     post, path = "/needs/{id}/close", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("コマリゴトを締め切る"))),
     params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
     responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
 )]
@@ -83,6 +86,7 @@ pub(super) async fn close_need(
 /// Opens one's closed Need again (H01).
 #[utoipa::path(
     post, path = "/needs/{id}/reopen", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("コマリゴトを再開する"))),
     params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
     responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
 )]
@@ -101,6 +105,7 @@ pub(super) async fn reopen_need(
 /// Applies to help on a Need (スケット申し込み, H04): opens an exchange.
 #[utoipa::path(
     post, path = "/needs/{id}/applications", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("スケットに申し込む"))),
     params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
     request_body = NewExchange,
     responses((status = 201, description = "Opened", body = Accepted), WriteProblems),
@@ -122,6 +127,7 @@ pub(super) async fn apply_to_help(
 /// Registers an Offer (デキルコト, H02).
 #[utoipa::path(
     post, path = "/offers", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("デキルコトを登録する"))),
     params(IdempotencyHeader), request_body = NewPost,
     responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
 )]
@@ -138,6 +144,7 @@ pub(super) async fn post_offer(
 /// Rewrites one's Offer (H01): what is not sent stays as it is.
 #[utoipa::path(
     patch, path = "/offers/{id}", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("デキルコトを編集する"))),
     params(("id" = Uuid, Path, description = "The Offer"), IfMatchHeader, IdempotencyHeader),
     request_body = PostChanges,
     responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
@@ -163,6 +170,7 @@ pub(super) async fn edit_offer(
 /// Closes one's Offer (H01); its exchanges go on.
 #[utoipa::path(
     post, path = "/offers/{id}/close", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("デキルコトを締め切る"))),
     params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
     responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
 )]
@@ -181,6 +189,7 @@ pub(super) async fn close_offer(
 /// Opens one's closed Offer again (H01).
 #[utoipa::path(
     post, path = "/offers/{id}/reopen", tag = "posts", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("デキルコトを再開する"))),
     params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
     responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
 )]
@@ -199,6 +208,7 @@ pub(super) async fn reopen_offer(
 /// Asks the owner of an Offer for help (スケットを頼む, H02): opens an exchange.
 #[utoipa::path(
     post, path = "/offers/{id}/requests", tag = "exchanges", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("スケットを頼む"))),
     params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
     request_body = NewExchange,
     responses((status = 201, description = "Opened", body = Accepted), WriteProblems),

@@ -38,6 +38,7 @@ pub(crate) struct NewToken {
 /// An `Idempotency-Key` is taken and not needed: each request gives a token of its own.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens",
+    extensions(("x-summary-ja" = json!("ログインする"))),
     params(IdempotencyHeader), request_body = Credentials,
     responses((status = 201, description = "Logged in", body = NewToken), WriteProblems),
 )]
@@ -61,6 +62,7 @@ pub(super) async fn log_in(
 /// Logs out: the token of this request is refused from now on.
 #[utoipa::path(
     delete, path = "/tokens/current", tag = "tokens", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("ログアウトする"))),
     responses((status = 204, description = "Logged out"), WriteProblems),
 )]
 pub(super) async fn log_out(
