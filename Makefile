@@ -1,5 +1,8 @@
 # What a contributor runs; `make` alone says what there is.
 
+SHELL := bash
+.NOTPARALLEL:
+
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
@@ -21,7 +24,7 @@ lint: ## clippy, warnings are errors
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 deny: ## licences, sources and versions of what we depend on
-	$(CARGO) deny --locked --offline check --hide-inclusion-graph bans licenses sources
+	$(CARGO) deny --locked check --hide-inclusion-graph bans licenses sources
 	@if timeout 20 git ls-remote -q https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; \
 	then $(CARGO) deny --locked check advisories; \
 	else echo 'NOT CHECKED: security advisories (the RustSec database cannot be reached from here)'; fi
@@ -49,5 +52,3 @@ postgres: ## a throwaway PostgreSQL to try things on; prints its DATABASE_URL
 
 clean: ## remove what was built
 	$(CARGO) clean
-
-SHELL := bash
