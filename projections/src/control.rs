@@ -1,0 +1,197 @@
+//! Commands about views, from another process, through a local socket: one line of JSON each way.
+
+use std::{
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use meguri_log::Position;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{slot::ViewStatus, views::Views, worker::RebuildStep};
+
+/// The name of the socket in the data folder.
+pub const SOCKET: &str = "views.sock";
+
+/// Longest request, in bytes.
+const REQUEST_BYTES_MAX: u64 = 4_096;
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Request {
+    /// Every view at a glance: one answer.
+    List,
+    /// Build a view anew: answers until the last step.
+    Rebuild {
+        /// The view.
+        name: String,
+    },
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// To [`Request::List`].
+    Views {
+        /// Where the log ends.
+        head: Position,
+        /// The views.
+        views: Vec<ViewStatus>,
+    },
+    /// A step of [`Request::Rebuild`].
+    Rebuild(RebuildStep),
+    /// The request was not understood or cannot be met.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The connection broke.
+    #[error("the process that owns the views broke off: {0}")]
+    Broken(#[from] io::Error),
+    /// It speaks another language: another release, perhaps.
+    #[error("the process that owns the views answers something else: {0}")]
+    NotUnderstood(#[from] serde_json::Error),
+}
+
+/// Where other processes reach the views of this one. The socket is removed with it.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Server {
+    /// Opens the socket, for the user of this process alone. One that a crash has left is replaced:
+    /// who opens it owns the views.
+    ///
+    /// # Errors
+    /// Where the socket cannot be made, for example because its path is too long for one.
+    pub fn bind(_owned: &Views, data: &Path) -> io::Result<Self> {
+        let path = data.join(SOCKET);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, path })
+    }
+
+    /// Answers until it is told to stop.
+    pub async fn run(self, views: Views, stop: CancellationToken) {
+        loop {
+            let connection = tokio::select! {
+                () = stop.cancelled() => return,
+                connection = self.listener.accept() => connection,
+            };
+            match connection {
+                Ok((stream, _)) => {
+                    let (views, stop) = (views.clone(), stop.clone());
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            () = stop.cancelled() => {}
+                            // Who asked has gone away.
+                            Err(error) = converse(stream, &views) => {
+                                tracing::debug!(%error, "a connection to the views broke off");
+                            }
+                            else => {}
+                        }
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "a connection to the views failed"),
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn converse(stream: UnixStream, views: &Views) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(REQUEST_BYTES_MAX))
+        .read_line(&mut line)
+        .await?;
+    let refused = |reason: String| Answer::Refused { reason };
+    match serde_json::from_str(&line) {
+        Ok(Request::List) => {
+            let (head, views) = (views.head(), views.status());
+            send(&mut write, &Answer::Views { head, views }).await
+        }
+        Ok(Request::Rebuild { name }) => match views.rebuild(&name).await {
+            Ok(mut steps) => {
+                while let Some(step) = steps.recv().await {
+                    send(&mut write, &Answer::Rebuild(step)).await?;
+                }
+                Ok(())
+            }
+            Err(error) => send(&mut write, &refused(error.to_string())).await,
+        },
+        Err(error) => send(&mut write, &refused(error.to_string())).await,
+    }
+}
+
+async fn send(write: &mut OwnedWriteHalf, line: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    write.write_all(&text).await
+}
+
+/// The side that asks.
+#[derive(Debug)]
+pub struct Client {
+    answers: tokio::io::Lines<BufReader<tokio::net::unix::OwnedReadHalf>>,
+}
+
+impl Client {
+    /// Asks the process that owns the views in this data folder; none where no process does.
+    ///
+    /// # Errors
+    /// [`ControlError`] where there is one that cannot be asked.
+    pub async fn ask(data: &Path, request: &Request) -> Result<Option<Self>, ControlError> {
+        let stream = match UnixStream::connect(data.join(SOCKET)).await {
+            Ok(stream) => stream,
+            Err(error) if is_nobody(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (read, mut write) = stream.into_split();
+        send(&mut write, request).await?;
+        Ok(Some(Self {
+            answers: BufReader::new(read).lines(),
+        }))
+    }
+
+    /// The next answer; none after the last.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn next(&mut self) -> Result<Option<Answer>, ControlError> {
+        let line = self.answers.next_line().await?;
+        Ok(line.map(|line| serde_json::from_str(&line)).transpose()?)
+    }
+}
+
+/// No socket, or one that a crash has left.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}

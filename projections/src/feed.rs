@@ -1,0 +1,83 @@
+//! The feed: one reader of the log decodes each block once and hands it to all live views.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use meguri_log::{Block, Log, Position, ReadError};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    decode::{Batch, decode},
+    patience::Patience,
+    view::AnyView,
+};
+
+/// Batches that wait for the slowest view. One that falls further behind reads the log by itself
+/// until it is level again.
+const BATCHES_WAITING: usize = 32;
+
+/// Where live views get their batches from.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    batches: broadcast::Sender<Arc<Batch>>,
+    wanted: Arc<BTreeSet<&'static str>>,
+}
+
+impl Feed {
+    /// A feed for these views. Nothing flows before [`Feed::run`].
+    pub(crate) fn new<'a>(views: impl Iterator<Item = &'a dyn AnyView>) -> Self {
+        let wanted = views
+            .flat_map(|view| view.wants().iter().copied())
+            .collect();
+        Self {
+            batches: broadcast::Sender::new(BATCHES_WAITING),
+            wanted: Arc::new(wanted),
+        }
+    }
+
+    /// Everything that comes from now on. The first batch may begin beyond where a view stands, and
+    /// after a view was too slow, so may any other: each says what it comes after.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Batch>> {
+        self.batches.subscribe()
+    }
+
+    /// Follows the log until it is told to stop.
+    pub(crate) async fn run(self, log: Log, stop: CancellationToken) {
+        let mut follower = log.follow(log.known_head());
+        let mut patience = Patience::new(stop.clone());
+        while !stop.is_cancelled() {
+            let after = follower.position();
+            let block = tokio::select! {
+                () = stop.cancelled() => return,
+                block = follower.next() => block,
+            };
+            match block {
+                Ok(block) => self.hand_out(&log, after, &block, &mut patience).await,
+                Err(ReadError::Closed) => return,
+                Err(error) => {
+                    patience.wait("the feed cannot read the log", &error).await;
+                    follower = log.follow(after);
+                }
+            }
+        }
+    }
+
+    async fn hand_out(&self, log: &Log, after: Position, block: &Block, patience: &mut Patience) {
+        // Nobody listens while all views catch up by themselves.
+        while self.batches.receiver_count() > 0 && !patience.is_over() {
+            match decode(log, &self.wanted, after, block).await {
+                Ok(batch) => {
+                    patience.reset();
+                    // Fails where the last listener has just gone; then nobody misses it.
+                    let _ = self.batches.send(Arc::new(batch));
+                    return;
+                }
+                Err(error) => {
+                    patience
+                        .wait("the feed cannot open sealed sections", &error)
+                        .await;
+                }
+            }
+        }
+    }
+}

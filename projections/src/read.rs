@@ -1,0 +1,79 @@
+//! Reading a view: from its live file, through connections that cannot write.
+
+use std::sync::Arc;
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::{
+    cell::Cell,
+    row::{Row, TableError, select, select_by_keys},
+    slot::Slot,
+};
+
+/// Why a query was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// There is no such thing, or not yet: see `min_position`.
+    #[error("there is no such entry")]
+    NotFound,
+    /// It is there, and not for the member who asks.
+    #[error("only the parties of the exchange may see this")]
+    NotAParty,
+    /// The view is being built for the first time, or stopped before it could be read. Try later.
+    #[error("the view {0} cannot be read yet: it is being built")]
+    NotReady(&'static str),
+    /// The file cannot be read. Try again; if it stays so, the view has to be rebuilt.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl From<sqlx::Error> for QueryError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Table(error.into())
+    }
+}
+
+/// Reads what is live at the moment of each query.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader(Arc<Slot>);
+
+impl Reader {
+    pub(crate) const fn new(slot: Arc<Slot>) -> Self {
+        Self(slot)
+    }
+
+    /// Rows by the part of a query that follows `select … from …`.
+    pub(crate) async fn select<R: Row>(
+        &self,
+        rest: &str,
+        cells: Vec<Cell>,
+    ) -> Result<Vec<R>, QueryError> {
+        Ok(select(&self.live()?, rest, cells).await?)
+    }
+
+    /// The one row that there should be.
+    pub(crate) async fn one<R: Row>(&self, rest: &str, cells: Vec<Cell>) -> Result<R, QueryError> {
+        let rows = self.select(rest, cells).await?;
+        rows.into_iter().next().ok_or(QueryError::NotFound)
+    }
+
+    /// The rows of these keys, with one query.
+    pub(crate) async fn by_keys<R: Row>(
+        &self,
+        keys: impl IntoIterator<Item = R::Key>,
+    ) -> Result<Vec<R>, QueryError> {
+        let keys: Vec<R::Key> = keys.into_iter().collect();
+        Ok(select_by_keys(&self.live()?, keys.iter()).await?)
+    }
+
+    /// One moment of the view, for several queries that must not see different ones.
+    pub(crate) async fn moment(&self) -> Result<Transaction<'static, Sqlite>, QueryError> {
+        Ok(self.live()?.begin().await?)
+    }
+
+    fn live(&self) -> Result<SqlitePool, QueryError> {
+        self.0
+            .readers()
+            .ok_or_else(|| QueryError::NotReady(self.0.name()))
+    }
+}

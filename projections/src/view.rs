@@ -1,0 +1,189 @@
+//! What a view is: a pure fold of events into rows, without clock, chance, I/O or other views.
+
+use std::{
+    any::Any,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use async_trait::async_trait;
+use meguri_events::{Description, Event};
+use sha2::{Digest as _, Sha256};
+use sqlx::SqliteConnection;
+
+use crate::{
+    decode::Decoded,
+    row::TableError,
+    store::Poison,
+    table::{AnyRows, FoldError},
+};
+
+/// A view: which events it wants, which rows they touch, and what they do to them.
+///
+/// A value of the type holds the rows that one block of events touches; it lives for that block.
+/// The rows that come out may depend on the events and their order only, never on where the blocks
+/// were cut: everything a fold reads has to be asked for in [`View::keys`].
+pub(crate) trait View: Default + Send + 'static {
+    /// The name, as in paths, routes and commands.
+    const NAME: &'static str;
+    /// Raised when the fold changes while the schema stays; part of the fingerprint.
+    const VERSION: u32;
+    /// The tables, from the `.sql` file beside the view.
+    const SCHEMA: &'static str;
+    /// The types of the events it wants. Others are skipped undecoded.
+    const WANTS: &'static [&'static str];
+
+    /// Asks for the rows that the fold of this event reads. The event alone decides.
+    fn keys(&mut self, event: &Decoded);
+
+    /// Changes rows by this event.
+    ///
+    /// # Errors
+    /// [`FoldError`] where the event cannot be folded: the view stops there, loudly.
+    fn fold(&mut self, event: &Decoded) -> Result<(), FoldError>;
+
+    /// All its tables.
+    fn tables(&mut self) -> Vec<&mut dyn AnyRows>;
+}
+
+/// Why a block was not folded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BlockError {
+    /// This event cannot be folded, and will not be at the next attempt.
+    #[error("{}", .0.reason)]
+    Poison(Poison),
+    /// Nothing was kept; it can be tried again.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}
+
+impl From<sqlx::Error> for BlockError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Table(error.into())
+    }
+}
+
+/// A view whatever its type: what the worker drives.
+#[async_trait]
+pub(crate) trait AnyView: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn version(&self) -> u32;
+    fn schema(&self) -> &'static str;
+    fn wants(&self) -> &'static [&'static str];
+
+    /// Folds events in order and writes the rows they touch, each once. The caller commits.
+    async fn fold_block(
+        &self,
+        events: &[&Decoded],
+        connection: &mut SqliteConnection,
+    ) -> Result<(), BlockError>;
+
+    /// The first 16 hex digits of SHA-256 over all that the rows depend on beside the events.
+    fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.name(), &self.version().to_string(), self.schema()] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        // The shape of the events it wants: what a fold sees changes with it.
+        for event in Event::descriptions() {
+            if self.wants().contains(&event.event_type) {
+                hash.update(shape(&event).as_bytes());
+                hash.update([0]);
+            }
+        }
+        let digest = hash.finalize();
+        hex::encode(&digest[..8])
+    }
+}
+
+/// Names and shapes of an event's fields, without the words that explain them.
+fn shape(event: &Description) -> String {
+    let open: Vec<_> = event
+        .open
+        .iter()
+        .map(|field| (field.name, &field.shape))
+        .collect();
+    let sealed: Vec<_> = event
+        .sealed
+        .iter()
+        .map(|section| (section.name, &section.fields))
+        .collect();
+    format!("{} {} {open:?} {sealed:?}", event.event_type, event.schema)
+}
+
+/// A view type as a value.
+pub(crate) struct Erased<V>(PhantomData<fn() -> V>);
+
+impl<V> Erased<V> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+#[async_trait]
+impl<V: View> AnyView for Erased<V> {
+    fn name(&self) -> &'static str {
+        V::NAME
+    }
+
+    fn version(&self) -> u32 {
+        V::VERSION
+    }
+
+    fn schema(&self) -> &'static str {
+        V::SCHEMA
+    }
+
+    fn wants(&self) -> &'static [&'static str] {
+        V::WANTS
+    }
+
+    async fn fold_block(
+        &self,
+        events: &[&Decoded],
+        connection: &mut SqliteConnection,
+    ) -> Result<(), BlockError> {
+        let mut view = V::default();
+        for event in events {
+            guarded(event, || {
+                view.keys(event);
+                Ok(())
+            })?;
+        }
+        for table in view.tables() {
+            table.load(connection).await?;
+        }
+        for event in events {
+            guarded(event, || view.fold(event))?;
+        }
+        for table in view.tables() {
+            table.write(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs code of a view; a panic in it is a failure of this event, and of nothing else.
+fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Result<(), BlockError> {
+    // The view value is thrown away after a panic, so nothing half-changed is ever read.
+    let failed = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(panic) => FoldError::Impossible(format!("the fold panicked: {}", words_of(&*panic))),
+    };
+    let reason = format!(
+        "{} at position {}: {failed}",
+        event.event_type, event.position
+    );
+    Err(BlockError::Poison(Poison {
+        position: event.position,
+        reason,
+    }))
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word")
+}

@@ -1,0 +1,278 @@
+//! The board: open Needs (コマリゴト) and Offers (デキルコト), newest first (H01-H03).
+
+use meguri_events::{
+    Category, Event, MemberId, Place, PostEvent, PostId, PostOutline, PostText, Prefecture, Sealed,
+};
+use meguri_log::{Position, Timestamp};
+
+use crate::{
+    cell::{Json, text_column},
+    decode::Decoded,
+    row::table,
+    table::{AnyRows, FoldError, Rows},
+    view::View,
+};
+
+mod query;
+
+pub use query::{BoardQueries, BoardQuery, ModeWanted};
+
+/// Something a member needs help with, or can do for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PostKind {
+    /// コマリゴト.
+    Need,
+    /// デキルコト.
+    Offer,
+}
+
+/// A text is not a kind of post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a post is a need or an offer")]
+pub struct UnknownKind;
+
+impl PostKind {
+    /// The code that is stored and sent.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Need => "need",
+            Self::Offer => "offer",
+        }
+    }
+
+    /// What kind of post this is the id of.
+    pub const fn of(post: PostId) -> Self {
+        match post {
+            PostId::Need(_) => Self::Need,
+            PostId::Offer(_) => Self::Offer,
+        }
+    }
+}
+
+impl std::fmt::Display for PostKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl std::str::FromStr for PostKind {
+    type Err = UnknownKind;
+
+    fn from_str(code: &str) -> Result<Self, UnknownKind> {
+        match code {
+            "need" => Ok(Self::Need),
+            "offer" => Ok(Self::Offer),
+            _ => Err(UnknownKind),
+        }
+    }
+}
+text_column!(PostKind);
+
+table! {
+    /// A Need or an Offer as the board shows it.
+    pub struct Post in "post"
+    by {
+        /// The post.
+        id: PostId,
+    }
+    with {
+        /// Need or Offer.
+        kind: PostKind,
+        /// Who posted it.
+        author: MemberId,
+        /// The position of the event that posted it.
+        posted: Position,
+        /// When it was posted.
+        posted_at: Timestamp,
+        /// When it was edited last.
+        edited_at: Option<Timestamp>,
+        /// Whether it can be answered; closed posts are not on the board.
+        open: bool,
+        /// What kind of help it is about.
+        category: Category,
+        /// Where, if the author told.
+        prefecture: Option<Prefecture>,
+        /// Whether help may be given online (H13).
+        online: bool,
+        /// Whether help may be given by post or in person (H14).
+        offline: bool,
+        /// Nothing is asked in return (H16).
+        no_return_needed: bool,
+        /// One line that tells what it is about; none once it is erased.
+        title: Option<String>,
+        /// The whole of it; none once it is erased.
+        description: Option<String>,
+        /// Words to find it by.
+        tags: Json<Vec<String>>,
+        /// City, ward, town or village.
+        city: Option<String>,
+        /// What is wished in return.
+        wished_return: Option<String>,
+        /// Degrees north, to 0.01.
+        lat: Option<f64>,
+        /// Degrees east, to 0.01.
+        lon: Option<f64>,
+    }
+}
+
+table! {
+    /// A word to find a post by.
+    pub struct PostTag in "post_tag"
+    by {
+        /// The word.
+        tag: String,
+        /// The post.
+        post: PostId,
+    }
+    with {}
+}
+
+/// The view.
+#[derive(Default)]
+pub struct Board {
+    posts: Rows<Post>,
+    tags: Rows<PostTag>,
+}
+
+/// What a post event says, be it of a Need or of an Offer.
+enum Change<'a> {
+    Posted {
+        by: MemberId,
+        outline: PostOutline,
+        text: &'a Sealed<PostText>,
+    },
+    Edited {
+        outline: PostOutline,
+        text: &'a Sealed<PostText>,
+    },
+    Closed,
+    Reopened,
+}
+
+fn change(event: &PostEvent) -> (PostId, Change<'_>) {
+    match event {
+        PostEvent::NeedPosted(event) => {
+            let (by, outline, text) = (event.by, event.outline, &event.text);
+            (event.need.into(), Change::Posted { by, outline, text })
+        }
+        PostEvent::OfferPosted(event) => {
+            let (by, outline, text) = (event.by, event.outline, &event.text);
+            (event.offer.into(), Change::Posted { by, outline, text })
+        }
+        PostEvent::NeedEdited(event) => (
+            event.need.into(),
+            Change::Edited {
+                outline: event.outline,
+                text: &event.text,
+            },
+        ),
+        PostEvent::OfferEdited(event) => (
+            event.offer.into(),
+            Change::Edited {
+                outline: event.outline,
+                text: &event.text,
+            },
+        ),
+        PostEvent::NeedClosed(event) => (event.need.into(), Change::Closed),
+        PostEvent::OfferClosed(event) => (event.offer.into(), Change::Closed),
+        PostEvent::NeedReopened(event) => (event.need.into(), Change::Reopened),
+        PostEvent::OfferReopened(event) => (event.offer.into(), Change::Reopened),
+    }
+}
+
+impl View for Board {
+    const NAME: &'static str = "board";
+    const VERSION: u32 = 1;
+    const SCHEMA: &'static str = include_str!("board.sql");
+    const WANTS: &'static [&'static str] = PostEvent::TYPES;
+
+    fn keys(&mut self, event: &Decoded) {
+        if let Event::Post(event) = &event.event {
+            self.posts.ask(change(event).0);
+        }
+    }
+
+    fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+        let Event::Post(post) = &event.event else {
+            return Ok(());
+        };
+        let (id, change) = change(post);
+        match change {
+            Change::Posted { by, outline, text } => {
+                let post = posted(event, id, by, outline);
+                self.posts.put(post);
+                self.rewrite(id, outline, text)?;
+            }
+            Change::Edited { outline, text } => {
+                self.posts.row(&id)?.edited_at = Some(event.at);
+                self.rewrite(id, outline, text)?;
+            }
+            Change::Closed => self.posts.row(&id)?.open = false,
+            Change::Reopened => self.posts.row(&id)?.open = true,
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
+        vec![&mut self.posts, &mut self.tags]
+    }
+}
+
+impl Board {
+    /// Puts what a post reads now in place of what it read before.
+    fn rewrite(
+        &mut self,
+        id: PostId,
+        outline: PostOutline,
+        text: &Sealed<PostText>,
+    ) -> Result<(), FoldError> {
+        let post = self.posts.row(&id)?;
+        let text = text.known();
+        let place: Option<Place> = text.and_then(|text| text.place);
+        let tags = text.map(|text| text.tags.clone()).unwrap_or_default();
+        let before = std::mem::replace(&mut post.tags.0, tags.clone());
+        post.category = outline.category;
+        post.prefecture = outline.prefecture;
+        post.online = outline.modes.online;
+        post.offline = outline.modes.offline;
+        post.no_return_needed = outline.no_return_needed;
+        post.title = text.map(|text| text.title.clone());
+        post.description = text.map(|text| text.description.clone());
+        post.city = text.and_then(|text| text.city.clone());
+        post.wished_return = text.and_then(|text| text.wished_return.clone());
+        post.lat = place.map(|place| place.lat);
+        post.lon = place.map(|place| place.lon);
+        for tag in before {
+            self.tags.remove((tag, id));
+        }
+        for tag in tags {
+            self.tags.put(PostTag { tag, post: id });
+        }
+        Ok(())
+    }
+}
+
+/// A post before anything that was typed is filled in.
+fn posted(event: &Decoded, id: PostId, author: MemberId, outline: PostOutline) -> Post {
+    Post {
+        id,
+        kind: PostKind::of(id),
+        author,
+        posted: event.position,
+        posted_at: event.at,
+        edited_at: None,
+        open: true,
+        category: outline.category,
+        prefecture: outline.prefecture,
+        online: outline.modes.online,
+        offline: outline.modes.offline,
+        no_return_needed: outline.no_return_needed,
+        title: None,
+        description: None,
+        tags: Json::default(),
+        city: None,
+        wished_return: None,
+        lat: None,
+        lon: None,
+    }
+}

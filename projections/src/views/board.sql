@@ -1,0 +1,34 @@
+-- Needs and Offers, open and closed; the board shows the open ones.
+create table post (
+    id text primary key,
+    kind text not null,
+    author text not null,
+    -- Position of the event that posted it: newest first, and what cursors name.
+    posted integer not null,
+    posted_at integer not null,
+    edited_at integer,
+    open integer not null,
+    category text not null,
+    prefecture integer,
+    online integer not null,
+    offline integer not null,
+    no_return_needed integer not null,
+    -- What the author typed; null once it is erased.
+    title text,
+    description text,
+    tags text not null,
+    city text,
+    wished_return text,
+    lat real,
+    lon real
+) strict;
+create index post_newest on post (posted) where open;
+create index post_newest_by_category on post (category, posted) where open;
+create index post_newest_by_prefecture on post (prefecture, posted) where open;
+create index post_newest_by_author on post (author, posted);
+
+create table post_tag (
+    tag text not null,
+    post text not null,
+    primary key (tag, post)
+) strict, without rowid;
