@@ -1,0 +1,12 @@
+//! What the views promise, in sentences of the product, and what runs them, whatever goes wrong.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod board;
+mod control;
+mod crash;
+mod history;
+mod people;
+mod poison;
+mod rebuild;
+mod rooms;
+mod run;

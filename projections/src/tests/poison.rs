@@ -1,0 +1,241 @@
+//! An event that cannot be folded stops one view, loudly, and nothing else; nothing is skipped.
+
+use std::{cell::Cell, sync::Arc};
+
+use meguri_log::{Append, Cause, NewEvent, Position};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::run::LONG;
+use crate::{
+    cell::Column,
+    decode::Decoded,
+    row::table,
+    slot::ViewState,
+    table::{AnyRows, FoldError, Rows},
+    testing::{
+        decoded, log,
+        story::{left, nickname_changed, registered},
+    },
+    view::View,
+    views::{ViewSettings, Views, WaitError, of, profiles::Profiles},
+};
+
+table! {
+    /// How many events there were of a type.
+    pub struct Counted in "counted"
+    by {
+        /// The type.
+        event_type: String,
+    }
+    with {
+        /// How many.
+        count: u64,
+    }
+}
+
+/// Counts events, and trips over one type until it is mended.
+#[derive(Default)]
+struct Brittle {
+    counted: Rows<Counted>,
+}
+
+thread_local! {
+    /// Of one test alone: each runs all its tasks on a thread of its own.
+    static MENDED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl View for Brittle {
+    const NAME: &'static str = "brittle";
+    const VERSION: u32 = 1;
+    const SCHEMA: &'static str =
+        "create table counted (event_type text primary key, count integer not null) strict;";
+    const WANTS: &'static [&'static str] = &["MemberRegistered", "NicknameChanged"];
+
+    fn keys(&mut self, event: &Decoded) {
+        self.counted.ask(event.event_type.clone());
+    }
+
+    fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+        assert!(
+            event.event_type != "NicknameChanged" || MENDED.get(),
+            "nicknames are too much"
+        );
+        match self.counted.row(&event.event_type) {
+            Ok(counted) => counted.count += 1,
+            Err(_) => {
+                self.counted.put(Counted {
+                    event_type: event.event_type.clone(),
+                    count: 1,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
+        vec![&mut self.counted]
+    }
+}
+
+async fn open(log: &meguri_log::Log, dir: &std::path::Path) -> Views {
+    let views = vec![of::<Brittle>(), of::<Profiles>()];
+    Views::open_these(log.clone(), dir, &ViewSettings::default(), views)
+        .await
+        .unwrap()
+}
+
+async fn counted(views: &Views, event_type: &str) -> Option<u64> {
+    let readers = views.slot("brittle").unwrap().readers().unwrap();
+    let rows: Vec<Counted> = crate::row::select(
+        &readers,
+        "where event_type = ?",
+        vec![event_type.to_owned().to_cell()],
+    )
+    .await
+    .unwrap();
+    rows.first().map(|row| row.count)
+}
+
+/// Two members, a nickname, a third member: the brittle view stops before the nickname.
+async fn tripped(folder: &TempDir) -> (meguri_log::Log, Views) {
+    let log = log::sqlite(folder.path()).await;
+    let views = open(&log, &folder.path().join("views")).await;
+    views.wait_for_all(Position::ZERO, LONG).await.unwrap();
+    let events = [
+        registered(1, "hanako"),
+        registered(2, "taro"),
+        nickname_changed(1, "はな"),
+        registered(3, "jiro"),
+    ];
+    log::append(&log, &events).await;
+    (log, views)
+}
+
+#[tokio::test]
+async fn a_panicking_fold_stops_its_view_at_that_event_while_others_go_on() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = tripped(&folder).await;
+    views
+        .wait_for("profiles", log.known_head(), LONG)
+        .await
+        .unwrap();
+    let waited = views.wait_for("brittle", log.known_head(), LONG).await;
+    let Err(WaitError::Stopped {
+        view,
+        reached,
+        reason,
+    }) = waited
+    else {
+        panic!("the view did not stop: {waited:?}")
+    };
+    assert_eq!((view, reached), ("brittle", Position::new(2)));
+    assert!(reason.contains("NicknameChanged at position 3"), "{reason}");
+    assert!(reason.contains("nicknames are too much"), "{reason}");
+    let brittle = &views.status()[0];
+    assert_eq!(
+        brittle.state,
+        ViewState::Stopped {
+            position: Position::new(3),
+            reason
+        }
+    );
+    assert_eq!((brittle.position, brittle.lag), (Position::new(2), 2));
+    assert_eq!(
+        counted(&views, "MemberRegistered").await,
+        Some(2),
+        "what came before is kept"
+    );
+    assert_eq!(views.status()[1].state, ViewState::Live);
+}
+
+#[tokio::test]
+async fn a_stopped_view_stays_stopped_until_it_is_mended_and_then_skips_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = tripped(&folder).await;
+    let head = log.known_head();
+    views.wait_for("brittle", head, LONG).await.unwrap_err();
+
+    // A rebuild meets the same event, says so, and leaves what there is.
+    let mut steps = views.rebuild("brittle").await.unwrap();
+    let mut last = None;
+    while let Some(step) = steps.recv().await {
+        last = Some(step);
+    }
+    assert!(
+        format!("{last:?}").contains("NicknameChanged at position 3"),
+        "{last:?}"
+    );
+    assert_eq!(counted(&views, "MemberRegistered").await, Some(2));
+    views.close().await;
+
+    let views = open(&log, &folder.path().join("views")).await;
+    let stopped = views.wait_for("brittle", head, LONG).await;
+    assert!(matches!(stopped, Err(WaitError::Stopped { .. })));
+    views.close().await;
+    MENDED.set(true);
+    let views = open(&log, &folder.path().join("views")).await;
+    views.wait_for("brittle", head, LONG).await.unwrap();
+    assert_eq!(counted(&views, "MemberRegistered").await, Some(3));
+    assert_eq!(counted(&views, "NicknameChanged").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_type_that_the_catalog_does_not_know_stops_every_view() {
+    let folder = TempDir::new().unwrap();
+    let log = log::sqlite(folder.path()).await;
+    log::append(&log, &[registered(1, "hanako")]).await;
+    let unknown = NewEvent {
+        id: Uuid::now_v7(),
+        stream: "member-x".parse().unwrap(),
+        event_type: "FromTheFuture".into(),
+        schema: 1,
+        data: "{}".into(),
+        sealed: Vec::new(),
+    };
+    let cause = Cause {
+        actor: "system".into(),
+        ..Cause::default()
+    };
+    log.append(Append {
+        cause,
+        events: vec![unknown],
+        ..Append::default()
+    })
+    .await
+    .unwrap();
+    let position = log::append(&log, &[registered(2, "taro")]).await;
+
+    let views = super::run::open(&log, &folder.path().join("views")).await;
+    for name in super::run::ALL {
+        let Err(WaitError::Stopped { reason, .. }) = views.wait_for(name, position, LONG).await
+        else {
+            panic!("{name} did not stop")
+        };
+        assert!(reason.contains("FromTheFuture at position 2"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
+    use crate::{store::ViewFile, testing::batch, views::thanks::Thanks};
+    let events = decoded(&[registered(1, "hanako"), left(1), registered(2, "taro")]);
+    let mut batch = batch(&events);
+    batch.items[2].outcome = Err("section \"profile\" is damaged".into());
+    let folder = TempDir::new().unwrap();
+    let profiles: Arc<_> = of::<Profiles>();
+    let mut file = ViewFile::open(folder.path(), "a", profiles.schema(), 1)
+        .await
+        .unwrap();
+    let poison = file.advance(&*profiles, &batch).await.unwrap().unwrap();
+    assert_eq!(
+        (poison.position, file.position()),
+        (Position::new(3), Position::new(2))
+    );
+    let thanks: Arc<_> = of::<Thanks>();
+    let mut file = ViewFile::open(folder.path(), "b", thanks.schema(), 1)
+        .await
+        .unwrap();
+    assert_eq!(file.advance(&*thanks, &batch).await.unwrap(), None);
+    assert_eq!(file.position(), Position::new(3));
+}

@@ -1,0 +1,232 @@
+//! A view is built anew beside the live one, and takes over without one failed or older read.
+
+use std::{fs, path::Path, time::Duration};
+
+use meguri_log::{Log, Position};
+use tempfile::TempDir;
+
+use super::run::{LONG, assert_like_a_fresh_build, live_folder, open};
+use crate::{
+    decode::Decoded,
+    slot::ViewState,
+    table::{AnyRows, FoldError},
+    testing::{
+        log,
+        story::{member, random_story, registered, thanked},
+    },
+    view::View,
+    views::{RebuildError, ViewSettings, Views, of, thanks::Thanks},
+    worker::RebuildStep,
+};
+
+async fn rebuild(views: &Views, name: &str) -> Vec<RebuildStep> {
+    let mut told = views.rebuild(name).await.unwrap();
+    let mut steps = Vec::new();
+    while let Some(step) = told.recv().await {
+        steps.push(step);
+    }
+    steps
+}
+
+async fn story_and_views(folder: &Path) -> (Log, Views) {
+    let log = log::sqlite(folder).await;
+    let position = log::append(&log, &random_story(1, 12)).await;
+    let views = open(&log, &folder.join("views")).await;
+    views.wait_for_all(position, LONG).await.unwrap();
+    (log, views)
+}
+
+fn folders(dir: &Path, name: &str) -> Vec<String> {
+    let entries = fs::read_dir(dir.join(name))
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    let mut names: Vec<_> = folders
+        .map(|folder| folder.file_name().into_string().unwrap())
+        .collect();
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    names
+}
+
+#[tokio::test]
+async fn a_rebuild_tells_how_far_it_is_and_switches() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = story_and_views(folder.path()).await;
+    let steps = rebuild(&views, "rooms").await;
+    let head = log.known_head();
+    assert!(
+        matches!(steps.first(), Some(RebuildStep::Folded { position, .. }) if *position < head)
+    );
+    assert_eq!(
+        steps.last(),
+        Some(&RebuildStep::Switched { position: head })
+    );
+    assert_eq!(views.status()[3].rebuilding, None);
+    assert_like_a_fresh_build(&views, &log).await;
+    log::append(&log, &[thanked(1, 2, 1, None)]).await;
+    assert_like_a_fresh_build(&views, &log).await;
+}
+
+#[tokio::test]
+async fn reads_go_on_during_rebuilds_and_never_return_something_older() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = story_and_views(folder.path()).await;
+    log::append(&log, &[registered(9, "kyuko")]).await;
+    let writing = tokio::spawn({
+        let (log, views) = (log.clone(), views.clone());
+        async move {
+            for number in 0..300_u64 {
+                let position = log::append(&log, &[thanked(1, 2, 9, None)]).await;
+                views.wait_for("thanks", position, LONG).await.unwrap();
+                let page = views.thanks().received(member(9), None, 1).await.unwrap();
+                assert_eq!(page.items[0].position, position, "after {number} thanks");
+            }
+        }
+    });
+    let mut rebuilds = 0;
+    while !writing.is_finished() {
+        let steps = rebuild(&views, "thanks").await;
+        assert!(
+            matches!(steps.last(), Some(RebuildStep::Switched { .. })),
+            "{steps:?}"
+        );
+        rebuilds += 1;
+    }
+    writing.await.unwrap();
+    assert!(rebuilds > 1, "{rebuilds} rebuilds");
+    assert_like_a_fresh_build(&views, &log).await;
+    assert_eq!(
+        folders(&folder.path().join("views"), "thanks").len(),
+        2,
+        "one before is kept"
+    );
+}
+
+#[tokio::test]
+async fn only_one_rebuild_of_a_view_runs_at_a_time_and_only_of_a_view_there_is() {
+    let folder = TempDir::new().unwrap();
+    let log = log::sqlite(folder.path()).await;
+    let position = log::append(&log, &random_story(1, 60)).await;
+    let dir = folder.path().join("views");
+    let settings = ViewSettings {
+        block_events: 1,
+        ..ViewSettings::default()
+    };
+    let views = Views::open(log.clone(), dir, settings).await.unwrap();
+    views.wait_for_all(position, LONG).await.unwrap();
+    let first = tokio::spawn({
+        let views = views.clone();
+        async move { rebuild(&views, "rooms").await }
+    });
+    while views.status()[3].rebuilding.is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let second = rebuild(&views, "rooms").await;
+    let reason = "it is being built already".to_owned();
+    assert_eq!(second, [RebuildStep::Failed { reason }]);
+    assert_eq!(
+        first.await.unwrap().last(),
+        Some(&RebuildStep::Switched { position })
+    );
+    let unknown = views.rebuild("nothing").await.map(drop);
+    assert_eq!(unknown, Err(RebuildError::UnknownView("nothing".into())));
+    views.close().await;
+    assert_eq!(
+        views.rebuild("rooms").await.map(drop),
+        Err(RebuildError::Closed)
+    );
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_of_a_rebuild_does_no_harm() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = story_and_views(folder.path()).await;
+    let dir = folder.path().join("views");
+    let live = live_folder(&views, &dir, "board");
+    views.close().await;
+
+    // Killed while it was built, and while the pointer was written.
+    let half = dir
+        .join("board")
+        .join(format!("{}.2", live.file_name().unwrap().display()));
+    fs::create_dir(&half).unwrap();
+    fs::write(half.join("view.db"), "").unwrap();
+    fs::write(dir.join("board/current.new"), "{\"li").unwrap();
+    let views = open(&log, &dir).await;
+    assert_eq!(views.status()[0].state, ViewState::Live);
+    assert_eq!(
+        folders(&dir, "board").len(),
+        1,
+        "what was never live is gone"
+    );
+    assert_like_a_fresh_build(&views, &log).await;
+    let steps = rebuild(&views, "board").await;
+    assert!(matches!(steps.last(), Some(RebuildStep::Switched { .. })));
+    views.close().await;
+
+    // Killed after the switch, before the old one was let go.
+    let views = open(&log, &dir).await;
+    assert_eq!(folders(&dir, "board").len(), 2);
+    assert_like_a_fresh_build(&views, &log).await;
+    views.close().await;
+
+    // The pointer itself is lost: what was built is taken up again.
+    fs::write(dir.join("board/current"), "").unwrap();
+    let views = open(&log, &dir).await;
+    assert_like_a_fresh_build(&views, &log).await;
+}
+
+/// Thanks as a later release declares them.
+#[derive(Default)]
+struct LaterThanks(Thanks);
+
+impl View for LaterThanks {
+    const NAME: &'static str = Thanks::NAME;
+    const VERSION: u32 = Thanks::VERSION + 1;
+    const SCHEMA: &'static str = Thanks::SCHEMA;
+    const WANTS: &'static [&'static str] = Thanks::WANTS;
+
+    fn keys(&mut self, event: &Decoded) {
+        self.0.keys(event);
+    }
+
+    fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+        self.0.fold(event)
+    }
+
+    fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
+        self.0.tables()
+    }
+}
+
+#[tokio::test]
+async fn a_view_of_a_later_release_is_built_in_a_folder_of_its_own_and_the_old_one_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = story_and_views(folder.path()).await;
+    let dir = folder.path().join("views");
+    let old = live_folder(&views, &dir, "thanks");
+    let rows = super::run::rows(&views, "thanks").await;
+    views.close().await;
+
+    let settings = ViewSettings::default();
+    let later = vec![of::<LaterThanks>()];
+    let views = Views::open_these(log.clone(), &dir, &settings, later)
+        .await
+        .unwrap();
+    views
+        .wait_for("thanks", log.known_head(), LONG)
+        .await
+        .unwrap();
+    assert_eq!(super::run::rows(&views, "thanks").await, rows);
+    assert_eq!(views.status()[0].version, 2);
+    let new = live_folder(&views, &dir, "thanks");
+    assert_ne!(old, new);
+    assert!(old.is_dir() && new.is_dir());
+    views.close().await;
+
+    // The way back: the old release finds its file, builds nothing it has, and goes on.
+    let views = open(&log, &dir).await;
+    assert_like_a_fresh_build(&views, &log).await;
+    assert_eq!(views.status()[2].position, log.known_head());
+    assert!(log.known_head() > Position::ZERO);
+}
