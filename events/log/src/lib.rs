@@ -49,6 +49,7 @@
 //! ```
 
 mod append;
+mod blocks;
 mod clock;
 mod decide;
 mod follow;
@@ -69,6 +70,7 @@ pub use append::{
     Append, AppendError, Appended, AppendedEvent, Cause, Condition, Expected, NewEvent, NewSection,
     RequestKey,
 };
+pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
 pub use follow::Follower;
 pub use header::{Header, HeaderError, SealedRef};

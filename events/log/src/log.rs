@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     append::{Append, AppendError, Appended, NewEvent, RequestKey},
+    blocks::Blocks,
     clock::{Clock, SystemClock},
     decide::{Prepared, PreparedEvent},
     follow::{Follower, Recent},
@@ -312,6 +313,12 @@ impl Log {
             events,
             up_to: last.unwrap_or(bound),
         })
+    }
+
+    /// Block after block of events after a position, up to where the log ends when it gets there. The next block is
+    /// read while the one before is being used.
+    pub fn read_ahead(&self, after: Position, filter: Filter) -> Blocks {
+        Blocks::start(self.clone(), after, filter)
     }
 
     /// The version of a stream; [`Version::ZERO`] where it does not exist.

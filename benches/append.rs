@@ -1,0 +1,340 @@
+//! Conditional appends beside raw inserts of the same rows into the same tables, in the same run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops on failure"
+)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use meguri_benches::{Numbers, STREAMS, conditional, median, rate, stream, timed};
+use meguri_log::{Kek, Location, Log, LogOptions, Version};
+use meguri_postgres_cluster::Cluster;
+use sqlx::{
+    PgPool, SqlitePool,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+const ROUNDS: usize = 5;
+const A_ROUND: Duration = Duration::from_secs(3);
+const IN_FLIGHT: usize = 256;
+
+/// Streams of a writer, and the versions they have.
+type Own = Vec<(meguri_log::StreamName, Version)>;
+
+fn owned(writers: usize) -> Vec<Own> {
+    let mut all: Vec<Own> = vec![Vec::new(); writers];
+    for number in 0..STREAMS {
+        all[number % writers].push((stream(number), Version::ZERO));
+    }
+    all
+}
+
+/// Appends for a while with this many in flight; answers the rate.
+async fn append(log: &Log, all: &mut [Own]) -> f64 {
+    let until = Instant::now() + A_ROUND;
+    let (counts, taken) = timed(async {
+        let tasks: Vec<_> = all
+            .iter_mut()
+            .enumerate()
+            .map(|(writer, own)| {
+                let (log, mut own) = (log.clone(), std::mem::take(own));
+                tokio::spawn(async move {
+                    let (mut numbers, mut count) = (Numbers::new(writer as u64 + 1), 0);
+                    while Instant::now() < until {
+                        let index = numbers.below(own.len());
+                        let (stream, version) = &mut own[index];
+                        log.append(conditional(stream, *version)).await.unwrap();
+                        *version = version.next();
+                        count += 1;
+                    }
+                    (own, count)
+                })
+            })
+            .collect();
+        let mut total = 0;
+        for (task, own) in tasks.into_iter().zip(all) {
+            let (back, count) = task.await.unwrap();
+            *own = back;
+            total += count;
+        }
+        total
+    })
+    .await;
+    rate(counts, taken)
+}
+
+/// The columns of an event as the log would write them.
+struct Row {
+    stream: String,
+    header: Vec<u8>,
+}
+
+fn row(number: i64, numbers: &mut Numbers) -> Row {
+    let stream = stream(numbers.below(STREAMS));
+    let id = uuid::Uuid::now_v7();
+    let header = format!(
+        r#"{{"id":"{id}","stream":"{stream}","version":{number},"type":"TermsProposed","schema":1,"at":"2026-11-21T07:02:03.123456Z","actor":"member-0192f0c0","data":{{"to":"member-0192f0c0-0000-7000-8000-000000000000","mode":"online","version":3}}}}"#
+    );
+    Row {
+        stream: stream.to_string(),
+        header: header.into_bytes(),
+    }
+}
+
+const BLIND: [u8; 32] = [7; 32];
+const ENTRY: [u8; 33] = [1; 33];
+
+/// Raw `UNNEST` batches of 100 into the log's own table, on one connection.
+async fn raw_unnest(pool: &PgPool, next: &mut i64) -> f64 {
+    let mut connection = pool.acquire().await.unwrap();
+    let (mut numbers, until, mut count) = (Numbers::new(99), Instant::now() + A_ROUND, 0);
+    let ((), taken) = timed(async {
+        while Instant::now() < until {
+            let rows: Vec<Row> = (0..100).map(|n| row(*next + n, &mut numbers)).collect();
+            let positions: Vec<i64> = (*next..*next + 100).collect();
+            sqlx::query(
+                "insert into events (position, stream, version, type, header, blind, entry, sealed) \
+                 select * from unnest($1::bigint[], $2::text[], $1::bigint[], $3::text[], \
+                 $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])",
+            )
+            .bind(positions)
+            .bind(rows.iter().map(|row| row.stream.as_str()).collect::<Vec<_>>())
+            .bind(vec!["TermsProposed"; 100])
+            .bind(rows.iter().map(|row| row.header.as_slice()).collect::<Vec<_>>())
+            .bind(vec![BLIND.as_slice(); 100])
+            .bind(vec![ENTRY.as_slice(); 100])
+            .bind(vec![None::<&[u8]>; 100])
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+            *next += 100;
+            count += 100;
+        }
+    })
+    .await;
+    rate(count, taken)
+}
+
+async fn raw_insert(pool: &PgPool, number: i64, numbers: &mut Numbers) {
+    let row = row(number, numbers);
+    sqlx::query("insert into events values ($1, $2, $1, 'TermsProposed', $3, $4, $5, null)")
+        .bind(number)
+        .bind(row.stream)
+        .bind(row.header)
+        .bind(BLIND.as_slice())
+        .bind(ENTRY.as_slice())
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+/// Raw inserts of single rows, each a transaction, with 32 connections.
+async fn raw_single(pool: &PgPool, first: i64) -> f64 {
+    let until = Instant::now() + A_ROUND;
+    let (counts, taken) = timed(futures::future::join_all((0..32).map(|writer| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let mut numbers = Numbers::new(writer);
+            let (mut number, mut count) = (first + i64::try_from(writer).unwrap() * 1_000_000, 0);
+            while Instant::now() < until {
+                raw_insert(&pool, number, &mut numbers).await;
+                number += 1;
+                count += 1;
+            }
+            count
+        })
+    })))
+    .await;
+    rate(counts.into_iter().map(Result::unwrap).sum(), taken)
+}
+
+async fn postgres() {
+    let cluster = Cluster::start().unwrap();
+    let folder = std::env::temp_dir().join(format!("meguri-bench-{}.kek", std::process::id()));
+    let kek = Kek::File(folder.clone());
+    let open = async |kek| {
+        let database = || cluster.create_database().unwrap();
+        let (log, vault) = (database(), database());
+        let location = Location::Postgres {
+            log: log.clone(),
+            vault,
+        };
+        (
+            Log::open(&LogOptions::new(location, kek)).await.unwrap(),
+            log,
+        )
+    };
+    let (log, _) = open(kek.clone()).await;
+    // Another log's tables, filled without the log.
+    std::fs::remove_file(&folder).unwrap();
+    let (beside, url) = open(kek).await;
+    beside.close().await;
+    let raw = PgPoolOptions::new()
+        .max_connections(32)
+        .connect(&url)
+        .await
+        .unwrap();
+    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), owned(1));
+    for (stream, _) in &mut one[0] {
+        *stream = stream
+            .as_str()
+            .replace("exchange-", "alone-")
+            .parse()
+            .unwrap();
+    }
+    append(&log, &mut all).await;
+    let mut figures: [Vec<f64>; 5] = Default::default();
+    for round in 0..ROUNDS {
+        figures[0].push(append(&log, &mut all).await);
+        figures[1].push(raw_unnest(&raw, &mut next).await);
+        let first = 1_000_000_000 * (i64::try_from(round).unwrap() + 1);
+        figures[2].push(raw_single(&raw, first).await);
+        figures[3].push(append(&log, &mut one).await);
+        figures[4].push(raw_alone(&raw, first + 500_000_000).await);
+    }
+    let [ours, unnest, single, alone, raw_alone] = figures.map(median);
+    println!("PostgreSQL, median of {ROUNDS} rounds of {A_ROUND:?}");
+    println!("  raw UNNEST of 100, 1 connection     {unnest:>9.0} events/s");
+    println!("  raw INSERT, 32 connections          {single:>9.0} events/s");
+    println!("  log, {IN_FLIGHT} in flight                  {ours:>9.0} events/s");
+    println!(
+        "      of raw UNNEST                   {:>9.2}",
+        ours / unnest
+    );
+    println!(
+        "      of raw INSERT                   {:>9.2}",
+        ours / single
+    );
+    println!(
+        "  raw INSERT, alone                   {:>9.3} ms",
+        1_000.0 / raw_alone
+    );
+    println!(
+        "  log, alone                          {:>9.3} ms",
+        1_000.0 / alone
+    );
+    println!(
+        "      of raw INSERT                   {:>9.2}",
+        raw_alone / alone
+    );
+}
+
+async fn raw_alone(pool: &PgPool, first: i64) -> f64 {
+    let (until, mut numbers, mut number) = (Instant::now() + A_ROUND, Numbers::new(5), first);
+    let ((), taken) = timed(async {
+        while Instant::now() < until {
+            raw_insert(pool, number, &mut numbers).await;
+            number += 1;
+        }
+    })
+    .await;
+    rate(usize::try_from(number - first).unwrap(), taken)
+}
+
+/// The log's own bulk statement with rows that are ready: a transaction of `batch` rows.
+async fn raw_values(pool: &SqlitePool, next: &mut i64, batch: usize) -> f64 {
+    let (mut numbers, until, mut count) = (Numbers::new(99), Instant::now() + A_ROUND, 0);
+    let ((), taken) = timed(async {
+        while Instant::now() < until {
+            let mut transaction = pool.begin_with("begin immediate").await.unwrap();
+            let mut left = batch;
+            while left > 0 {
+                let rows = left.min(100);
+                let values = vec!["(?,?,?,?,?,?,?,?)"; rows].join(",");
+                let statement = format!("insert into events values {values}");
+                let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+                for _ in 0..rows {
+                    let row = row(*next, &mut numbers);
+                    query = query
+                        .bind(*next)
+                        .bind(row.stream)
+                        .bind(*next)
+                        .bind("TermsProposed")
+                        .bind(row.header)
+                        .bind(BLIND.as_slice())
+                        .bind(ENTRY.as_slice())
+                        .bind(None::<&[u8]>);
+                    *next += 1;
+                }
+                query.execute(&mut *transaction).await.unwrap();
+                left -= rows;
+            }
+            transaction.commit().await.unwrap();
+            count += batch;
+        }
+    })
+    .await;
+    rate(count, taken)
+}
+
+async fn sqlite() {
+    let homes = [(), ()].map(|()| meguri_test_logs::Home::new(meguri_test_logs::Backend::Sqlite));
+    let log = homes[0].open().await;
+    homes[1].open().await.close().await;
+    let Location::Sqlite { log: path, .. } = homes[1].options(Arc::clone(log.clock())).location
+    else {
+        return;
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let raw = pool.connect_with(options).await.unwrap();
+    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), owned(1));
+    for (stream, _) in &mut one[0] {
+        *stream = stream
+            .as_str()
+            .replace("exchange-", "alone-")
+            .parse()
+            .unwrap();
+    }
+    append(&log, &mut all).await;
+    let mut figures: [Vec<f64>; 4] = Default::default();
+    for _ in 0..ROUNDS {
+        figures[0].push(append(&log, &mut all).await);
+        figures[1].push(raw_values(&raw, &mut next, IN_FLIGHT).await);
+        figures[2].push(append(&log, &mut one).await);
+        figures[3].push(raw_values(&raw, &mut next, 1).await);
+    }
+    let [ours, values, alone, raw_alone] = figures.map(median);
+    println!("SQLite, synchronous=FULL, median of {ROUNDS} rounds of {A_ROUND:?}");
+    println!("  raw VALUES, {IN_FLIGHT} rows a transaction  {values:>9.0} events/s");
+    println!("  log, {IN_FLIGHT} in flight                  {ours:>9.0} events/s");
+    println!(
+        "      of raw VALUES                   {:>9.2}",
+        ours / values
+    );
+    println!(
+        "  raw INSERT, alone                   {:>9.3} ms",
+        1_000.0 / raw_alone
+    );
+    println!(
+        "  log, alone                          {:>9.3} ms",
+        1_000.0 / alone
+    );
+    println!(
+        "      of raw INSERT                   {:>9.2}",
+        raw_alone / alone
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let wanted: Vec<String> = std::env::args().collect();
+    let wants = |name: &str| {
+        let named = |other: &&str| wanted.iter().any(|argument| argument == other);
+        named(&name) || !["sqlite", "postgres"].iter().any(|other| named(other))
+    };
+    if wants("sqlite") {
+        sqlite().await;
+    }
+    if wants("postgres") {
+        postgres().await;
+    }
+}
