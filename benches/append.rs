@@ -77,15 +77,20 @@ struct Row {
 fn row(number: i64, numbers: &mut Numbers) -> Row {
     let stream = stream(numbers.below(STREAMS));
     let id = uuid::Uuid::now_v7();
-    let header = format!(
-        r#"{{"id":"{id}","stream":"{stream}","version":{number},"type":"TermsProposed","schema":1,"at":"2026-11-21T07:02:03.123456Z","actor":"member-0192f0c0","data":{{"to":"member-0192f0c0-0000-7000-8000-000000000000","mode":"online","version":3}}}}"#
-    );
+    let open = format!(r#"{{"id":"{id}","stream":"{stream}","version":{number},"#);
+    let header = open + HEADER_END;
     Row {
         stream: stream.to_string(),
         header: header.into_bytes(),
     }
 }
 
+/// What follows the version in a header of about 300 bytes.
+const HEADER_END: &str = concat!(
+    r#""type":"TermsProposed","schema":1,"at":"2026-11-21T07:02:03.123456Z","#,
+    r#""actor":"member-0192f0c0","data":{"to":"member-0192f0c0-0000-7000-8000-000000000000","#,
+    r#""mode":"online","version":3}}"#
+);
 const BLIND: [u8; 32] = [7; 32];
 const ENTRY: [u8; 33] = [1; 33];
 
@@ -98,14 +103,23 @@ async fn raw_unnest(pool: &PgPool, next: &mut i64) -> f64 {
             let rows: Vec<Row> = (0..100).map(|n| row(*next + n, &mut numbers)).collect();
             let positions: Vec<i64> = (*next..*next + 100).collect();
             sqlx::query(
-                "insert into events (position, stream, version, type, header, blind, entry, sealed) \
+                "insert into events \
+                 (position, stream, version, type, header, blind, entry, sealed) \
                  select * from unnest($1::bigint[], $2::text[], $1::bigint[], $3::text[], \
                  $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])",
             )
             .bind(positions)
-            .bind(rows.iter().map(|row| row.stream.as_str()).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| row.stream.as_str())
+                    .collect::<Vec<_>>(),
+            )
             .bind(vec!["TermsProposed"; 100])
-            .bind(rows.iter().map(|row| row.header.as_slice()).collect::<Vec<_>>())
+            .bind(
+                rows.iter()
+                    .map(|row| row.header.as_slice())
+                    .collect::<Vec<_>>(),
+            )
             .bind(vec![BLIND.as_slice(); 100])
             .bind(vec![ENTRY.as_slice(); 100])
             .bind(vec![None::<&[u8]>; 100])

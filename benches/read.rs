@@ -1,4 +1,5 @@
-//! Bulk reads of a million events with typed decode, beside what the database gives without the log.
+//! Bulk reads of a million events with typed decode, beside what the database gives without the
+//! log.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -11,7 +11,8 @@ use crate::{
 
 /// Events of a block.
 const BLOCK_EVENTS: usize = 1_000;
-/// Blocks that wait to be used: enough that neither side stands still, few enough that memory stays flat.
+/// Blocks that wait to be used: enough that neither side stands still, few enough that memory stays
+/// flat.
 const BLOCKS_AHEAD: usize = 4;
 
 /// Blocks of the log from a position to its end.

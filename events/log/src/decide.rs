@@ -1,4 +1,5 @@
-//! Which requests of a batch are appended, and where: a pure decision over what is known of the log.
+//! Which requests of a batch are appended, and where: a pure decision over what is known of the
+//! log.
 
 use std::collections::HashMap;
 
@@ -63,7 +64,8 @@ pub(crate) enum Answer {
 
 /// Decides requests one after another: those accepted earlier count for those that follow.
 ///
-/// `heads` holds the versions of all streams named in `requests`, `outcomes` what is remembered under their keys.
+/// `heads` holds the versions of all streams named in `requests`, `outcomes` what is remembered
+/// under their keys.
 pub(crate) fn decide<'a>(
     known: Head,
     now: Timestamp,

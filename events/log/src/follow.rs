@@ -1,4 +1,5 @@
-//! Following the log: the newest events are shared in memory, older ones are read, nothing is buffered without bound.
+//! Following the log: the newest events are shared in memory, older ones are read, nothing is
+//! buffered without bound.
 
 use std::{
     collections::VecDeque,
@@ -18,7 +19,8 @@ use crate::{
 
 /// Most events that a follower is handed at once.
 const FOLLOW_EVENTS_MAX: usize = 1_000;
-/// How long a follower waits for a hint before it looks by itself: hints from other processes may be lost.
+/// How long a follower waits for a hint before it looks by itself: hints from other processes may
+/// be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The newest events of this process's writer, for all who follow, and the position they wait for.
@@ -97,7 +99,8 @@ impl Recent {
 
 /// Hands out every event after a position, in order, for as long as it is asked.
 ///
-/// It holds nothing but its position: any number may follow, join late, be slow, or be dropped and made anew.
+/// It holds nothing but its position: any number may follow, join late, be slow, or be dropped and
+/// made anew.
 pub struct Follower {
     position: Position,
     recent: Arc<Recent>,

@@ -1,4 +1,5 @@
-//! The header of an event: the exact bytes that are stored, hashed and never encoded again (formats.md, Event).
+//! The header of an event: the exact bytes that are stored, hashed and never encoded again
+//! (formats.md, Event).
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,13 +1,15 @@
-//! An append-only event log with proofs, sealed personal data and a vault, on SQLite and PostgreSQL.
+//! An append-only event log with proofs, sealed personal data and a vault, on SQLite and
+//! PostgreSQL.
 //!
 //! The log knows nothing of what its events mean. It promises:
 //!
-//! - **Positions** 1, 2, 3, … without a hole, in commit order: who has seen position P and asks for what follows can
-//!   never miss an event.
-//! - **Appends** of any number of events to any number of streams, under any number of conditions: all or nothing, and
-//!   repeatable under a key.
-//! - **Bytes** that are fixed (`formats.md`): a header that is never encoded again, and an entry for the tree of
-//!   proofs. What a person typed is sealed under a key of that person; destroying the key erases it and breaks no proof.
+//! - **Positions** 1, 2, 3, … without a hole, in commit order: who has seen position P and asks for
+//!   what follows can never miss an event.
+//! - **Appends** of any number of events to any number of streams, under any number of conditions:
+//!   all or nothing, and repeatable under a key.
+//! - **Bytes** that are fixed (`formats.md`): a header that is never encoded again, and an entry
+//!   for the tree of proofs. What a person typed is sealed under a key of that person; destroying
+//!   the key erases it and breaks no proof.
 //!
 //! ```
 //! use meguri_log::{Append, Cause, Condition, Expected, NewEvent, Position, StreamName};
@@ -56,6 +58,7 @@ mod follow;
 mod header;
 pub mod limits;
 mod log;
+mod options;
 mod postgres;
 mod read;
 mod recorded;
@@ -75,7 +78,8 @@ pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
 pub use follow::Follower;
 pub use header::{Header, HeaderError, SealedRef};
 pub use limits::TooLarge;
-pub use log::{Location, Log, LogOptions, OpenError};
+pub use log::Log;
+pub use options::{Location, LogOptions, OpenError};
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};
 pub use seal::{OpenSealError, Section, SectionContent};

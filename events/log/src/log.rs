@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fmt,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     append::{Append, AppendError, Appended, NewEvent, RequestKey},
     blocks::Blocks,
-    clock::{Clock, SystemClock},
+    clock::Clock,
     decide::{Prepared, PreparedEvent},
     follow::{Follower, Recent},
     header::{self, OpenHeader},
@@ -25,77 +24,17 @@ use crate::{
         APPEND_BYTES_MAX, EVENT_BYTES_MAX, QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX, READ_EVENTS_MAX,
         SCAN_POSITIONS_MAX, within,
     },
+    options::{Location, LogOptions, OpenError},
     postgres::PostgresStore,
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
     seal::{self, OpenSealError, Section},
     sqlite::SqliteStore,
-    store::{Head, Store, StoreError},
+    store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::{Kek, KekError, KeyId, Vault},
+    vault::{KeyId, Vault},
     writer::{Request, Writer},
 };
-
-/// Where a log is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// Two files, made where they are missing. Their folder must exist.
-    Sqlite {
-        /// The log.
-        log: PathBuf,
-        /// The vault.
-        vault: PathBuf,
-    },
-    /// Two databases of PostgreSQL 15 or newer, by URL. They must exist.
-    Postgres {
-        /// The log.
-        log: String,
-        /// The vault: another database, with backups of its own.
-        vault: String,
-    },
-}
-
-/// How to open a log.
-#[derive(Debug, Clone)]
-pub struct LogOptions {
-    /// Where it is kept.
-    pub location: Location,
-    /// The key-encryption key of its vault.
-    pub kek: Kek,
-    /// What tells the time of events.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl LogOptions {
-    /// Options with the machine's clock.
-    pub fn new(location: Location, kek: Kek) -> Self {
-        Self {
-            location,
-            kek,
-            clock: Arc::new(SystemClock),
-        }
-    }
-}
-
-/// Why a log does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The database cannot be reached, or refuses.
-    #[error("the log cannot be opened: {0}")]
-    Unavailable(String),
-    /// The vault or its key.
-    #[error(transparent)]
-    Vault(#[from] KekError),
-    /// Log and vault are one database, so that a backup of one would hold the other.
-    #[error("the vault must be a database of its own, apart from the log")]
-    VaultInLog,
-}
-
-impl From<StoreError> for OpenError {
-    fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
 
 /// An append-only event log. Cloning is cheap, and all clones share one writer.
 #[derive(Clone)]
@@ -284,8 +223,8 @@ impl Log {
         Ok(self.0.store.read_stream(stream, range).await?)
     }
 
-    /// A block of events after a position, in the order of the log. Read on from [`Block::up_to`]; the end is
-    /// reached when that stays where it was.
+    /// A block of events after a position, in the order of the log. Read on from [`Block::up_to`];
+    /// the end is reached when that stays where it was.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -315,8 +254,8 @@ impl Log {
         })
     }
 
-    /// Block after block of events after a position, up to where the log ends when it gets there. The next block is
-    /// read while the one before is being used.
+    /// Block after block of events after a position, up to where the log ends when it gets there.
+    /// The next block is read while the one before is being used.
     pub fn read_ahead(&self, after: Position, filter: Filter) -> Blocks {
         Blocks::start(self.clone(), after, filter)
     }
@@ -417,7 +356,8 @@ impl Log {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(writer) = writer {
-            // A writer that panicked has already dropped its requests, which were answered `Unknown`.
+            // A writer that panicked has already dropped its requests, which were answered
+            // `Unknown`.
             let _ = writer.await;
         }
         self.0.watcher.abort();

@@ -146,8 +146,8 @@ impl Store for PostgresStore {
 
     async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError> {
         let mut transaction = self.readers.begin().await.map_err(reading)?;
-        // INVARIANT: this statement waits for the lock, and what follows it in a READ COMMITTED transaction sees
-        // everything that was committed before the lock was given.
+        // INVARIANT: this statement waits for the lock, and what follows it in a READ COMMITTED
+        // transaction sees everything that was committed before the lock was given.
         let head = query::head(&mut transaction, true).await?;
         Ok(Box::new(PostgresTurn { transaction, head }))
     }

@@ -11,7 +11,8 @@ use crate::{
 /// Which part of a stream to read.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamRange {
-    /// The first version to read; with [`Direction::Backward`], [`Version`]s above the head mean the head.
+    /// The first version to read; with [`Direction::Backward`], [`Version`]s above the head mean
+    /// the head.
     pub from: Version,
     /// Towards newer or older events.
     pub direction: Direction,

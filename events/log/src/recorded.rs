@@ -7,7 +7,8 @@ use crate::{
     stream::{Position, Version},
 };
 
-/// The public bytes of an event that the tree of the log is made of: `0x01 ‖ HMAC-SHA256(blind, header)`.
+/// The public bytes of an event that the tree of the log is made of: `0x01 ‖ HMAC-SHA256(blind,
+/// header)`.
 pub type Entry = [u8; 33];
 
 /// One event as it is stored. Cloning is cheap: the bytes belong to its block.
@@ -22,8 +23,8 @@ pub struct Recorded {
 pub struct Block {
     /// The events, by ascending position.
     pub events: Vec<Recorded>,
-    /// Every event up to here has been looked at; where a filter leaves events out it stands beyond the last
-    /// of [`Block::events`]. Read on from here.
+    /// Every event up to here has been looked at; where a filter leaves events out it stands beyond
+    /// the last of [`Block::events`]. Read on from here.
     pub up_to: Position,
 }
 

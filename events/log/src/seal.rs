@@ -1,4 +1,5 @@
-//! Sealing what a person typed, and opening it as long as the key exists (formats.md, Sealed section).
+//! Sealing what a person typed, and opening it as long as the key exists (formats.md, Sealed
+//! section).
 
 use aes_gcm::{
     Aes256Gcm, KeyInit,

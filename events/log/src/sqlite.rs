@@ -68,7 +68,8 @@ impl SqliteStore {
         Ok(Self { readers, writer })
     }
 
-    /// A transaction that may write: taken at once, so that it never fails half-way for another writer.
+    /// A transaction that may write: taken at once, so that it never fails half-way for another
+    /// writer.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         self.writer
             .begin_with("begin immediate")

@@ -1,4 +1,5 @@
-//! What a backend has to do: the trait that SQLite and PostgreSQL both fulfil, and what passes through it.
+//! What a backend has to do: the trait that SQLite and PostgreSQL both fulfil, and what passes
+//! through it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,7 +20,8 @@ use crate::{
 pub struct Head {
     /// The position of the last event, which is also how many there are.
     pub position: Position,
-    /// The id of the last event; nil in an empty log. A number alone is fooled by a restored backup.
+    /// The id of the last event; nil in an empty log. A number alone is fooled by a restored
+    /// backup.
     pub tail: Uuid,
     /// When the last event was appended.
     pub at: Timestamp,
@@ -122,7 +124,8 @@ impl From<StoreError> for ReadError {
     }
 }
 
-/// A backend. Everything that is not storage (grouping, deciding, following) is above it, once for all.
+/// A backend. Everything that is not storage (grouping, deciding, following) is above it, once for
+/// all.
 #[async_trait]
 pub(crate) trait Store: Send + Sync + 'static {
     /// Where the log ends now.
@@ -141,7 +144,8 @@ pub(crate) trait Store: Send + Sync + 'static {
         range: StreamRange,
     ) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Events after `after` up to and including `up_to` that the filter lets through, at most `limit`.
+    /// Events after `after` up to and including `up_to` that the filter lets through, at most
+    /// `limit`.
     async fn read_block(
         &self,
         after: Position,
@@ -159,7 +163,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Forgets outcomes that had expired at `now`.
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Keeps telling where the log ends, as other processes move it, until it is dropped. Hints may be missed.
+    /// Keeps telling where the log ends, as other processes move it, until it is dropped. Hints may
+    /// be missed.
     async fn watch_head(&self, recent: Arc<Recent>);
 
     /// Closes all connections.

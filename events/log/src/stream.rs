@@ -9,8 +9,8 @@ pub const STREAM_NAME_BYTES_MAX: usize = 128;
 
 /// The number of an event in the whole log: 1, 2, 3, … without a hole, in commit order.
 ///
-/// A position also says how many events there are up to and including it, so that [`Position::ZERO`]
-/// stands before the first event.
+/// A position also says how many events there are up to and including it, so that
+/// [`Position::ZERO`] stands before the first event.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -80,15 +80,16 @@ counter!(Version);
 
 /// The name of a stream: `<category>-<id>`.
 ///
-/// The category is lower-case ASCII letters; the id is ASCII letters, digits, `-`, `_` or `.`. Names are open
-/// data for ever, so nothing that a person typed belongs into one.
+/// The category is lower-case ASCII letters; the id is ASCII letters, digits, `-`, `_` or `.`.
+/// Names are open data for ever, so nothing that a person typed belongs into one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamName(Arc<str>);
 
 /// Why a text is not the name of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not the name of a stream: expected <category>-<id>, at most 128 bytes of a-z, then A-Z a-z 0-9 - _ ."
+    "{0:?} is not the name of a stream: expected <category>-<id>, at most 128 bytes, \
+     a-z before the first hyphen and A-Z a-z 0-9 - _ . after it"
 )]
 pub struct BadStreamName(String);
 

@@ -1,4 +1,5 @@
-//! The vault: keys of people, password hashes, tokens. A database of its own, for nothing of it may ever be in the log.
+//! The vault: keys of people, password hashes, tokens. A database of its own, for nothing of it may
+//! ever be in the log.
 
 mod accounts;
 mod database;
@@ -18,7 +19,8 @@ use keys::Keys;
 
 /// Keys of people, password hashes and tokens.
 ///
-/// Keys are wrapped by a key-encryption key ([`Kek`]) that is in no backup of this database. Cloning is cheap.
+/// Keys are wrapped by a key-encryption key ([`Kek`]) that is in no backup of this database.
+/// Cloning is cheap.
 #[derive(Clone)]
 pub struct Vault(Arc<Opened>);
 
@@ -100,8 +102,8 @@ pub(crate) struct Key {
 }
 
 impl Vault {
-    /// Opens the vault at a SQLite path or a PostgreSQL URL. A vault that has never been used takes a new
-    /// key-encryption key only where `log_is_empty`.
+    /// Opens the vault at a SQLite path or a PostgreSQL URL. A vault that has never been used takes
+    /// a new key-encryption key only where `log_is_empty`.
     ///
     /// # Errors
     /// [`KekError`] where the key is missing, or is not the one this vault was sealed with.
@@ -122,17 +124,20 @@ impl Vault {
         })))
     }
 
-    /// A name for a value that must be unique but not readable: `HMAC-SHA256(pepper, kind ‖ 0x00 ‖ value)`.
+    /// A name for a value that must be unique but not readable: `HMAC-SHA256(pepper, kind ‖ 0x00 ‖
+    /// value)`.
     pub fn pepper_hmac(&self, kind: &str, value: &str) -> [u8; 32] {
         seal::hmac_sha256(&*self.0.pepper, &[kind.as_bytes(), &[0], value.as_bytes()])
     }
 
-    /// The key that seals for this person and class today, made where there is none. It is durable when this returns.
+    /// The key that seals for this person and class today, made where there is none. It is durable
+    /// when this returns.
     pub(crate) async fn current_key(&self, subject: &str, class: &str) -> Result<Key, VaultError> {
         self.0.keys.current(subject, class).await
     }
 
-    /// The keys of these ids, in their order, read in one go; destroyed and unknown ones have no cipher.
+    /// The keys of these ids, in their order, read in one go; destroyed and unknown ones have no
+    /// cipher.
     pub(crate) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<Key>, VaultError> {
         self.0.keys.of(ids).await
     }

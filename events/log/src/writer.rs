@@ -1,4 +1,5 @@
-//! The one writer of a process: groups what is waiting, commits once, answers each request by itself.
+//! The one writer of a process: groups what is waiting, commits once, answers each request by
+//! itself.
 
 use std::{collections::HashSet, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -228,7 +229,8 @@ impl Writer {
         Ok(Tried::Done(decision))
     }
 
-    /// Learns which streams others moved since `known`, or forgets everything where that cannot be told.
+    /// Learns which streams others moved since `known`, or forgets everything where that cannot be
+    /// told.
     async fn catch_up(&mut self, turn: &mut dyn Turn) -> Result<Head, StoreError> {
         let head = turn.head().await?;
         let known = self.known.replace(head);
@@ -289,8 +291,8 @@ impl Writer {
                 return Ok(Tried::Done(attempts.swap_remove(index)));
             }
         }
-        // INVARIANT: whoever still holds a lost statement of ours compares the head with what it was then;
-        // once this turn has moved it, that statement can do nothing any more.
+        // INVARIANT: whoever still holds a lost statement of ours compares the head with what it
+        // was then; once this turn has moved it, that statement can do nothing any more.
         self.write_with(turn, requests, attempts).await
     }
 

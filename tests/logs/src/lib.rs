@@ -18,7 +18,8 @@ pub enum Backend {
     Postgres,
 }
 
-/// A place for one log, which can be opened any number of times, also at once; removed when dropped.
+/// A place for one log, which can be opened any number of times, also at once; removed when
+/// dropped.
 #[derive(Debug)]
 pub struct Home {
     folder: TempDir,
@@ -29,7 +30,8 @@ impl Home {
     /// An empty place.
     ///
     /// # Panics
-    /// Where there is no room for it, or PostgreSQL is not installed: such tests fail, they are never skipped.
+    /// Where there is no room for it, or PostgreSQL is not installed: such tests fail, they are
+    /// never skipped.
     pub fn new(backend: Backend) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let location = match backend {

@@ -1,4 +1,5 @@
-//! Bulk reads: `COPY … TO STDOUT (FORMAT binary)`, twice as fast as rows through the extended protocol.
+//! Bulk reads: `COPY … TO STDOUT (FORMAT binary)`, twice as fast as rows through the extended
+//! protocol.
 
 use futures::TryStreamExt;
 use sqlx::PgConnection;

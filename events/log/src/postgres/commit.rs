@@ -1,4 +1,5 @@
-//! How a batch gets into PostgreSQL: one statement moves the head by compare-and-swap and writes all rows.
+//! How a batch gets into PostgreSQL: one statement moves the head by compare-and-swap and writes
+//! all rows.
 
 use sqlx::PgConnection;
 
@@ -120,7 +121,8 @@ fn writing(error: sqlx::Error) -> StoreError {
     match class.unwrap_or_default() {
         // Data exceptions, constraints, syntax: the statement as it is will never be taken.
         "21" | "22" | "23" | "42" | "P0" => StoreError::Refused(error.to_string()),
-        // Out of resources, lock not available, read-only: nothing was written, and nothing else would be now.
+        // Out of resources, lock not available, read-only: nothing was written, and nothing else
+        // would be now.
         "25" | "53" | "55" | "40" | "54" => StoreError::Unreachable(error.to_string()),
         // Everything else, a server that shuts down above all, leaves open what became of it.
         _ => StoreError::Lost(error.to_string()),

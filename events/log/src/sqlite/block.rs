@@ -1,4 +1,5 @@
-//! Bulk reads: a block of events leaves SQLite as one row, for a row at a time costs five times as much.
+//! Bulk reads: a block of events leaves SQLite as one row, for a row at a time costs five times as
+//! much.
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection, sqlite::SqliteRow};
 
@@ -13,8 +14,8 @@ use crate::{
 /// Events that one row holds.
 const ROW_EVENTS: usize = 1_000;
 
-/// The columns of an event in one text. Neither separator occurs in a header, whose JSON has no raw control
-/// characters; what is binary is hexadecimal.
+/// The columns of an event in one text. Neither separator occurs in a header, whose JSON has no raw
+/// control characters; what is binary is hexadecimal.
 const COLUMNS: &str = "concat_ws(char(31), position, stream, version, type, hex(entry), \
     ifnull(cast(header as text), ''), hex(ifnull(sealed, '')))";
 
@@ -40,8 +41,8 @@ pub(super) async fn all(
             .map_err(reading)?;
         let read = parse(&row)?;
         let ascending = read.is_sorted_by(|one, next| one.position() < next.position());
-        // INVARIANT: the inner select is ordered and `group_concat` keeps its order; were it ever not so, events
-        // would be folded out of order, so it is checked.
+        // INVARIANT: the inner select is ordered and `group_concat` keeps its order; were it ever
+        // not so, events would be folded out of order, so it is checked.
         if !ascending {
             return Err(StoreError::Damaged("a block came out of order".into()));
         }

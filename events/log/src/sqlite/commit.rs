@@ -112,7 +112,8 @@ fn before_commit(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`; the low byte of an extended code is the plain one.
+/// `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`; the low byte of an extended code is the
+/// plain one.
 fn is_refusal(code: &str) -> bool {
     code.parse::<u32>()
         .is_ok_and(|code| matches!(code & 0xff, 18..=20))

@@ -47,7 +47,8 @@ impl Vault {
         }))
     }
 
-    /// Makes a token of 256 random bits. Only its SHA-256 is kept, so this is the one time that it can be read.
+    /// Makes a token of 256 random bits. Only its SHA-256 is kept, so this is the one time that it
+    /// can be read.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].

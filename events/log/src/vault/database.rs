@@ -19,7 +19,8 @@ pub(super) enum Database {
     Postgres(PgPool),
 }
 
-/// Runs one expression on whichever database it is; both understand `$1` and the SQL that is used here.
+/// Runs one expression on whichever database it is; both understand `$1` and the SQL that is used
+/// here.
 macro_rules! on {
     ($database:expr, $pool:ident => $run:expr) => {
         match $database {
@@ -104,7 +105,9 @@ impl Database {
     /// Stores a value unless there is one; answers what is stored then.
     pub(super) async fn meta_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
         on!(self, pool => {
-            sqlx::query("insert into vault_meta (name, value) values ($1, $2) on conflict do nothing")
+            sqlx::query(
+        "insert into vault_meta (name, value) values ($1, $2) \
+        on conflict do nothing")
                 .bind(name)
                 .bind(value)
                 .execute(pool)

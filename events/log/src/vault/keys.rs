@@ -1,4 +1,5 @@
-//! Keys of people: one for each person, retention class and number, wrapped by the key-encryption key.
+//! Keys of people: one for each person, retention class and number, wrapped by the key-encryption
+//! key.
 
 use std::{
     num::NonZeroUsize,
@@ -25,7 +26,8 @@ pub(super) struct Keys {
     open: Mutex<LruCache<KeyId, Option<Arc<Aes256Gcm>>>>,
     /// The newest number of each owner.
     newest: Mutex<LruCache<Owner, u32>>,
-    /// Owners who wait for their first key, and the gate through which one task makes all of them at once.
+    /// Owners who wait for their first key, and the gate through which one task makes all of them
+    /// at once.
     wanted: Mutex<Vec<Owner>>,
     making: tokio::sync::Mutex<()>,
 }
@@ -70,7 +72,8 @@ impl Keys {
         Some(Key { id, cipher })
     }
 
-    /// Makes the first key of each owner who has none, and reads the newest of all of them, in one transaction.
+    /// Makes the first key of each owner who has none, and reads the newest of all of them, in one
+    /// transaction.
     async fn make(&self, owners: &[Owner]) -> Result<(), VaultError> {
         let mut fresh = Vec::with_capacity(owners.len());
         for (subject, class) in owners {
@@ -110,7 +113,8 @@ impl Keys {
             }
             transaction.commit().await?;
         });
-        // INVARIANT: nobody seals with a key that is not durable, so none is remembered before the commit.
+        // INVARIANT: nobody seals with a key that is not durable, so none is remembered before the
+        // commit.
         for (id, wrapped) in found {
             let owner = (Arc::clone(&id.subject), Arc::clone(&id.class));
             let n = id.n;
@@ -148,7 +152,8 @@ impl Keys {
             .await?
         });
         match wrapped {
-            // A key that does not exist is not remembered: it may be one that another process just made.
+            // A key that does not exist is not remembered: it may be one that another process just
+            // made.
             None => Ok(None),
             Some(wrapped) => self.remember(id.clone(), wrapped.as_deref()),
         }

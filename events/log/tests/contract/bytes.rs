@@ -53,10 +53,7 @@ async fn a_header_has_its_fields_in_the_order_of_the_format(backend: Backend) {
             text.replace(commitment, "<commitment>")
         })
         .collect();
-    insta::assert_snapshot!(headers.join("\n"), @r#"
-    {"id":"0192f0c1-0000-7000-8000-000000000001","stream":"exchange-1","version":2,"type":"ThanksSent","schema":2,"at":"2026-11-21T07:02:03.123456Z","actor":"member-1","acting_for":"member-2","correlation":"0192f0c1-0000-7000-8000-000000000002","causation":"0192f0c1-0000-7000-8000-000000000001","policy":3,"data":{"amount":1},"sealed":[{"section":"words","key":"member-1/message/1","commitment":"<commitment>"}]}
-    {"id":"0192f0c1-0000-7000-8000-000000000002","stream":"exchange-1","version":1,"type":"Made","schema":1,"at":"2026-11-21T07:02:03.123456Z","actor":"member-1","data":{"amount":1}}
-    "#);
+    insta::assert_snapshot!("headers", headers.join("\n"));
 }
 
 /// The columns that no reader hands out, from the database itself.

@@ -1,4 +1,5 @@
-//! The database itself refuses to change or delete an event; redaction empties three columns and no more.
+//! The database itself refuses to change or delete an event; redaction empties three columns and no
+//! more.
 
 use std::sync::Arc;
 

@@ -1,0 +1,70 @@
+//! Where a log is kept, how it is opened, and why it may not open.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    clock::{Clock, SystemClock},
+    store::StoreError,
+    vault::{Kek, KekError},
+};
+
+/// Where a log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// Two files, made where they are missing. Their folder must exist.
+    Sqlite {
+        /// The log.
+        log: PathBuf,
+        /// The vault.
+        vault: PathBuf,
+    },
+    /// Two databases of PostgreSQL 15 or newer, by URL. They must exist.
+    Postgres {
+        /// The log.
+        log: String,
+        /// The vault: another database, with backups of its own.
+        vault: String,
+    },
+}
+
+/// How to open a log.
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// Where it is kept.
+    pub location: Location,
+    /// The key-encryption key of its vault.
+    pub kek: Kek,
+    /// What tells the time of events.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl LogOptions {
+    /// Options with the machine's clock.
+    pub fn new(location: Location, kek: Kek) -> Self {
+        Self {
+            location,
+            kek,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Why a log does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be reached, or refuses.
+    #[error("the log cannot be opened: {0}")]
+    Unavailable(String),
+    /// The vault or its key.
+    #[error(transparent)]
+    Vault(#[from] KekError),
+    /// Log and vault are one database, so that a backup of one would hold the other.
+    #[error("the vault must be a database of its own, apart from the log")]
+    VaultInLog,
+}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
