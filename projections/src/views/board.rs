@@ -3,7 +3,7 @@
 use meguri_events::{
     Category, Event, MemberId, Place, PostEvent, PostId, PostOutline, PostText, Prefecture, Sealed,
 };
-use meguri_log::{Position, Timestamp};
+use meguri_log::{Position, Timestamp, Version};
 
 use crate::{
     cell::{Json, text_column},
@@ -82,6 +82,8 @@ table! {
         author: MemberId,
         /// The position of the event that posted it.
         posted: Position,
+        /// The version of its stream: what a command expects it to be.
+        version: Version,
         /// When it was posted.
         posted_at: Timestamp,
         /// When it was edited last.
@@ -210,6 +212,7 @@ impl View for Board {
             Change::Closed => self.posts.row(&id)?.open = false,
             Change::Reopened => self.posts.row(&id)?.open = true,
         }
+        self.posts.row(&id)?.version = event.version;
         Ok(())
     }
 
@@ -259,6 +262,7 @@ fn posted(event: &Decoded, id: PostId, author: MemberId, outline: PostOutline) -
         kind: PostKind::of(id),
         author,
         posted: event.position,
+        version: event.version,
         posted_at: event.at,
         edited_at: None,
         open: true,
