@@ -1,1 +1,124 @@
-//! The routes that read.
+//! The routes that read: what the views show, the log itself, and live updates.
+//!
+//! Who may see what: the board, profiles, received thanks, status and the description of the API
+//! are public; an exchange, its room and its history are seen by its two parties, and by nobody
+//! else; the log is read by auditors. Nothing here writes an event.
+//!
+//! [`routes`] reads as the table of contents; [`document`] describes all routes of both sides.
+
+mod asker;
+mod board;
+mod codes;
+mod document;
+mod exchange;
+mod freshness;
+mod history;
+mod list;
+mod log;
+mod member;
+mod names;
+mod parties;
+mod post;
+mod room;
+mod status;
+mod stream;
+mod views;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use meguri_http::{Tokens, documented};
+use meguri_log::Log;
+use meguri_projections::Views;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
+pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
+pub use status::READY_LAG_MAX;
+pub use stream::STREAMS_MAX;
+
+/// Renders the metrics of the process in the text format of Prometheus.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the reading side needs to answer. Cloning is cheap.
+#[derive(Clone)]
+pub struct ReadApi {
+    log: Log,
+    views: Views,
+    tokens: Tokens,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+    parties: parties::Parties,
+    streams: Arc<Semaphore>,
+    keep_alive: Duration,
+}
+
+impl ReadApi {
+    /// Reads this log and these views. Streams end when `shutdown` is cancelled.
+    pub fn new(
+        log: Log,
+        views: Views,
+        tokens: Tokens,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            log,
+            views,
+            tokens,
+            metrics,
+            shutdown,
+            parties: parties::Parties::default(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            keep_alive: stream::KEEP_ALIVE,
+        }
+    }
+
+    /// Lets silent streams say so often that they are alive, and look whether their reader may
+    /// still read.
+    #[must_use]
+    pub fn keep_alive_every(mut self, time: Duration) -> Self {
+        self.keep_alive = time;
+        self
+    }
+}
+
+impl std::fmt::Debug for ReadApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadApi").finish_non_exhaustive()
+    }
+}
+
+impl FromRef<ReadApi> for Tokens {
+    fn from_ref(api: &ReadApi) -> Self {
+        api.tokens.clone()
+    }
+}
+
+/// The routes that read: those below `/api`, and beside it those for who runs the server.
+pub fn routes(api: ReadApi) -> OpenApiRouter {
+    let below = OpenApiRouter::new()
+        .routes(routes!(board::read_board))
+        .routes(routes!(post::read_need))
+        .routes(routes!(post::read_offer))
+        .routes(routes!(member::read_member))
+        .routes(routes!(member::read_thanks))
+        .routes(routes!(member::read_me))
+        .routes(routes!(exchange::list_exchanges))
+        .routes(routes!(room::read_exchange))
+        .routes(routes!(room::read_messages))
+        .routes(routes!(history::read_history))
+        .routes(routes!(status::read_status))
+        .routes(routes!(stream::follow_stream))
+        .routes(routes!(log::read_log));
+    OpenApiRouter::with_openapi(documented())
+        .nest("/api", below)
+        .routes(routes!(status::healthz))
+        .routes(routes!(status::readyz))
+        .routes(routes!(status::metrics))
+        .with_state(api)
+}

@@ -1,0 +1,136 @@
+//! Closed sets of words in queries and answers, as the API's description lists them.
+
+use meguri_events::{Category, Mode, Prefecture, ReasonCode};
+use meguri_http::{Problem, kinds};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+fn one_of(meaning: &str, codes: impl IntoIterator<Item = &'static str>) -> Object {
+    ObjectBuilder::new()
+        .description(Some(meaning))
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(codes))
+        .build()
+}
+
+/// Kinds of post.
+pub(crate) fn kind() -> Object {
+    one_of(
+        "`need` (コマリゴト) or `offer` (デキルコト)",
+        ["need", "offer"],
+    )
+}
+
+/// Whether a post can be answered.
+pub(crate) fn post_status() -> Object {
+    one_of("Whether the post can be answered", ["open", "closed"])
+}
+
+/// Categories of posts.
+pub(crate) fn category() -> Object {
+    one_of(
+        "What kind of help it is about",
+        Category::ALL.iter().map(|category| category.code()),
+    )
+}
+
+/// Prefectures by their JIS X 0401 code.
+pub(crate) fn prefecture() -> Object {
+    let codes = || Prefecture::all().map(|prefecture| usize::from(prefecture.code()));
+    ObjectBuilder::new()
+        .description(Some("JIS X 0401 code of the prefecture"))
+        .schema_type(SchemaType::Type(Type::Integer))
+        .minimum(codes().min())
+        .maximum(codes().max())
+        .build()
+}
+
+/// How help is given (H13, H14).
+pub(crate) fn mode() -> Object {
+    one_of(
+        "How help is given (H13, H14)",
+        Mode::ALL.iter().map(|mode| mode.code()),
+    )
+}
+
+/// How help should be possible, in a filter.
+pub(crate) fn mode_wanted() -> Object {
+    one_of(
+        "How help should be possible (H13-H15); `offline` is by post or in person",
+        ["offline"]
+            .into_iter()
+            .chain(Mode::ALL.iter().map(|mode| mode.code())),
+    )
+}
+
+/// Where an exchange stands (H24).
+pub(crate) fn exchange_status() -> Object {
+    one_of(
+        "Where an exchange stands (H24)",
+        [
+            "negotiating",
+            "in_progress",
+            "completed",
+            "cancelled",
+            "aborted",
+        ],
+    )
+}
+
+/// One of the two parties of an exchange.
+pub(crate) fn side() -> Object {
+    one_of(
+        "Which party: who opened the exchange, or who was asked and decides (H10, H12)",
+        ["opener", "asked"],
+    )
+}
+
+/// Why something ended.
+pub(crate) fn reason_code() -> Object {
+    one_of(
+        "Why it ended, as far as that is open",
+        ReasonCode::ALL.iter().map(|reason| reason.code()),
+    )
+}
+
+/// What a view is doing.
+pub(crate) fn view_state() -> Object {
+    one_of(
+        "Built for the first time, live, or stopped before an event that it cannot fold",
+        ["building", "live", "stopped"],
+    )
+}
+
+/// The same codes, or null.
+fn or_null(mut codes: Object) -> Object {
+    codes.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    if let Some(values) = &mut codes.enum_values {
+        values.push(serde_json::Value::Null);
+    }
+    codes
+}
+
+/// [`side`], or null.
+pub(crate) fn side_or_null() -> Object {
+    or_null(side())
+}
+
+/// [`reason_code`], or null.
+pub(crate) fn reason_code_or_null() -> Object {
+    or_null(reason_code())
+}
+
+/// Reads a filter of the query.
+///
+/// # Errors
+/// 400 where the text is none of the codes.
+pub(crate) fn filter<T>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    text.map(str::parse).transpose().map_err(|error| {
+        Problem::new(kinds::BAD_REQUEST).detail(
+            format!("{name} の値を読み取れません（{error}）"),
+            format!("{name} cannot be read: {error}"),
+        )
+    })
+}

@@ -1,0 +1,156 @@
+//! One Need (コマリゴト) or Offer (デキルコト), open or closed.
+
+use axum::extract::State;
+use meguri_events::{NeedId, OfferId, PostId};
+use meguri_http::{Path, Problem, Problems, Query};
+use meguri_projections::views::board::Post;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::freshness::{MinPosition, Seen};
+use crate::names::{Names, Person};
+use crate::views::{View, refusal};
+use crate::{ReadApi, codes};
+
+/// A Need or an Offer (H01). What its author typed is null once it is erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PostAnswer {
+    /// The post's id.
+    #[schema(format = Uuid)]
+    id: String,
+    /// `need` (コマリゴト) or `offer` (デキルコト).
+    #[schema(schema_with = codes::kind)]
+    kind: &'static str,
+    /// Version of the post's stream, as in `ETag`; what `If-Match` of an edit names.
+    version: u64,
+    /// Whether it can be answered.
+    #[schema(schema_with = codes::post_status)]
+    status: &'static str,
+    /// Who posted it.
+    author: Person,
+    /// What kind of help it is about.
+    #[schema(schema_with = codes::category)]
+    category: &'static str,
+    /// One line that tells what it is about.
+    title: Option<String>,
+    /// The whole of it.
+    description: Option<String>,
+    /// Words to find it by.
+    tags: Vec<String>,
+    /// JIS X 0401 code of the prefecture, 1 to 47; null if the author did not tell.
+    #[schema(minimum = 1, maximum = 47)]
+    prefecture: Option<u8>,
+    /// City, ward, town or village.
+    city: Option<String>,
+    /// Whether help may be given online (H13).
+    online: bool,
+    /// Whether help may be given by post or in person (H14).
+    offline: bool,
+    /// 交換不要: nothing is asked in return (H16).
+    no_return_needed: bool,
+    /// What is wished in return, if anything.
+    wished_return: Option<String>,
+    /// Degrees north, rounded to 0.01.
+    lat: Option<f64>,
+    /// Degrees east, rounded to 0.01.
+    lon: Option<f64>,
+    /// When it was posted, RFC 3339.
+    #[schema(format = DateTime)]
+    posted_at: String,
+    /// When it was edited last, RFC 3339.
+    #[schema(format = DateTime)]
+    edited_at: Option<String>,
+}
+
+impl PostAnswer {
+    /// The answer for a row of the board.
+    pub(crate) fn of(post: Post, names: &Names) -> Self {
+        let id = match post.id {
+            PostId::Need(id) => id.uuid(),
+            PostId::Offer(id) => id.uuid(),
+        };
+        Self {
+            id: id.to_string(),
+            kind: post.kind.code(),
+            version: post.version.get(),
+            status: if post.open { "open" } else { "closed" },
+            author: names.person(post.author),
+            category: post.category.code(),
+            title: post.title,
+            description: post.description,
+            tags: post.tags.0,
+            prefecture: post.prefecture.map(meguri_events::Prefecture::code),
+            city: post.city,
+            online: post.online,
+            offline: post.offline,
+            no_return_needed: post.no_return_needed,
+            wished_return: post.wished_return,
+            lat: post.lat,
+            lon: post.lon,
+            posted_at: post.posted_at.to_string(),
+            edited_at: post.edited_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// Reads a Need (コマリゴト), open or closed (H01).
+///
+/// As it reads now. `ETag` is its version, for `If-Match` of an edit.
+#[utoipa::path(
+    get, path = "/needs/{id}", tag = "posts", operation_id = "read_need",
+    extensions(("x-summary-ja" = json!("コマリゴトを読む"))),
+    security(()),
+    params(("id" = String, Path, format = Uuid, description = "The Need"), MinPosition),
+    responses(
+        (status = 200, description = "The Need", body = PostAnswer,
+            headers(
+                ("etag" = String, description = "Version of the post, for `If-Match`"),
+                ("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "There is no such Need",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        Problems,
+    )
+)]
+pub(crate) async fn read_need(
+    State(api): State<ReadApi>,
+    Path(id): Path<NeedId>,
+    Query(fresh): Query<MinPosition>,
+) -> Result<Seen<PostAnswer>, Problem> {
+    read(&api, id.into(), fresh).await
+}
+
+/// Reads an Offer (デキルコト), open or closed (H01).
+///
+/// As it reads now. `ETag` is its version, for `If-Match` of an edit.
+#[utoipa::path(
+    get, path = "/offers/{id}", tag = "posts", operation_id = "read_offer",
+    extensions(("x-summary-ja" = json!("デキルコトを読む"))),
+    security(()),
+    params(("id" = String, Path, format = Uuid, description = "The Offer"), MinPosition),
+    responses(
+        (status = 200, description = "The Offer", body = PostAnswer,
+            headers(
+                ("etag" = String, description = "Version of the post, for `If-Match`"),
+                ("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "There is no such Offer",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        Problems,
+    )
+)]
+pub(crate) async fn read_offer(
+    State(api): State<ReadApi>,
+    Path(id): Path<OfferId>,
+    Query(fresh): Query<MinPosition>,
+) -> Result<Seen<PostAnswer>, Problem> {
+    read(&api, id.into(), fresh).await
+}
+
+async fn read(api: &ReadApi, id: PostId, fresh: MinPosition) -> Result<Seen<PostAnswer>, Problem> {
+    let seen = api
+        .views_at_least(&[View::Board, View::Profiles], fresh.min_position)
+        .await?;
+    let post = api.views.board().post(id).await.map_err(refusal)?;
+    let names = Names::of(api, [post.author]).await?;
+    let version = post.version.get();
+    Ok(Seen::versioned(seen, version, PostAnswer::of(post, &names)))
+}

@@ -1,0 +1,208 @@
+//! How the server is: the log's head, the state of each view, health, metrics.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use meguri_http::{Json, Problem, Problems, Query, kinds};
+use meguri_log::Position;
+use meguri_projections::{ViewState, ViewStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::freshness::{MinPosition, Seen};
+use crate::views::log_unavailable;
+use crate::{ReadApi, codes};
+
+/// Events by which a view may lag for the server to count as ready.
+pub const READY_LAG_MAX: u64 = 1_000;
+
+/// Longest wait for the log when readiness is asked.
+const READY_WAIT: Duration = Duration::from_secs(2);
+
+/// The state of the whole server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Status {
+    log: LogStatus,
+    views: Vec<ViewAnswer>,
+}
+
+/// The head of the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LogStatus {
+    /// Position of the last event: how many there are.
+    position: u64,
+    /// When the last event was appended, RFC 3339; absent in an empty log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    at: Option<String>,
+}
+
+/// One view.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ViewStatus)]
+pub(crate) struct ViewAnswer {
+    /// Its name.
+    #[schema(example = "board")]
+    name: String,
+    /// The declared version of its fold.
+    version: u32,
+    /// What its rows depend on beside the events, in short.
+    fingerprint: String,
+    /// Every event up to here is in it.
+    position: u64,
+    /// How many events the log is ahead.
+    lag: u64,
+    /// `building` for the first time, `live`, or `stopped` before an event that it cannot fold.
+    #[schema(schema_with = codes::view_state)]
+    state: &'static str,
+    /// The event it stopped before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_before: Option<u64>,
+    /// How far a new file is that is being built beside the live one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuilding: Option<u64>,
+}
+
+impl From<ViewStatus> for ViewAnswer {
+    fn from(view: ViewStatus) -> Self {
+        // Why it stopped is for those who run the server: it may quote what an event holds.
+        let (state, stopped_before) = match view.state {
+            ViewState::Building => ("building", None),
+            ViewState::Live => ("live", None),
+            ViewState::Stopped { position, .. } => ("stopped", Some(position.get())),
+        };
+        Self {
+            name: view.name,
+            version: view.version,
+            fingerprint: view.fingerprint,
+            position: view.position.get(),
+            lag: view.lag,
+            state,
+            stopped_before,
+            rebuilding: view.rebuilding.map(Position::get),
+        }
+    }
+}
+
+/// That the process runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`: a process that cannot say so does not answer.
+    status: &'static str,
+}
+
+/// Tells the log's head, and how far each view is.
+///
+/// For each view its version, position, lag and state.
+#[utoipa::path(
+    get, path = "/status", tag = "status", operation_id = "read_status",
+    extensions(("x-summary-ja" = json!("記録と表示の状態を見る"))),
+    security(()),
+    params(MinPosition),
+    responses(
+        (status = 200, description = "The state", body = Status,
+            headers(("meguri-position" = u64, description = "Head of the log"))),
+        Problems,
+    )
+)]
+pub(crate) async fn read_status(
+    State(api): State<ReadApi>,
+    Query(fresh): Query<MinPosition>,
+) -> Result<Seen<Status>, Problem> {
+    api.log_at_least(fresh.min_position).await?;
+    let head = api
+        .log
+        .head()
+        .await
+        .map_err(|error| log_unavailable(&error))?;
+    let log = LogStatus {
+        position: head.position.get(),
+        at: (head.position > Position::ZERO).then(|| head.at.to_string()),
+    };
+    let views = api
+        .views
+        .status()
+        .into_iter()
+        .map(ViewAnswer::from)
+        .collect();
+    Ok(Seen::at(head.position, Status { log, views }))
+}
+
+/// Tells whether the process runs.
+///
+/// Answers as long as the process can answer at all, whatever it depends on.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", operation_id = "healthz",
+    extensions(("x-summary-ja" = json!("プロセスが動いているか"))),
+    security(()),
+    responses((status = 200, description = "It runs", body = Health), Problems)
+)]
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Tells whether the server can do its work.
+///
+/// 200 when the log can be read and every view is live and at most 1,000 events behind.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", operation_id = "readyz",
+    extensions(("x-summary-ja" = json!("仕事を受けられるか"))),
+    security(()),
+    responses((status = 200, description = "It can", body = Health), Problems)
+)]
+pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
+    let not_ready = |ja: String, en: String| {
+        Problem::new(kinds::UNAVAILABLE)
+            .detail(ja, en)
+            .retry_after(1)
+    };
+    match tokio::time::timeout(READY_WAIT, api.log.head()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(log_unavailable(&error)),
+        Err(_) => {
+            return Err(not_ready(
+                "記録が応答しません".into(),
+                "The log is silent".into(),
+            ));
+        }
+    }
+    let late = |view: &ViewStatus| view.state != ViewState::Live || view.lag > READY_LAG_MAX;
+    let late: Vec<String> = api
+        .views
+        .status()
+        .into_iter()
+        .filter(late)
+        .map(|view| view.name)
+        .collect();
+    if late.is_empty() {
+        return Ok(Json(Health { status: "ok" }));
+    }
+    let names = late.join(", ");
+    Err(not_ready(
+        format!("準備中の表示: {names}"),
+        format!("Views not ready: {names}"),
+    )
+    .with("views", late))
+}
+
+/// Measures the process, for Prometheus.
+///
+/// In the text format of Prometheus. Labels name routes, statuses and views, never a person.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", operation_id = "metrics",
+    extensions(("x-summary-ja" = json!("計測値"))),
+    security(()),
+    responses(
+        (status = 200, description = "The measurements",
+            content_type = "text/plain", body = String),
+        Problems,
+    )
+)]
+pub(crate) async fn metrics(State(api): State<ReadApi>) -> Response {
+    let mut response = (api.metrics)().into_response();
+    let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    response
+}

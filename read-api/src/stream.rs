@@ -1,0 +1,259 @@
+//! Live updates as server-sent events: what happened where, never what somebody wrote.
+
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::sse::{Event, Sse};
+use futures::Stream;
+use meguri_events::{ExchangeId, MemberId, PostId};
+use meguri_http::{Member, Problem, Problems, Query, kinds};
+use meguri_log::{Block, Follower, Position, ReadError, Recorded};
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{ReadApi, asker, freshness};
+
+/// Most streams that are open at once; one more is answered 503.
+pub const STREAMS_MAX: usize = 1_024;
+
+/// How often a silent stream says that it is alive, and that its reader may still read.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Where to begin.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamQuery {
+    /// Only what happened after this position. Without it, and without `Last-Event-ID`, what
+    /// happens from now on.
+    #[serde(default, deserialize_with = "freshness::whole")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    after: Option<u64>,
+    /// Wait, up to 5 seconds, until the log has reached this position.
+    #[serde(default, deserialize_with = "freshness::whole")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    min_position: Option<u64>,
+}
+
+/// That something happened: the `data` of one server-sent event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Notice {
+    /// Where it stands in the log; also the `id` of the server-sent event.
+    position: u64,
+    /// What happened, such as `NeedPosted` or `MessagePosted`.
+    #[serde(rename = "type")]
+    event_type: String,
+    /// In which stream: `need-…`, `offer-…` or `exchange-…`.
+    stream: String,
+}
+
+/// With what a browser takes up a stream that broke off.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct Resume {
+    /// The last `id` that was received; wins over `after`.
+    #[serde(default, deserialize_with = "freshness::whole")]
+    #[param(
+        rename = "last-event-id",
+        minimum = 0,
+        maximum = 9_007_199_254_740_991_u64
+    )]
+    last_event_id: Option<u64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Resume {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let value = parts.headers.get("last-event-id");
+        let text = value.map(|value| value.to_str().unwrap_or("?").trim());
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(Self {
+                last_event_id: None,
+            });
+        };
+        let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+        let last_event_id = freshness::whole(text).map_err(|error| {
+            Problem::new(kinds::BAD_REQUEST).detail(
+                format!("Last-Event-ID を読み取れません（{error}）"),
+                format!("Last-Event-ID cannot be read: {error}"),
+            )
+        })?;
+        Ok(Self { last_event_id })
+    }
+}
+
+/// Follows what happens, by server-sent events.
+///
+/// Server-sent events: `id` is the position, `event` is `board` or `exchange`, `data` a JSON object
+/// `{position, type, stream}`. Everyone sees changes of the public board; a member also sees what
+/// happens in the exchanges they are party to. Nothing that anyone typed is ever part of it.
+///
+/// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
+/// `id` without data tells how far the stream has looked. The stream ends when the server stops or
+/// the access token is revoked.
+#[utoipa::path(
+    get, path = "/stream", tag = "status", operation_id = "follow_stream",
+    extensions(("x-summary-ja" = json!("起きたことをその場で受け取る"))),
+    security((), ("bearer" = [])),
+    params(StreamQuery, Resume),
+    responses(
+        (status = 200, description = "Events, until the client goes away",
+            content_type = "text/event-stream", body = Notice),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        (status = 403, description = "The token is not a member's",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        Problems,
+    )
+)]
+pub(crate) async fn follow_stream(
+    State(api): State<ReadApi>,
+    member: Option<Member>,
+    resume: Resume,
+    parts: Parts,
+    Query(query): Query<StreamQuery>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
+    let permit = api
+        .streams
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Problem::new(kinds::BUSY).retry_after(5))?;
+    let viewer = member.as_ref().map(asker::id_of).transpose()?;
+    let head = api.log_at_least(query.min_position).await?;
+    let after = resume
+        .last_event_id
+        .or(query.after)
+        .map_or(head, Position::new);
+    // A position that nobody has handed out yet, such as one of a log before its restore.
+    let after = after.min(head);
+    let mut ticks = interval(api.keep_alive);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    let watch = Watch {
+        follower: api.log.follow(after),
+        seen: after,
+        pending: VecDeque::new(),
+        viewer,
+        token: parts.headers.get(header::AUTHORIZATION).cloned(),
+        ticks,
+        api,
+        _permit: permit,
+    };
+    Ok(Sse::new(futures::stream::unfold(watch, Watch::next)))
+}
+
+/// One open stream. Holds one block of the log at a time.
+struct Watch {
+    api: ReadApi,
+    follower: Follower,
+    /// Everything up to here has been looked at.
+    seen: Position,
+    pending: VecDeque<Event>,
+    viewer: Option<MemberId>,
+    token: Option<HeaderValue>,
+    ticks: Interval,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        let shutdown = self.api.shutdown.clone();
+        while !shutdown.is_cancelled() {
+            if let Some(event) = self.pending.pop_front() {
+                return Some((Ok(event), self));
+            }
+            // The ticks come before the log: a busy log does not keep a revoked token alive.
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return None,
+                _ = self.ticks.tick() => {
+                    if !self.still_allowed().await {
+                        return None;
+                    }
+                    let alive = Event::default().comment("alive").id(self.seen.to_string());
+                    self.pending.push_back(alive);
+                }
+                block = self.follower.next() => self.take(block).await?,
+            }
+        }
+        None
+    }
+
+    /// Keeps what this viewer may know of a block; nothing where the stream has to end. Its reader
+    /// resumes it then, and misses nothing.
+    async fn take(&mut self, block: Result<Block, ReadError>) -> Option<()> {
+        let block = block
+            .map_err(|error| tracing::warn!(%error, "a stream ends"))
+            .ok()?;
+        for event in &block.events {
+            let notice = self.notice(event).await.ok()?;
+            self.pending.extend(notice);
+        }
+        self.seen = block.up_to;
+        Some(())
+    }
+
+    /// What this viewer may know of an event; nothing for most.
+    ///
+    /// # Errors
+    /// The log could not be asked who is party; the stream ends rather than to leave one out.
+    async fn notice(&self, event: &Recorded) -> Result<Option<Event>, Problem> {
+        let stream = event.stream();
+        let kind = if PostId::from_stream(stream).is_some() {
+            "board"
+        } else if let (Some(viewer), Some(exchange)) =
+            (self.viewer, ExchangeId::from_stream(stream))
+            && self
+                .api
+                .parties
+                .of(&self.api.log, exchange)
+                .await?
+                .includes(viewer)
+        {
+            "exchange"
+        } else {
+            return Ok(None);
+        };
+        let position = event.position();
+        let notice = Notice {
+            position: position.get(),
+            event_type: event.event_type().to_owned(),
+            stream: stream.to_owned(),
+        };
+        let text = serde_json::to_string(&notice).unwrap_or_default();
+        Ok(Some(
+            Event::default()
+                .id(position.to_string())
+                .event(kind)
+                .data(text),
+        ))
+    }
+
+    /// Whether the token with which the stream was opened is still valid.
+    async fn still_allowed(&self) -> bool {
+        let Some(token) = &self.token else {
+            return true;
+        };
+        let request = Request::builder()
+            .header(header::AUTHORIZATION, token)
+            .body(());
+        let Ok(request) = request else { return false };
+        let (mut parts, ()) = request.into_parts();
+        let member = <Member as OptionalFromRequestParts<ReadApi>>::from_request_parts(
+            &mut parts, &self.api,
+        )
+        .await;
+        match member {
+            Ok(member) => member.is_some(),
+            // A vault that is away for a moment does not end streams.
+            Err(problem) => problem.status().is_server_error(),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A house to read in: a log, its views and the routes, in a temporary folder.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, Response};
+use meguri_events::{Event, MemberId};
+use meguri_http::{AUDITOR, Limits, MEMBER, Tokens};
+use meguri_log::{
+    Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
+    StreamName, Timestamp,
+};
+use meguri_projections::{ViewSettings, Views};
+use meguri_read_api::{ReadApi, document, routes};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+/// 2026-11-21 07:02:03.123456 UTC.
+pub(crate) const START_MICROS: i64 = 1_795_244_523_123_456;
+
+/// An answer that was read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// A header's text; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// The whole reading side in one process.
+pub(crate) struct House {
+    pub(crate) log: Log,
+    pub(crate) views: Views,
+    pub(crate) app: Router,
+    pub(crate) openapi: OpenApi,
+    pub(crate) shutdown: CancellationToken,
+    next_id: AtomicU64,
+    _folder: TempDir,
+}
+
+impl House {
+    /// A house in which nothing has happened.
+    pub(crate) async fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let location = Location::Sqlite {
+            log: path("log.db"),
+            vault: path("vault.db"),
+        };
+        let mut options = LogOptions::new(location, Kek::File(path("vault.kek")));
+        options.clock = Arc::new(ManualClock::new(Timestamp::from_micros(START_MICROS)));
+        let log = Log::open(&options).await.unwrap();
+        let views = Views::open(log.clone(), path("views"), ViewSettings::default())
+            .await
+            .unwrap();
+        views
+            .wait_for_all(Position::ZERO, std::time::Duration::from_secs(20))
+            .await
+            .unwrap();
+        let tokens = Tokens::new(log.vault().clone());
+        let shutdown = CancellationToken::new();
+        let metrics = Arc::new(|| "meguri_test 1\n".to_owned());
+        let api = ReadApi::new(
+            log.clone(),
+            views.clone(),
+            tokens,
+            metrics,
+            shutdown.clone(),
+        )
+        .keep_alive_every(std::time::Duration::from_millis(200));
+        let (router, openapi) = routes(api).split_for_parts();
+        let router = router.merge(document(openapi.clone()).unwrap());
+        let app = meguri_http::guard(router, &Limits::default());
+        Self {
+            log,
+            views,
+            app,
+            openapi,
+            shutdown,
+            next_id: AtomicU64::new(1),
+            _folder: folder,
+        }
+    }
+
+    /// Waits until every view has seen a position.
+    pub(crate) async fn seen(&self, position: Position) {
+        self.views
+            .wait_for_all(position, std::time::Duration::from_secs(20))
+            .await
+            .unwrap();
+    }
+
+    /// Appends one event as its actor; answers its position.
+    pub(crate) async fn append(
+        &self,
+        actor: MemberId,
+        stream: String,
+        event: impl Into<Event>,
+    ) -> Position {
+        let encoded = event.into().encode().unwrap();
+        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let sealed = encoded.sections.into_iter().map(|section| NewSection {
+            section: section.name.into(),
+            subject: section.subject,
+            class: section.class.into(),
+            plaintext: section.plaintext,
+        });
+        let event = NewEvent {
+            id: Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)),
+            stream: StreamName::new(stream).unwrap(),
+            event_type: encoded.event_type.into(),
+            schema: encoded.schema,
+            data: encoded.data,
+            sealed: sealed.collect(),
+        };
+        let cause = Cause {
+            actor: actor.stream(),
+            ..Cause::default()
+        };
+        let append = Append {
+            cause,
+            events: vec![event],
+            ..Append::default()
+        };
+        self.log.append(append).await.unwrap().position
+    }
+
+    /// Appends what the catalog does not know, as a newer release would.
+    pub(crate) async fn append_unknown_type(&self) {
+        let event = NewEvent {
+            id: Uuid::now_v7(),
+            stream: StreamName::new("exchange-1").unwrap(),
+            event_type: "NeverHeardOf".into(),
+            schema: 1,
+            data: "{}".to_owned(),
+            sealed: Vec::new(),
+        };
+        let cause = Cause {
+            actor: "system".to_owned(),
+            ..Cause::default()
+        };
+        let append = Append {
+            cause,
+            events: vec![event],
+            ..Append::default()
+        };
+        self.log.append(append).await.unwrap();
+    }
+
+    /// A new token of a member.
+    pub(crate) async fn token_of(&self, member: MemberId) -> String {
+        self.log
+            .vault()
+            .issue_token(&member.stream(), MEMBER)
+            .await
+            .unwrap()
+    }
+
+    /// A new token of an auditor.
+    pub(crate) async fn auditor_token(&self) -> String {
+        self.log
+            .vault()
+            .issue_token("auditor-kansa", AUDITOR)
+            .await
+            .unwrap()
+    }
+
+    /// The answer's head; its body is still to be read.
+    pub(crate) async fn open(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Response<Body> {
+        let mut request = Request::get(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.app
+            .clone()
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// Reads a path, as whoever holds the token.
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        let response = self.open(path, token, &[("accept-language", "en")]).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        Answer {
+            status,
+            headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The reading routes over a real log and real views, in process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod access;
+mod document;
+mod freshness;
+mod house;
+mod log;
+mod reading;
+mod story;
+mod stream;
