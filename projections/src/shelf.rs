@@ -40,25 +40,30 @@ impl Shelf {
         Ok(Self { dir, view, readers })
     }
 
-    /// The live file, where there is one of today's fingerprint and of this log.
-    ///
-    /// # Errors
-    /// [`StoreError`]; a damaged file is none, it is removed and there is no live one.
+    /// The live file, where there is one of today's fingerprint and of this log. Where the live one
+    /// is of another release, or damaged, the one before it is live again, if that is sound.
     pub(crate) async fn live(&self, log: &Log) -> Result<Option<ViewFile>, StoreError> {
-        let Current { live, .. } = self.current();
-        if self.number(&live).is_none() {
-            return Ok(None);
+        let Current { live, previous } = self.current();
+        for folder in [Some(&live), previous.as_ref()].into_iter().flatten() {
+            if self.number(folder).is_none() {
+                continue;
+            }
+            let there = self.dir.join(folder).is_dir();
+            if let Some(file) = if there {
+                self.sound(folder, log).await?
+            } else {
+                None
+            } {
+                if *folder == live {
+                    self.sweep()?;
+                } else {
+                    self.make_live(folder)?;
+                }
+                return Ok(Some(file));
+            }
+            self.discard(folder)?;
         }
-        let file = if self.dir.join(&live).is_dir() {
-            self.sound(&live, log).await?
-        } else {
-            None
-        };
-        match file {
-            Some(_) => self.sweep()?,
-            None => self.discard(&live)?,
-        }
-        Ok(file)
+        Ok(None)
     }
 
     /// A file to build into: one that was begun and not finished, or a new one.

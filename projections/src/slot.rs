@@ -103,6 +103,7 @@ impl Slot {
                 stopped: None,
             };
         });
+        metrics::gauge!("meguri_view_stopped", "view" => self.name()).set(0.0);
     }
 
     pub(crate) fn reached(&self, position: Position, head: Position) {
@@ -150,7 +151,6 @@ impl Slot {
         let lag = head.get().saturating_sub(position.get());
         metrics::gauge!("meguri_view_position", "view" => self.name()).set(position.get() as f64);
         metrics::gauge!("meguri_view_lag_events", "view" => self.name()).set(lag as f64);
-        metrics::gauge!("meguri_view_stopped", "view" => self.name()).set(0.0);
     }
 }
 

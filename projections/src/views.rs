@@ -1,8 +1,9 @@
 //! All views of a process: opened together, run side by side, asked through one handle.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -354,9 +355,10 @@ fn reached(standing: &Standing, position: Position) -> bool {
     standing.live.is_some_and(|live| live >= position)
 }
 
-/// Makes the folder this process's own.
+/// Makes the folder this process's own. Views hold what people typed in clear, so that the folder
+/// is for the user of the process alone.
 fn take(dir: &Path) -> Result<File, OpenViewsError> {
-    fs::create_dir_all(dir)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let lock = File::options()
         .create(true)
         .truncate(false)

@@ -154,7 +154,7 @@ impl Worker {
 
     async fn rebuild(&mut self, asked_by: RebuildRequest) {
         if self.build.is_some() {
-            fail(Some(&asked_by), "it is being built already").await;
+            failed(Some(&asked_by), "it is being built already");
             return;
         }
         match self.shelf.fresh().await {
@@ -162,7 +162,7 @@ impl Worker {
                 self.slot.building(Some(file.position()));
                 self.build = Some(self.spawn(file, Role::Build(Some(asked_by))));
             }
-            Err(error) => fail(Some(&asked_by), &error.to_string()).await,
+            Err(error) => failed(Some(&asked_by), &error.to_string()),
         }
     }
 
@@ -186,7 +186,7 @@ impl Worker {
             End::Stopped => folding.file.close().await,
             End::Poison(poison) => {
                 self.slot.building(None);
-                fail(asked_by(&folding), &poison.reason).await;
+                failed(asked_by(&folding), &poison.reason);
                 if self.slot.readers().is_none() {
                     self.rest(folding, End::Poison(poison)).await;
                 } else {
@@ -219,7 +219,7 @@ impl Worker {
         match (switched, old) {
             (Err(reason), Some(old)) => {
                 self.slot.building(None);
-                fail(asked_by(&new), &reason).await;
+                failed(asked_by(&new), &reason);
                 self.follow(old.file);
             }
             (switched, _) => {
@@ -230,10 +230,7 @@ impl Worker {
                 }
                 let position = new.file.position();
                 self.slot.install(new.file.readers(), position);
-                let step = RebuildStep::Switched { position };
-                if let Some(asked_by) = asked_by(&new) {
-                    let _ = asked_by.send(step).await;
-                }
+                tell(asked_by(&new), RebuildStep::Switched { position });
                 self.follow(new.file);
             }
         }
@@ -270,13 +267,19 @@ fn asked_by(folding: &Folding) -> Option<&RebuildRequest> {
     }
 }
 
-async fn fail(asked_by: Option<&RebuildRequest>, reason: &str) {
-    if let Some(asked_by) = asked_by {
+/// Tells the last step to who asked, however slowly that listens: nothing waits for it.
+fn tell(asked_by: Option<&RebuildRequest>, step: RebuildStep) {
+    if let Some(asked_by) = asked_by.cloned() {
         // Who asked may have gone away since.
-        let _ = asked_by
-            .send(RebuildStep::Failed {
-                reason: reason.to_owned(),
-            })
-            .await;
+        tokio::spawn(async move { asked_by.send(step).await.ok() });
     }
+}
+
+fn failed(asked_by: Option<&RebuildRequest>, reason: &str) {
+    tell(
+        asked_by,
+        RebuildStep::Failed {
+            reason: reason.to_owned(),
+        },
+    );
 }

@@ -16,8 +16,8 @@ pub(crate) async fn sqlite(folder: &Path) -> Log {
     open(folder, Location::Sqlite { log, vault }).await
 }
 
-/// A log in two databases of the PostgreSQL server that the tests share.
-pub(crate) async fn postgres(folder: &Path) -> Log {
+/// Two empty databases of the PostgreSQL server that the tests share.
+pub(crate) async fn databases() -> Location {
     let urls = tokio::task::spawn_blocking(|| {
         let cluster = meguri_postgres_cluster::shared().unwrap();
         (
@@ -26,7 +26,12 @@ pub(crate) async fn postgres(folder: &Path) -> Log {
         )
     });
     let (log, vault) = urls.await.unwrap();
-    open(folder, Location::Postgres { log, vault }).await
+    Location::Postgres { log, vault }
+}
+
+/// A log in these databases, with its key in this folder.
+pub(crate) async fn postgres(folder: &Path, databases: Location) -> Log {
+    open(folder, databases).await
 }
 
 async fn open(folder: &Path, location: Location) -> Log {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use meguri_log::{Log, Position};
+use meguri_log::Log;
 use tempfile::TempDir;
 
 use super::run::{LONG, assert_like_a_fresh_build, live_folder, open};
@@ -99,6 +99,36 @@ async fn reads_go_on_during_rebuilds_and_never_return_something_older() {
         folders(&folder.path().join("views"), "thanks").len(),
         2,
         "one before is kept"
+    );
+}
+
+#[tokio::test]
+async fn who_asks_for_a_rebuild_and_does_not_listen_hinders_nothing() {
+    let folder = TempDir::new().unwrap();
+    let log = log::sqlite(folder.path()).await;
+    let position = log::append(&log, &random_story(1, 20)).await;
+    let dir = folder.path().join("views");
+    let settings = ViewSettings {
+        block_events: 1,
+        ..ViewSettings::default()
+    };
+    let views = Views::open(log.clone(), dir.clone(), settings)
+        .await
+        .unwrap();
+    views.wait_for_all(position, LONG).await.unwrap();
+    let mut unheard = views.rebuild("rooms").await.unwrap();
+    while folders(&dir, "rooms").len() < 2 || views.status()[3].rebuilding.is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let position = log::append(&log, &[thanked(1, 2, 1, None)]).await;
+    views.wait_for("rooms", position, LONG).await.unwrap();
+    let mut last = None;
+    while let Some(step) = unheard.recv().await {
+        last = Some(step);
+    }
+    assert!(
+        matches!(last, Some(RebuildStep::Switched { .. })),
+        "the last step is never lost"
     );
 }
 
@@ -224,9 +254,30 @@ async fn a_view_of_a_later_release_is_built_in_a_folder_of_its_own_and_the_old_o
     assert!(old.is_dir() && new.is_dir());
     views.close().await;
 
-    // The way back: the old release finds its file, builds nothing it has, and goes on.
+    // The way back: the old release finds its file, and can be read at once.
+    log::append(&log, &[thanked(1, 2, 1, None)]).await;
     let views = open(&log, &dir).await;
+    assert_eq!(views.status()[2].state, ViewState::Live);
     assert_like_a_fresh_build(&views, &log).await;
-    assert_eq!(views.status()[2].position, log.known_head());
-    assert!(log.known_head() > Position::ZERO);
+    assert!(old.is_dir() && new.is_dir());
+}
+
+#[tokio::test]
+async fn when_the_live_file_is_damaged_the_one_before_it_is_live_at_once() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = story_and_views(folder.path()).await;
+    let dir = folder.path().join("views");
+    rebuild(&views, "board").await;
+    let built = folders(&dir, "board").pop().unwrap();
+    views.close().await;
+    fs::write(
+        dir.join("board").join(&built).join("view.db"),
+        "no database",
+    )
+    .unwrap();
+    log::append(&log, &[thanked(1, 2, 1, None)]).await;
+    let views = open(&log, &dir).await;
+    assert_eq!(views.status()[0].state, ViewState::Live);
+    assert!(!folders(&dir, "board").contains(&built));
+    assert_like_a_fresh_build(&views, &log).await;
 }

@@ -8,7 +8,7 @@ use meguri_events::{
 use crate::{
     read::QueryError,
     testing::{
-        at, erased, given,
+        at, erased, given, plan,
         story::{
             aborted, agreed, applied, cancelled, exchange, member, need, offer, proposed, reported,
             requested, said, started, thanked, whole_exchange,
@@ -339,4 +339,22 @@ async fn a_room_whose_words_are_erased_keeps_its_shape() {
         !unsaid.thanks[0].erased,
         "thanks without words were never erased"
     );
+}
+
+#[tokio::test]
+async fn rooms_and_lists_of_exchanges_are_found_by_an_index() {
+    let folded = given::<Rooms>(&whole_exchange(1, 1, 2)).await;
+    let file = folded.file.readers();
+    for query in [
+        "select * from exchange where id in (select value from json_each('[]'))",
+        "select * from exchange where (opener = ? or asked = ?) and opened < ?",
+        "select * from message where exchange = ? and position < ? order by position desc",
+        "select * from terms where (exchange, version) in
+            (select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each('[]'))",
+    ] {
+        let plan = plan(&file, query).await;
+        let table = query.split(' ').nth(3).unwrap();
+        assert!(plan.contains(&format!("SEARCH {table}")), "{query}: {plan}");
+        assert!(!plan.contains(&format!("SCAN {table}")), "{query}: {plan}");
+    }
 }

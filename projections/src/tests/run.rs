@@ -1,6 +1,6 @@
 //! Views on a real log: they follow it, keep what they have, and belong to one process at a time.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use meguri_log::{Log, Position};
 use tempfile::TempDir;
@@ -68,6 +68,11 @@ async fn views_follow(log: Log, folder: &Path) {
         log::append(&log, std::slice::from_ref(event)).await;
     }
     assert_like_a_fresh_build(&views, &log).await;
+    for name in ALL {
+        let mut steps = views.rebuild(name).await.unwrap();
+        while steps.recv().await.is_some() {}
+    }
+    assert_like_a_fresh_build(&views, &log).await;
     for status in views.status() {
         assert_eq!(status.state, ViewState::Live, "{}", status.name);
         assert_eq!(
@@ -91,7 +96,49 @@ async fn views_follow_the_log_on_sqlite() {
 #[tokio::test]
 async fn views_follow_the_log_on_postgres() {
     let folder = TempDir::new().unwrap();
-    views_follow(log::postgres(folder.path()).await, folder.path()).await;
+    let log = log::postgres(folder.path(), log::databases().await).await;
+    views_follow(log, folder.path()).await;
+}
+
+/// Another process is another handle on the same log, which shares nothing with this one.
+async fn views_follow_others(log: Log, other: Log, folder: &Path) {
+    let views = open(&log, &folder.join("views")).await;
+    let position = log::append(&other, &random_story(4, 4)).await;
+    views.wait_for_all(position, LONG).await.unwrap();
+    log::append(&log, &[registered(7, "nanako")]).await;
+    let position = log::append(&other, &[registered(8, "hachiro")]).await;
+    views.wait_for_all(position, LONG).await.unwrap();
+    assert!(views.profiles().by_user_name("hachiro").await.is_ok());
+    assert_like_a_fresh_build(&views, &log).await;
+}
+
+#[tokio::test]
+async fn views_follow_what_another_process_appends_on_sqlite() {
+    let folder = TempDir::new().unwrap();
+    let log = log::sqlite(folder.path()).await;
+    let other = log::sqlite(folder.path()).await;
+    views_follow_others(log, other, folder.path()).await;
+}
+
+#[tokio::test]
+async fn views_follow_what_another_process_appends_on_postgres() {
+    let folder = TempDir::new().unwrap();
+    let databases = log::databases().await;
+    let log = log::postgres(folder.path(), databases.clone()).await;
+    let other = log::postgres(folder.path(), databases).await;
+    views_follow_others(log, other, folder.path()).await;
+}
+
+#[tokio::test]
+async fn what_people_typed_lies_in_a_folder_for_the_user_of_the_process_alone() {
+    let folder = TempDir::new().unwrap();
+    let log = log::sqlite(folder.path()).await;
+    let dir = folder.path().join("views");
+    let _views = open(&log, &dir).await;
+    assert_eq!(
+        fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
 }
 
 #[tokio::test]
