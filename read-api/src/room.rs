@@ -269,12 +269,12 @@ pub(crate) async fn read_messages(
     let seen = api
         .views_at_least(&[View::Rooms], query.min_position)
         .await?;
-    let rooms = api.views.rooms();
-    let page = rooms
+    let found = api
+        .views
+        .rooms()
         .messages(id, member, cursor, query.limit)
-        .await
-        .map_err(refusal)?;
-    let exchange = rooms.room(id, member).await.map_err(refusal)?.exchange;
+        .await;
+    let (exchange, page) = found.map_err(refusal)?;
     Ok(Seen::at(
         seen,
         List::of(page, |message| MessageAnswer::of(&exchange, message)),

@@ -297,11 +297,11 @@ async fn a_long_room_is_read_page_by_page() {
     let mut events = vec![applied(1, 1, 2)];
     events.extend((0..5).map(|number| said(1, 2, 1, &number.to_string())));
     let rooms = rooms(&events).await;
-    let first = rooms
+    let (_, first) = rooms
         .messages(exchange(1), member(1), None, 4)
         .await
         .unwrap();
-    let rest = rooms
+    let (_, rest) = rooms
         .messages(exchange(1), member(1), first.next, 4)
         .await
         .unwrap();

@@ -50,7 +50,8 @@ impl RoomQueries {
         Ok(room)
     }
 
-    /// Messages of a room, newest first, for a member who is a party of it.
+    /// Messages of a room, newest first, with the exchange they belong to, for a member who is a
+    /// party of it.
     ///
     /// # Errors
     /// [`QueryError::NotFound`] where there is none, [`QueryError::NotAParty`] for anybody else.
@@ -60,10 +61,11 @@ impl RoomQueries {
         asking: MemberId,
         after: Option<Cursor>,
         limit: u32,
-    ) -> Result<Page<Message>, QueryError> {
+    ) -> Result<(Exchange, Page<Message>), QueryError> {
         let mut moment = self.0.moment().await?;
-        for_party(&mut moment, id, asking).await?;
-        messages(&mut moment, id, after, within_limits(limit)).await
+        let exchange = for_party(&mut moment, id, asking).await?;
+        let messages = messages(&mut moment, id, after, within_limits(limit)).await?;
+        Ok((exchange, messages))
     }
 
     /// The exchanges that a member is a party of, newest first.
