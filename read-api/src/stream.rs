@@ -13,7 +13,7 @@ use meguri_log::{Block, Follower, Position, ReadError, Recorded};
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 
@@ -137,6 +137,7 @@ pub(crate) async fn follow_stream(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
     let watch = Watch {
+        heads: api.log.watch_head(),
         follower: api.log.follow(after),
         seen: after,
         pending: VecDeque::new(),
@@ -152,6 +153,7 @@ pub(crate) async fn follow_stream(
 /// One open stream. Holds one block of the log at a time.
 struct Watch {
     api: ReadApi,
+    heads: watch::Receiver<Position>,
     follower: Follower,
     /// Everything up to here has been looked at.
     seen: Position,
@@ -160,6 +162,19 @@ struct Watch {
     token: Option<HeaderValue>,
     ticks: Interval,
     _permit: OwnedSemaphorePermit,
+}
+
+/// The next events. Waits for the head that the views of this process keep up to date, and not by
+/// the follower alone: a thousand silent streams would ask the database a thousand times a second.
+async fn next_block(
+    heads: &mut watch::Receiver<Position>,
+    follower: &mut Follower,
+) -> Result<Block, ReadError> {
+    let at = follower.position();
+    if heads.wait_for(|head| *head > at).await.is_err() {
+        return Err(ReadError::Closed);
+    }
+    follower.next().await
 }
 
 impl Watch {
@@ -180,7 +195,7 @@ impl Watch {
                     let alive = Event::default().comment("alive").id(self.seen.to_string());
                     self.pending.push_back(alive);
                 }
-                block = self.follower.next() => self.take(block).await?,
+                block = next_block(&mut self.heads, &mut self.follower) => self.take(block).await?,
             }
         }
         None
