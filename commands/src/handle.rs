@@ -221,7 +221,8 @@ impl<'a> Attempt<'a> {
         // Whoever something is sealed for must not be erased in between.
         for subject in events.iter().flat_map(|event| &event.sealed) {
             let subject = stream(subject.subject.as_str())?;
-            if self.load::<Member>(&subject).await?.is_none() {
+            let is_new = events.iter().any(|event| event.stream == subject);
+            if self.load::<Member>(&subject).await?.is_none() && !is_new {
                 return Err(CommandError::NotFound);
             }
         }

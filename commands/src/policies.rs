@@ -63,24 +63,9 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), PolicyError> {
     let mut runner = Runner::open(commands, dir.as_ref()).await?;
-    let mut head = runner.log().watch_head();
-    loop {
-        let result = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            result = runner.step() => result,
-        };
-        match result {
-            Ok(0) => {}
-            Ok(_) => continue,
-            Err(PolicyError::Log(ReadError::Closed)) => return Ok(()),
-            Err(error) => tracing::warn!(%error, "the policies wait"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = head.changed() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
-    }
+    runner.run(&stop).await;
+    runner.close().await;
+    Ok(())
 }
 
 /// Follows the log and does what the policies say. Any number may run at once.
@@ -104,6 +89,29 @@ impl Runner {
             book,
             left_alone: HashMap::new(),
         })
+    }
+
+    async fn run(&mut self, stop: &CancellationToken) {
+        let mut head = self.log().watch_head();
+        while !stop.is_cancelled() {
+            // A step is never cut off in the middle: it is short, and what it began is of use.
+            match self.step().await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(PolicyError::Log(ReadError::Closed)) => return,
+                Err(error) => tracing::warn!(%error, "the policies wait"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = head.changed() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Closes the book. Dropping the runner loses nothing either.
+    pub async fn close(self) {
+        self.book.close().await;
     }
 
     fn log(&self) -> &Log {

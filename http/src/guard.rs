@@ -10,7 +10,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
-use tower_http::catch_panic::CatchPanicLayer;
+use tokio::task::JoinError;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -26,10 +26,10 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 pub struct RequestId(pub String);
 
 /// Wraps the finished router. Outermost first: request id, log and metrics; problems in the
-/// reader's language; panics; limits.
+/// reader's language; limits.
 pub fn guard(router: Router, limits: &Limits) -> Router {
     let gate = Arc::new(Gate {
-        slots: Semaphore::new(limits.in_flight),
+        slots: Arc::new(Semaphore::new(limits.in_flight)),
         addresses: limits.per_address.map(Buckets::new),
         time: limits.time,
     });
@@ -39,13 +39,12 @@ pub fn guard(router: Router, limits: &Limits) -> Router {
         .method_not_allowed_fallback(async || Problem::new(kinds::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(from_fn_with_state(gate, admit))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(speak))
         .layer(from_fn(observe))
 }
 
 struct Gate {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     addresses: Option<Buckets>,
     time: std::time::Duration,
 }
@@ -60,22 +59,31 @@ async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> R
     {
         return Problem::from(too_many).into_response();
     }
-    let Ok(_slot) = gate.slots.try_acquire() else {
+    let Ok(slot) = Arc::clone(&gate.slots).try_acquire_owned() else {
         return Problem::new(kinds::BUSY).retry_after(1).into_response();
     };
-    match tokio::time::timeout(gate.time, next.run(request)).await {
-        Ok(response) => response,
+    // A task of its own: what was begun is not cut off in the middle of a statement when the
+    // client goes away or the time is up.
+    let handled = async move {
+        let response = next.run(request).await;
+        drop(slot);
+        response
+    };
+    let handled = tokio::spawn(handled.in_current_span());
+    match tokio::time::timeout(gate.time, handled).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => failed(error),
         Err(_) => Problem::new(kinds::OUTCOME_UNKNOWN)
             .retry_after(1)
             .into_response(),
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature tower-http asks for"
-)]
-fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response {
+/// What is answered for a handler that panicked.
+fn failed(error: JoinError) -> Response {
+    let cause = error
+        .try_into_panic()
+        .unwrap_or_else(|error| Box::new(error.to_string()));
     let text = cause
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -227,6 +235,23 @@ mod tests {
             assert_eq!(answered.as_u16(), status, "{method} {path}");
             assert_eq!(problem.kind, format!("/problems/{code}"), "{method} {path}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_goes_on_when_the_client_goes_away() {
+        let (begun, done) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (told, finished) = (Arc::clone(&begun), Arc::clone(&done));
+        let handler = async move || {
+            told.add_permits(1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            finished.add_permits(1);
+        };
+        let app = guard(Router::new().route("/", get(handler)), &Limits::default());
+        let asking = tokio::spawn(app.oneshot(request("GET", "/")));
+        drop(begun.acquire().await.unwrap());
+        asking.abort();
+        let went_on = tokio::time::timeout(Duration::from_secs(10), done.acquire()).await;
+        assert!(went_on.is_ok());
     }
 
     #[tokio::test]

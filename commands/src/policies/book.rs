@@ -87,6 +87,10 @@ impl Book {
         transaction.commit().await
     }
 
+    pub(super) async fn close(&self) {
+        self.0.close().await;
+    }
+
     /// Up to where the log was folded.
     pub(super) async fn position(&self) -> Result<Position, PolicyError> {
         let position: i64 = sqlx::query_scalar("select position from folded")
@@ -329,7 +333,8 @@ async fn fold_exchange(
         }
         ExchangeEvent::CompletionReported(e) => {
             let insert = sqlx::query(
-                "insert into reported (exchange, silent, reported_at, position, event, correlation) \
+                "insert into reported \
+                 (exchange, silent, reported_at, position, event, correlation) \
                  values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
             );
             let insert = insert.bind(stream).bind(e.partner.stream());

@@ -9,6 +9,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres, Transaction,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::sync::Mutex;
@@ -75,11 +76,45 @@ impl PostgresStore {
         })
     }
 
+    async fn reader(&self) -> Result<Reader, StoreError> {
+        let connection = self.readers.acquire().await.map_err(reading)?;
+        Ok(Reader(Some(connection)))
+    }
+
     async fn connect(&self) -> Result<PgConnection, StoreError> {
         let connecting = PgConnection::connect_with(&self.options);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected.map_err(reading),
             Err(_) => Err(StoreError::Unreachable("PostgreSQL does not answer".into())),
+        }
+    }
+}
+
+/// A connection that goes back to the others only once its answer was read to the end.
+///
+/// A caller may be dropped in the middle of a statement: that connection can be out of step with
+/// the server, so that the next one to use it would read an answer which is not its own. It is
+/// closed instead.
+struct Reader(Option<PoolConnection<Postgres>>);
+
+impl Reader {
+    fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        let connection = self.0.as_deref_mut();
+        connection.ok_or_else(|| StoreError::Unreachable("the reader was given back".into()))
+    }
+
+    fn done<T>(mut self, found: Result<T, StoreError>) -> Result<T, StoreError> {
+        if found.is_ok() {
+            drop(self.0.take());
+        }
+        found
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
         }
     }
 }
@@ -92,18 +127,21 @@ fn reading(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Store for PostgresStore {
     async fn head(&self) -> Result<Head, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::head(&mut reader, false).await
+        let mut reader = self.reader().await?;
+        let found = query::head(reader.connection()?, false).await;
+        reader.done(found)
     }
 
     async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::stream_heads(&mut reader, streams).await
+        let mut reader = self.reader().await?;
+        let found = query::stream_heads(reader.connection()?, streams).await;
+        reader.done(found)
     }
 
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::outcomes(&mut reader, keys, now).await
+        let mut reader = self.reader().await?;
+        let found = query::outcomes(reader.connection()?, keys, now).await;
+        reader.done(found)
     }
 
     async fn read_stream(
@@ -111,8 +149,9 @@ impl Store for PostgresStore {
         stream: &StreamName,
         range: StreamRange,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        block::stream(&mut reader, stream, range).await
+        let mut reader = self.reader().await?;
+        let found = block::stream(reader.connection()?, stream, range).await;
+        reader.done(found)
     }
 
     async fn read_block(
@@ -122,8 +161,9 @@ impl Store for PostgresStore {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        block::all(&mut reader, after, up_to, filter, limit).await
+        let mut reader = self.reader().await?;
+        let found = block::all(reader.connection()?, after, up_to, filter, limit).await;
+        reader.done(found)
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {

@@ -1,0 +1,17 @@
+//! The write side as its users see it: over HTTP, by its methods, and through crashes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[macro_use]
+mod support;
+
+mod api;
+mod concurrency;
+mod credentials;
+mod description;
+mod policies;
+mod repeats;

@@ -1,0 +1,227 @@
+//! Policies: they follow the log, can stop anywhere, and do everything once (H01, H44).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use meguri_commands::policies::{Runner, run};
+use meguri_commands::{Caller, NewMessage};
+use meguri_events::ExchangeId;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{World, code, interrupted_after, new_post};
+
+/// A runner of its own folder, as another process would have.
+async fn runner(world: &World) -> Runner {
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+    let folder = FOLDERS.fetch_add(1, Ordering::Relaxed).to_string();
+    Runner::open(
+        world.commands.clone(),
+        &world.dir().join("policies").join(folder),
+    )
+    .await
+    .unwrap()
+}
+
+async fn settle(runner: &mut Runner) {
+    while runner.step().await.unwrap() > 0 {}
+}
+
+async fn one_sided(world: &World) -> (ExchangeId, Caller, Caller) {
+    let (aki, haru) = (world.member("aki").await, world.member("haru").await);
+    let exchange = world.started(&aki, &haru).await;
+    world
+        .commands
+        .report_completion(&aki, exchange)
+        .await
+        .unwrap();
+    (exchange, aki, haru)
+}
+
+/// What a member has running who then leaves.
+async fn leaving(world: &World) -> (Caller, Vec<ExchangeId>) {
+    let (aki, haru) = (world.member("aki").await, world.member("haru").await);
+    let natsu = world.member("natsu").await;
+    world
+        .commands
+        .post_need(&aki, new_post("草むしり"))
+        .await
+        .unwrap();
+    let exchanges = vec![
+        world.requested(&aki, &haru).await,
+        world.started(&aki, &natsu).await,
+        world.started(&haru, &aki).await,
+        world.started(&haru, &natsu).await,
+    ];
+    world.commands.leave(&aki).await.unwrap();
+    (aki, exchanges)
+}
+
+async fn assert_all_ended(world: &World, exchanges: &[ExchangeId]) {
+    let mut last = Vec::new();
+    for exchange in exchanges {
+        last.extend(world.types_in(&exchange.stream()).await.pop());
+    }
+    let untouched = "ExchangeStarted";
+    assert_eq!(
+        last,
+        [
+            "ExchangeCancelled",
+            "ExchangeAborted",
+            "ExchangeAborted",
+            untouched
+        ]
+    );
+    assert_eq!(world.count("NeedClosed").await, 1);
+    assert_eq!(
+        world.count("OfferClosed").await,
+        2,
+        "the leaver's, and nobody else's"
+    );
+    assert_eq!(world.count("ExchangeCancelled").await, 1);
+    assert_eq!(world.count("ExchangeAborted").await, 2);
+}
+
+on_both_backends! {
+    async fn the_silent_party_is_reminded_after_7_days_and_done_after_14_h44(world: &World) {
+        let (exchange, ..) = one_sided(world).await;
+        let mut runner = runner(world).await;
+        world.pass_days(6);
+        settle(&mut runner).await;
+        assert_eq!(world.count("CompletionReminded").await, 0);
+        world.pass_days(1);
+        settle(&mut runner).await;
+        settle(&mut runner).await;
+        assert_eq!(world.count("CompletionReminded").await, 1);
+        world.pass_days(6);
+        settle(&mut runner).await;
+        assert_eq!(world.count("ExchangeCompleted").await, 0);
+        world.pass_days(1);
+        settle(&mut runner).await;
+        settle(&mut runner).await;
+        let types = world.types_in(&exchange.stream()).await;
+        assert_eq!(types[types.len() - 2..], ["CompletionReminded", "ExchangeCompleted"]);
+        let actors = world.types().await;
+        let by = actors.iter().find(|(event_type, _)| event_type == "ExchangeCompleted");
+        assert_eq!(by.unwrap().1, "policy-completion", "recorded as done by the policy");
+    }
+
+    async fn what_a_policy_does_says_for_whom_and_because_of_what(world: &World) {
+        let (_, _, haru) = one_sided(world).await;
+        let mut runner = runner(world).await;
+        world.pass_days(14);
+        settle(&mut runner).await;
+        let all = meguri_log::Filter::default();
+        let block = world.log().read_all(meguri_log::Position::ZERO, &all, 1_000).await.unwrap();
+        let headers: Vec<_> =
+            block.events.iter().map(|event| event.header().unwrap().unwrap()).collect();
+        let find = |event_type: &str| {
+            headers.iter().find(|header| header.event_type == event_type).unwrap()
+        };
+        let (reported, completed) = (find("CompletionReported"), find("ExchangeCompleted"));
+        assert_eq!(completed.causation, Some(reported.id));
+        assert_eq!(completed.correlation, reported.correlation);
+        assert_eq!(completed.acting_for, Some(haru.id().stream().as_str()));
+    }
+
+    async fn who_reports_in_time_is_left_alone_h44(world: &World) {
+        let (exchange, _, haru) = one_sided(world).await;
+        let mut runner = runner(world).await;
+        settle(&mut runner).await;
+        world.commands.report_completion(&haru, exchange).await.unwrap();
+        world.pass_days(30);
+        settle(&mut runner).await;
+        assert_eq!(world.count("CompletionReminded").await, 0);
+        assert_eq!(world.count("ExchangeCompleted").await, 1);
+    }
+
+    async fn who_leaves_closes_the_posts_and_ends_the_exchanges_h01(world: &World) {
+        let (aki, exchanges) = leaving(world).await;
+        settle(&mut runner(world).await).await;
+        assert_all_ended(world, &exchanges).await;
+        let message = NewMessage { text: "まだいます".to_owned(), keep_negotiating: false };
+        let refused = world.commands.post_message(&aki, exchanges[0], message).await;
+        assert_eq!(code(refused), "member-has-left");
+    }
+
+    async fn who_has_left_has_no_token_and_no_password_h01(world: &World) {
+        let password = meguri_commands::Password::new("おだやかな朝のひかり");
+        let new = crate::support::new_member("aki");
+        let aki = world.commands.register_with_password(new, &password, None).await.unwrap();
+        let caller = Caller::member(meguri_events::MemberId::new(aki.done.id()));
+        world.commands.leave(&caller).await.unwrap();
+        let refused = world.commands.log_in("aki", &password).await;
+        assert_eq!(refused, Err(meguri_commands::CommandError::WrongCredentials));
+        settle(&mut runner(world).await).await;
+        let vault = world.log().vault();
+        assert_eq!(vault.token_holder(&aki.token).await.unwrap(), None);
+        assert_eq!(vault.password_hash(aki.done.stream.as_str()).await.unwrap(), None);
+        // The address is free again, the user name never is (K23).
+        let mut again = crate::support::new_member("aki");
+        assert_eq!(code(world.commands.register(again.clone(), None).await), "user-name-taken");
+        "aki2".clone_into(&mut again.user_name);
+        world.commands.register(again, None).await.unwrap();
+    }
+
+    async fn a_runner_that_is_killed_anywhere_doubles_nothing_and_loses_nothing(world: &World) {
+        let (_, exchanges) = leaving(world).await;
+        let dir = world.dir().join("killed");
+        for crash in 0..40 {
+            let crashing = world.another_process().await;
+            let mut runner = Runner::open(crashing, &dir).await.unwrap();
+            let _ = interrupted_after(crash * 2, runner.step()).await;
+            drop(runner);
+            if crash % 10 == 9 {
+                tokio::fs::remove_dir_all(&dir).await.unwrap();
+            }
+        }
+        settle(&mut Runner::open(world.commands.clone(), &dir).await.unwrap()).await;
+        assert_all_ended(world, &exchanges).await;
+    }
+
+    async fn two_runners_at_once_double_nothing(world: &World) {
+        let (_, exchanges) = leaving(world).await;
+        let (mut one, mut two) = (runner(world).await, runner(world).await);
+        tokio::join!(settle(&mut one), settle(&mut two));
+        assert_all_ended(world, &exchanges).await;
+    }
+
+    async fn two_runners_with_one_book_double_nothing(world: &World) {
+        one_sided(world).await;
+        world.pass_days(14);
+        let dir = world.dir().join("shared");
+        let mut one = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        let mut two = Runner::open(world.another_process().await, &dir).await.unwrap();
+        tokio::join!(settle(&mut one), settle(&mut two));
+        assert_eq!(world.count("ExchangeCompleted").await, 1);
+    }
+
+    async fn a_book_that_is_no_book_is_folded_anew(world: &World) {
+        one_sided(world).await;
+        world.pass_days(14);
+        let dir = world.dir().join("damaged");
+        Runner::open(world.commands.clone(), &dir).await.unwrap().close().await;
+        let mut files = tokio::fs::read_dir(&dir).await.unwrap();
+        while let Some(file) = files.next_entry().await.unwrap() {
+            tokio::fs::write(file.path(), vec![7; 8_192]).await.unwrap();
+        }
+        tokio::fs::write(dir.join("0123456789abcdef.sqlite"), b"old").await.unwrap();
+        settle(&mut Runner::open(world.commands.clone(), &dir).await.unwrap()).await;
+        assert_eq!(world.count("ExchangeCompleted").await, 1);
+        assert!(!dir.join("0123456789abcdef.sqlite").exists(), "the old schema's book is gone");
+    }
+
+    async fn the_policies_run_until_they_are_told_to_stop(world: &World) {
+        one_sided(world).await;
+        let stop = CancellationToken::new();
+        let running =
+            tokio::spawn(run(world.commands.clone(), world.dir().join("run"), stop.clone()));
+        world.pass_days(14);
+        let completed = async {
+            while world.count("ExchangeCompleted").await == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), completed).await.unwrap();
+        stop.cancel();
+        running.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,371 @@
+//! A community to test with: a log on either backend, a clock that is moved by hand, two members.
+
+use std::future::{Future, poll_fn};
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use meguri_commands::{
+    Agreement, Caller, CommandError, CommandSettings, Commands, Done, NewExchange, NewMember,
+    NewPost, PasswordCost, SeededIds,
+};
+use meguri_events::{Category, ExchangeId, MemberId, Mode, OfferId, PostId};
+use meguri_http::{Limits, guard};
+use meguri_log::{
+    Filter, Kek, Location, Log, LogOptions, ManualClock, Position, RequestKey, Timestamp,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// Runs each test on SQLite and on PostgreSQL.
+macro_rules! on_both_backends {
+    ($($(#[$meta:meta])* async fn $name:ident($world:ident: &World) $body:block)*) => {
+        $($(#[$meta])* async fn $name($world: &World) $body)*
+
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&crate::support::World::on_sqlite().await).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&crate::support::World::on_postgres().await).await;
+            })*
+        }
+    };
+}
+
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) commands: Commands,
+    location: Location,
+    dir: TempDir,
+}
+
+impl World {
+    pub(crate) async fn on_sqlite() -> Self {
+        let dir = TempDir::new().unwrap();
+        let (log, vault) = (
+            dir.path().join("log.sqlite"),
+            dir.path().join("vault.sqlite"),
+        );
+        Self::at(Location::Sqlite { log, vault }, dir).await
+    }
+
+    pub(crate) async fn on_postgres() -> Self {
+        let cluster = meguri_postgres_cluster::shared().unwrap();
+        let (log, vault) = (
+            cluster.create_database().unwrap(),
+            cluster.create_database().unwrap(),
+        );
+        Self::at(Location::Postgres { log, vault }, TempDir::new().unwrap()).await
+    }
+
+    async fn at(location: Location, dir: TempDir) -> Self {
+        let clock = ManualClock::new("2026-11-21T07:00:00Z".parse::<Timestamp>().unwrap());
+        let commands = opened(&location, dir.path(), &clock, settings()).await;
+        let ids = SeededIds::new(1, Arc::new(clock.clone()));
+        Self {
+            commands: commands.with_ids(Arc::new(ids)),
+            clock,
+            location,
+            dir,
+        }
+    }
+
+    /// The same community through another process: its own writer, its own cache.
+    pub(crate) async fn another_process(&self) -> Commands {
+        self.another_process_with(settings()).await
+    }
+
+    pub(crate) async fn another_process_with(&self, settings: CommandSettings) -> Commands {
+        opened(&self.location, self.dir.path(), &self.clock, settings).await
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        self.commands.log()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn app(&self) -> Router {
+        let (router, _) = meguri_commands::routes(self.commands.clone()).split_for_parts();
+        guard(router, &Limits::default())
+    }
+
+    pub(crate) fn pass_days(&self, days: i64) {
+        self.clock.advance_seconds(days * 24 * 3600);
+    }
+
+    pub(crate) async fn member(&self, name: &str) -> Caller {
+        let done = self
+            .commands
+            .register(new_member(name), None)
+            .await
+            .unwrap();
+        Caller::member(MemberId::new(done.id()))
+    }
+
+    pub(crate) async fn offer(&self, owner: &Caller) -> PostId {
+        let done = self
+            .commands
+            .post_offer(owner, new_post("包丁研ぎ"))
+            .await
+            .unwrap();
+        OfferId::new(done.id()).into()
+    }
+
+    /// An exchange that is negotiated on a new offer of the owner.
+    pub(crate) async fn requested(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
+        let offer = self.offer(owner).await;
+        let done = self
+            .commands
+            .open_exchange(requester, offer, request())
+            .await
+            .unwrap();
+        ExchangeId::new(done.id())
+    }
+
+    /// An exchange that is in progress.
+    pub(crate) async fn started(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
+        let exchange = self.requested(owner, requester).await;
+        let terms = Agreement { terms_version: 0 };
+        self.commands.agree(owner, exchange, terms).await.unwrap();
+        exchange
+    }
+
+    /// How many events of this type there are.
+    pub(crate) async fn count(&self, event_type: &str) -> usize {
+        self.types()
+            .await
+            .iter()
+            .filter(|(found, _)| found == event_type)
+            .count()
+    }
+
+    /// Type and actor of every event, in order.
+    pub(crate) async fn types(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        let mut after = Position::ZERO;
+        loop {
+            let block = self
+                .log()
+                .read_all(after, &Filter::default(), 1_000)
+                .await
+                .unwrap();
+            if block.up_to == after {
+                return found;
+            }
+            after = block.up_to;
+            found.extend(block.events.iter().map(|event| {
+                let header = event.header().unwrap().unwrap();
+                (header.event_type.to_owned(), header.actor.to_owned())
+            }));
+        }
+    }
+
+    pub(crate) async fn types_in(&self, stream: &str) -> Vec<String> {
+        let stream = meguri_log::StreamName::new(stream).unwrap();
+        let range = meguri_log::StreamRange::forward_from(meguri_log::Version::new(1));
+        let events = self.log().read_stream(&stream, range).await.unwrap();
+        events
+            .iter()
+            .map(|event| event.event_type().to_owned())
+            .collect()
+    }
+}
+
+/// Passwords cost next to nothing, and nobody is held up.
+pub(crate) fn settings() -> CommandSettings {
+    CommandSettings {
+        password_cost: PasswordCost {
+            memory_kib: 64,
+            passes: 1,
+        },
+        ..CommandSettings::default()
+    }
+}
+
+async fn opened(
+    location: &Location,
+    dir: &Path,
+    clock: &ManualClock,
+    settings: CommandSettings,
+) -> Commands {
+    let mut options = LogOptions::new(location.clone(), Kek::File(dir.join("kek")));
+    options.clock = Arc::new(clock.clone());
+    Commands::new(Log::open(&options).await.unwrap(), settings)
+}
+
+pub(crate) fn new_member(name: &str) -> NewMember {
+    NewMember {
+        user_name: name.to_owned(),
+        nickname: name.to_owned(),
+        mail: format!("{name}@example.jp"),
+    }
+}
+
+pub(crate) fn new_post(title: &str) -> NewPost {
+    NewPost {
+        title: title.to_owned(),
+        description: "道具は持っていきます。".to_owned(),
+        category: Category::Housework,
+        tags: vec!["台所".to_owned()],
+        prefecture: None,
+        city: None,
+        online: true,
+        offline: true,
+        no_return_needed: false,
+        wished_return: None,
+        lat: None,
+        lon: None,
+    }
+}
+
+pub(crate) fn request() -> NewExchange {
+    NewExchange {
+        message: "お願いできますか。".to_owned(),
+        mode: Mode::InPerson,
+    }
+}
+
+pub(crate) fn key(n: u8) -> RequestKey {
+    RequestKey {
+        key: [n; 32],
+        request: [n; 32],
+        expires: true,
+    }
+}
+
+/// The code of a refusal.
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, CommandError>) -> &'static str {
+    match result {
+        Err(CommandError::Refused(refusal)) => refusal.code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Whether two answers say the same was done.
+pub(crate) fn same(one: &Done, two: &Done) -> bool {
+    (&one.stream, one.version, one.position) == (&two.stream, two.version, two.position)
+}
+
+/// Polls a future so many times and then drops it, as a crash would. Whether it had finished.
+pub(crate) async fn interrupted_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// A request over HTTP.
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: String,
+    pub(crate) token: Option<&'a str>,
+    pub(crate) headers: Vec<(&'a str, &'a str)>,
+    pub(crate) body: Option<Value>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(method: &'a str, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            token: None,
+            headers: vec![],
+            body: None,
+        }
+    }
+
+    pub(crate) fn by(mut self, token: &'a str) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'a str, value: &'a str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub(crate) async fn send(self, app: &Router) -> Answered {
+        let mut request = Request::builder().method(self.method).uri(&self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(token) = self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match self.body {
+            None => Body::empty(),
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+        };
+        let response = app
+            .clone()
+            .oneshot(request.body(body).unwrap())
+            .await
+            .unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).unwrap()
+        };
+        Answered {
+            status,
+            headers,
+            body,
+        }
+    }
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answered {
+    pub(crate) fn text(&self, field: &str) -> String {
+        self.body[field]
+            .as_str()
+            .unwrap_or_else(|| panic!("{field}: {self:?}"))
+            .to_owned()
+    }
+
+    /// Status and, for a problem, its code.
+    pub(crate) fn outcome(&self) -> (u16, String) {
+        let kind = self.body["type"].as_str().unwrap_or_default();
+        (
+            self.status.as_u16(),
+            kind.trim_start_matches("/problems/").to_owned(),
+        )
+    }
+}
