@@ -53,7 +53,8 @@ pub enum PolicyError {
     },
 }
 
-/// Runs all policies until it is told to stop, through whatever fails in between.
+/// Runs all policies until it is told to stop, through whatever fails in between. The book is
+/// kept in the folder `policies` below `dir`.
 ///
 /// # Errors
 /// [`PolicyError`] if its folder cannot be used; later failures are logged and tried again.
@@ -78,7 +79,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Opens the book in this folder, or begins a new one.
+    /// Opens the book in `policies` below this folder, or begins a new one.
     ///
     /// # Errors
     /// [`PolicyError`] if the folder cannot be used.

@@ -13,12 +13,9 @@ use crate::support::{World, code, interrupted_after, new_post};
 async fn runner(world: &World) -> Runner {
     static FOLDERS: AtomicUsize = AtomicUsize::new(0);
     let folder = FOLDERS.fetch_add(1, Ordering::Relaxed).to_string();
-    Runner::open(
-        world.commands.clone(),
-        &world.dir().join("policies").join(folder),
-    )
-    .await
-    .unwrap()
+    Runner::open(world.commands.clone(), &world.dir().join(folder))
+        .await
+        .unwrap()
 }
 
 async fn settle(runner: &mut Runner) {
@@ -194,19 +191,25 @@ on_both_backends! {
         assert_eq!(world.count("ExchangeCompleted").await, 1);
     }
 
-    async fn a_book_that_is_no_book_is_folded_anew(world: &World) {
+    async fn a_book_that_is_no_book_is_folded_anew_and_nothing_else_is_touched(world: &World) {
         one_sided(world).await;
         world.pass_days(14);
         let dir = world.dir().join("damaged");
+        let books = dir.join("policies");
         Runner::open(world.commands.clone(), &dir).await.unwrap().close().await;
-        let mut files = tokio::fs::read_dir(&dir).await.unwrap();
+        let mut files = tokio::fs::read_dir(&books).await.unwrap();
         while let Some(file) = files.next_entry().await.unwrap() {
             tokio::fs::write(file.path(), vec![7; 8_192]).await.unwrap();
         }
-        tokio::fs::write(dir.join("0123456789abcdef.sqlite"), b"old").await.unwrap();
+        let outdated = books.join("book-0123456789abcdef.sqlite");
+        let others = [dir.join("log.sqlite"), books.join("notes.sqlite")];
+        for file in others.iter().chain([&outdated]) {
+            tokio::fs::write(file, b"something").await.unwrap();
+        }
         settle(&mut Runner::open(world.commands.clone(), &dir).await.unwrap()).await;
         assert_eq!(world.count("ExchangeCompleted").await, 1);
-        assert!(!dir.join("0123456789abcdef.sqlite").exists(), "the old schema's book is gone");
+        assert!(!outdated.exists());
+        assert!(others.iter().all(|file| file.exists()), "what is no book stays");
     }
 
     async fn the_policies_run_until_they_are_told_to_stop(world: &World) {

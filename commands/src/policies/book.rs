@@ -1,6 +1,6 @@
 //! The book of the policies: what is to be done, folded from the log into a file of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use meguri_domain::FollowUpPeriods;
@@ -14,6 +14,9 @@ use super::PolicyError;
 use super::duty::{Action, Duty, Trigger};
 
 const SCHEMA: &str = include_str!("book.sql");
+/// The folder of the books, in the one that is given, and how their files are called.
+const FOLDER: &str = "policies";
+const PREFIX: &str = "book-";
 const EXTENSION: &str = "sqlite";
 
 /// The types of events that the book is folded from. Others are passed over undecoded.
@@ -41,13 +44,15 @@ pub(super) struct Book(SqlitePool);
 type Row = (String, i64, i64, i64, String, Option<String>);
 
 impl Book {
-    /// Opens the book of this schema; one that is missing or unreadable begins anew, others of
+    /// Opens the book of this schema in `policies` below this folder; one that is missing or unreadable begins anew, others of
     /// older schemas are removed.
     pub(super) async fn open(dir: &Path) -> Result<Self, PolicyError> {
+        let dir = &dir.join(FOLDER);
         tokio::fs::create_dir_all(dir).await?;
         let fingerprint = hex::encode(&Sha256::digest(SCHEMA)[..8]);
-        remove_all_but(dir, &fingerprint).await?;
-        let path = dir.join(&fingerprint).with_extension(EXTENSION);
+        let name = format!("{PREFIX}{fingerprint}.{EXTENSION}");
+        remove_all_but(dir, &name).await?;
+        let path = dir.join(&name);
         match Self::connect(&path).await {
             Ok(book) => Ok(book),
             Err(error) if is_unreadable(&error) => {
@@ -241,20 +246,15 @@ fn is_unreadable(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "11" || code == "26")
 }
 
-/// Removes the books of other fingerprints, with the files beside them.
-async fn remove_all_but(dir: &Path, fingerprint: &str) -> Result<(), PolicyError> {
+/// Removes all books but the one of this name, with the files beside them. Nothing else is touched.
+async fn remove_all_but(dir: &Path, kept: &str) -> Result<(), PolicyError> {
     let mut files = tokio::fs::read_dir(dir).await?;
     while let Some(file) = files.next_entry().await? {
-        let path: PathBuf = file.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        let is_book = name
-            .split_once('.')
-            .is_some_and(|(_, end)| end.starts_with(EXTENSION));
-        if is_book && (fingerprint.is_empty() || !name.starts_with(fingerprint)) {
-            tokio::fs::remove_file(&path).await?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        let is_kept = !kept.is_empty() && name.starts_with(kept);
+        if name.starts_with(PREFIX) && !is_kept {
+            tokio::fs::remove_file(file.path()).await?;
         }
     }
     Ok(())
