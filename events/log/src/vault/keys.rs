@@ -2,12 +2,14 @@
 //! key.
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use aes_gcm::Aes256Gcm;
 use lru::LruCache;
+use sqlx::AssertSqlSafe;
 use zeroize::Zeroizing;
 
 use super::{
@@ -15,6 +17,9 @@ use super::{
     database::{Database, on},
 };
 use crate::{limits::KEYS_CACHED_MAX, seal};
+
+/// Keys that one statement reads.
+const KEYS_A_STATEMENT: usize = 200;
 
 /// A person and a retention class.
 type Owner = (Arc<str>, Arc<str>);
@@ -125,38 +130,62 @@ impl Keys {
     }
 
     pub(super) async fn of(&self, ids: &[KeyId]) -> Result<Vec<Key>, VaultError> {
-        let mut keys = Vec::with_capacity(ids.len());
-        for id in ids {
-            let cached = lock(&self.open).get(id).cloned();
-            let cipher = match cached {
-                Some(cipher) => cipher,
-                None => self.load(id).await?,
-            };
-            keys.push(Key {
+        let missing: Vec<&KeyId> = {
+            let open = lock(&self.open);
+            ids.iter().filter(|id| !open.contains(*id)).collect()
+        };
+        let mut loaded = HashMap::new();
+        for ids in missing.chunks(KEYS_A_STATEMENT) {
+            self.load(ids, &mut loaded).await?;
+        }
+        let mut open = lock(&self.open);
+        let keys = ids.iter().map(|id| {
+            let cipher = loaded
+                .remove(id)
+                .or_else(|| open.get(id).cloned())
+                .flatten();
+            Key {
                 id: id.clone(),
                 cipher,
-            });
-        }
-        Ok(keys)
+            }
+        });
+        Ok(keys.collect())
     }
 
-    async fn load(&self, id: &KeyId) -> Result<Option<Arc<Aes256Gcm>>, VaultError> {
-        let wrapped: Option<Option<Vec<u8>>> = on!(&self.database, pool => {
-            sqlx::query_scalar(
-                "select wrapped from vault_keys where subject = $1 and class = $2 and n = $3",
-            )
-            .bind(&*id.subject)
-            .bind(&*id.class)
-            .bind(i64::from(id.n))
-            .fetch_optional(pool)
-            .await?
+    /// Reads keys from the database. One that is not there is not remembered as missing: another
+    /// process may be about to make it.
+    async fn load(
+        &self,
+        ids: &[&KeyId],
+        loaded: &mut HashMap<KeyId, Option<Arc<Aes256Gcm>>>,
+    ) -> Result<(), VaultError> {
+        let places: Vec<String> = (0..ids.len())
+            .map(|index| index * 3)
+            .map(|index| format!("(${}, ${}, ${})", index + 1, index + 2, index + 3))
+            .collect();
+        let statement = format!(
+            "select subject, class, n, wrapped from vault_keys \
+             where (subject, class, n) in (values {})",
+            places.join(", ")
+        );
+        let found: Vec<(String, String, i64, Option<Vec<u8>>)> = on!(&self.database, pool => {
+            let mut query = sqlx::query_as(AssertSqlSafe(statement));
+            for id in ids {
+                query = query.bind(&*id.subject).bind(&*id.class).bind(i64::from(id.n));
+            }
+            query.fetch_all(pool).await?
         });
-        match wrapped {
-            // A key that does not exist is not remembered: it may be one that another process just
-            // made.
-            None => Ok(None),
-            Some(wrapped) => self.remember(id.clone(), wrapped.as_deref()),
+        for (subject, class, n, wrapped) in found {
+            let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
+            let id = KeyId {
+                subject: subject.into(),
+                class: class.into(),
+                n,
+            };
+            let cipher = self.remember(id.clone(), wrapped.as_deref())?;
+            loaded.insert(id, cipher);
         }
+        Ok(())
     }
 
     fn remember(
