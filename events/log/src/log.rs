@@ -33,7 +33,7 @@ use crate::{
     store::{Head, Store},
     stream::{Position, StreamName, Version},
     vault::{KeyId, Vault},
-    writer::{Request, Writer},
+    writer::{RESOLVE_FOR, Request, Writer},
 };
 
 /// An append-only event log. Cloning is cheap, and all clones share one writer.
@@ -102,7 +102,7 @@ impl Log {
         let recent = Arc::new(Recent::new(head.position));
         let closing = CancellationToken::new();
         let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
-        let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared);
+        let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared, RESOLVE_FOR);
         let writer = tokio::spawn(writer.run(closing.clone()));
         let (watching, hints) = (Arc::clone(&store), Arc::clone(&recent));
         let watcher = tokio::spawn(async move { watching.watch_head(hints).await });

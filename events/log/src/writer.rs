@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the writer tries to find out what became of a batch after a lost connection.
-const RESOLVE_FOR: Duration = Duration::from_secs(15);
+pub(crate) const RESOLVE_FOR: Duration = Duration::from_secs(15);
 /// How long it waits between two such tries.
 const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
 /// Most positions that it reads to learn what others wrote; beyond that it forgets what it knew.
@@ -43,6 +43,7 @@ pub(crate) struct Writer {
     /// Versions of streams as of `known`. A stream that is not here is unknown, never "no stream".
     heads: LruCache<StreamName, Version>,
     recent: Arc<Recent>,
+    resolve_for: Duration,
 }
 
 /// What a try to write a batch came to.
@@ -59,6 +60,7 @@ impl Writer {
         queue: mpsc::Receiver<Request>,
         head: Head,
         recent: Arc<Recent>,
+        resolve_for: Duration,
     ) -> Self {
         let capacity = NonZeroUsize::new(HEADS_CACHED_MAX).unwrap_or(NonZeroUsize::MIN);
         let heads = LruCache::new(capacity);
@@ -70,6 +72,7 @@ impl Writer {
             known: Some(head),
             heads,
             recent,
+            resolve_for,
         }
     }
 
@@ -260,7 +263,7 @@ impl Writer {
         mut attempts: Vec<Decision>,
     ) -> Result<Tried, StoreError> {
         self.known = None;
-        let tries = RESOLVE_FOR.as_millis() / RESOLVE_PAUSE.as_millis();
+        let tries = self.resolve_for.as_millis() / RESOLVE_PAUSE.as_millis();
         for _ in 0..tries {
             match self.resolve_once(requests, &mut attempts).await {
                 Err(StoreError::Lost(_) | StoreError::Unreachable(_)) => {
@@ -380,3 +383,6 @@ fn as_f64(count: usize) -> f64 {
 fn as_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,7 @@ async fn everything(log: &Log) -> Vec<Recorded> {
 }
 
 /// Positions 1..n without a hole, versions without a hole, and exactly the acknowledged events.
-async fn assert_whole(log: &Log, mut acknowledged: Vec<Uuid>) {
+pub(crate) async fn assert_whole(log: &Log, mut acknowledged: Vec<Uuid>) {
     let (mut ids, mut versions) = (Vec::new(), HashMap::<String, Version>::new());
     for (index, event) in everything(log).await.iter().enumerate() {
         assert_eq!(event.position().get(), index as u64 + 1);

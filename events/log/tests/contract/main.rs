@@ -11,6 +11,7 @@ mod bytes;
 mod concurrency;
 mod follow;
 mod immutability;
+mod outage;
 mod read;
 mod request_keys;
 mod vault;
