@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
     ("meguri-log", &[]),
     ("meguri-postgres-cluster", &[]),
+    ("meguri-benches", &["meguri-log"]),
     (
         "meguri-test-logs",
         &["meguri-log", "meguri-postgres-cluster"],
