@@ -1,1 +1,29 @@
-fn main() {}
+//! The `meguri` program: reads the command line, runs what was asked, says what went wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use meguri::command_line::CommandLine;
+use meguri::failure::Failure;
+
+fn main() -> ExitCode {
+    match meguri::run(&CommandLine::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is how a program says what went wrong"
+)]
+fn complain(failure: &Failure) {
+    eprintln!("meguri: {failure}");
+    if let Some(advice) = failure.advice() {
+        eprintln!("        {advice}");
+    }
+}

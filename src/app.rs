@@ -1,0 +1,223 @@
+//! Both sides of the house in one process: the log, the commands and policies, the views, HTTP.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use meguri_commands::{CommandSettings, Commands, policies};
+use meguri_domain::FollowUpPeriods;
+use meguri_http::{Limits, Tokens, guard};
+use meguri_log::{Clock, Log, SystemClock};
+use meguri_projections::control::Server;
+use meguri_projections::{ViewSettings, Views};
+use meguri_read_api::{Metrics, ReadApi};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::{storage, telemetry};
+
+/// How an app is put together where the settings do not say; the default is that of production.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The write side; the periods of [`Settings`] go before its own.
+    pub commands: CommandSettings,
+    /// The limits of HTTP.
+    pub limits: Limits,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            commands: CommandSettings::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Everything that serves, running.
+pub struct App {
+    log: Log,
+    views: Views,
+    commands: Commands,
+    router: Router,
+    /// Cancelled when no more requests are taken: ends live streams.
+    stopping: CancellationToken,
+    /// Cancelled when the last answer is out: ends policies and what else runs beside.
+    stopped: CancellationToken,
+    beside: Vec<JoinHandle<()>>,
+    grace: Duration,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("App")
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the log and the views and starts everything that runs beside requests.
+    pub async fn start(settings: &Settings) -> Result<Self, Failure> {
+        Self::start_with(settings, Parts::default()).await
+    }
+
+    /// As [`App::start`], put together otherwise.
+    pub async fn start_with(settings: &Settings, parts: Parts) -> Result<Self, Failure> {
+        let metrics = telemetry::metrics()?;
+        let log = storage::open_with(settings, parts.clock).await?;
+        let folder = storage::views_folder(settings);
+        let views = match Views::open(log.clone(), folder, ViewSettings::default()).await {
+            Ok(views) => views,
+            Err(error) => {
+                log.close().await;
+                return Err(error.into());
+            }
+        };
+        let follow_up = FollowUpPeriods {
+            remind_after: settings.remind_after.value.duration(),
+            complete_after: settings.complete_after.value.duration(),
+        };
+        let of_commands = CommandSettings {
+            follow_up,
+            ..parts.commands
+        };
+        let commands = Commands::new(log.clone(), of_commands);
+        let stopping = CancellationToken::new();
+        let tokens = Tokens::from_ref(&commands);
+        let render: Metrics = {
+            let metrics = metrics.clone();
+            Arc::new(move || metrics.render())
+        };
+        let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone());
+        let mut app = Self {
+            router: guard(router(&commands, &read)?, &parts.limits),
+            grace: settings.shutdown_grace.value.duration(),
+            stopped: CancellationToken::new(),
+            beside: vec![],
+            log,
+            views,
+            commands,
+            stopping,
+        };
+        app.start_beside(settings.data.value.clone(), metrics);
+        Ok(app)
+    }
+
+    /// Starts what runs beside requests.
+    fn start_beside(&mut self, data: PathBuf, metrics: PrometheusHandle) {
+        match Server::bind(&self.views, &data) {
+            Ok(server) => {
+                let asked = server.run(self.views.clone(), self.stopped.clone());
+                self.beside.push(tokio::spawn(asked));
+            }
+            Err(error) => tracing::warn!(%error, "`meguri views` cannot reach this server"),
+        }
+        let policies = run_policies(self.commands.clone(), data, self.stopped.clone());
+        self.beside.push(tokio::spawn(policies));
+        self.beside.push(tokio::spawn(telemetry::upkeep(
+            metrics,
+            self.stopped.clone(),
+        )));
+    }
+
+    /// Every route, ready to be called.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The views.
+    pub fn views(&self) -> &Views {
+        &self.views
+    }
+
+    /// The write side.
+    pub fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    /// Serves until `told_to_stop`, then takes no more requests, answers those that were
+    /// accepted, and closes everything.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        told_to_stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let service = self
+            .router
+            .clone()
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let stopping = self.stopping.clone();
+        let told = async move {
+            told_to_stop.await;
+            tracing::info!("stopping: answering what was accepted");
+            stopping.cancel();
+        };
+        let serving = axum::serve(listener, service).with_graceful_shutdown(told);
+        let patience = patience(self.stopping.clone(), self.grace);
+        let served: io::Result<()> = tokio::select! {
+            served = serving => served,
+            () = patience => {
+                tracing::warn!(grace = ?self.grace, "some clients did not finish in time");
+                Ok(())
+            }
+        };
+        self.close().await;
+        served.map_err(|source| Failure::Serve { source })
+    }
+
+    /// Ends what runs beside, then the views, then the log: it finishes what it has accepted.
+    pub async fn close(self) {
+        self.stopping.cancel();
+        self.stopped.cancel();
+        for task in self.beside {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "something that ran beside the server failed");
+            }
+        }
+        self.views.close().await;
+        self.log.close().await;
+    }
+}
+
+/// Waits until it is time to stop, and then as long as clients may take to finish.
+async fn patience(stopping: CancellationToken, grace: Duration) {
+    stopping.cancelled().await;
+    tokio::time::sleep(grace).await;
+}
+
+/// Runs the policies; without them the server goes on, and says so.
+async fn run_policies(commands: Commands, data: PathBuf, stop: CancellationToken) {
+    if let Err(error) = policies::run(commands, data, stop).await {
+        tracing::error!(%error, "the policies have stopped: nothing is followed up");
+    }
+}
+
+/// The routes of both sides, and their description.
+fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
+    let all = OpenApiRouter::new()
+        .merge(meguri_commands::routes(commands.clone()))
+        .merge(meguri_read_api::routes(read.clone()));
+    let (router, description) = all.split_for_parts();
+    let description = meguri_read_api::document(description)
+        .map_err(|error| Failure::Description(error.to_string()))?;
+    Ok(router.merge(description))
+}

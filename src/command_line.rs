@@ -1,0 +1,146 @@
+//! The command line: what can be asked of `meguri`, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Flags;
+
+/// What is printed below `meguri --help`.
+const AFTER_HELP: &str = "\
+Try it:
+  meguri                              serve ./data on http://127.0.0.1:8080
+  meguri demo --members 50            fill ./data with a believable community
+  meguri log tail                     watch events as they happen
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 in use by another process.";
+
+/// A mutual-help exchange for communities, built on an event log.
+#[derive(Debug, Parser)]
+#[command(name = "meguri", version, after_help = AFTER_HELP)]
+pub struct CommandLine {
+    /// What to do; without it, `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings that every subcommand takes.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (this is what happens without a subcommand)
+    Serve,
+    /// Fill the log with a believable Japanese community, through the real commands
+    Demo(DemoArgs),
+    /// Look into the log
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// See and rebuild the views
+    #[command(subcommand)]
+    Views(ViewsCommand),
+    /// Let auditors read the whole log
+    #[command(subcommand)]
+    Auditor(AuditorCommand),
+    /// Print what is in force, and where each value came from
+    Config,
+}
+
+/// How large the community is, and which one.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// How many members join
+    #[arg(long, default_value_t = 50, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(4..=10_000_000))]
+    pub members: u64,
+    /// How many exchanges they have (about 13 events each)
+    #[arg(long, default_value_t = 200, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    pub exchanges: u64,
+    /// Which community: the same number gives the same people, words and ids
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// Give every member a password, so that anyone can sign in as them (slower: hashing)
+    #[arg(long)]
+    pub passwords: bool,
+}
+
+/// `meguri log …`
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Print events as they happen, also beside a running server
+    Tail {
+        /// Begin after this position instead of at the end
+        #[arg(long, value_name = "POSITION")]
+        after: Option<u64>,
+        /// Stop after so many events
+        #[arg(long, value_name = "N")]
+        count: Option<u64>,
+    },
+    /// Print one event by its position, or all events of a stream
+    Show {
+        /// A position such as `42`, or a stream such as `exchange-0192…`
+        #[arg(value_name = "POSITION|STREAM")]
+        what: String,
+        /// Leave what people wrote sealed
+        #[arg(long)]
+        sealed: bool,
+    },
+    /// Count events by category and type
+    Stat,
+    /// Write events as NDJSON: position and header, exactly as stored
+    Export {
+        /// Begin after this position
+        #[arg(long, default_value_t = 0, value_name = "POSITION")]
+        after: u64,
+        /// Write into this file instead of standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// `meguri views …`
+#[derive(Debug, Subcommand)]
+pub enum ViewsCommand {
+    /// List the views with their position, lag and state
+    List,
+    /// Build a view again from the log, while the present one goes on serving
+    Rebuild {
+        /// Which view; `all` for every one
+        #[arg(value_name = "VIEW")]
+        name: String,
+    },
+}
+
+/// `meguri auditor …`
+#[derive(Debug, Subcommand)]
+pub enum AuditorCommand {
+    /// Register an auditor and print the token with which the log can be read over HTTP
+    Add {
+        /// A name of letters, digits, `-` and `_`
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_and_after_the_subcommand() {
+        let before = CommandLine::try_parse_from(["meguri", "--data", "x", "config"]).unwrap();
+        let after = CommandLine::try_parse_from(["meguri", "config", "--data", "x"]).unwrap();
+        assert_eq!(before.flags.data, after.flags.data);
+        let none = CommandLine::try_parse_from(["meguri", "--listen", "127.0.0.1:0"]).unwrap();
+        assert!(none.command.is_none(), "no subcommand means serve");
+    }
+}

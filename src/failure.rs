@@ -1,0 +1,195 @@
+//! Why a command failed, in words a person can act on, and the exit code that says so.
+
+use std::io;
+use std::path::PathBuf;
+
+use meguri_log::{AppendError, BadStreamName, OpenError, OpenSealError, ReadError, VaultError};
+use meguri_projections::control::ControlError;
+use meguri_projections::{OpenViewsError, RebuildError};
+use thiserror::Error;
+
+use crate::demo::DemoError;
+use crate::settings::SettingsError;
+use crate::telemetry::TelemetryError;
+
+/// Something failed.
+pub const FAILED: u8 = 1;
+/// The command line or the settings are not right.
+pub const WRONG_USAGE: u8 = 2;
+/// Another process holds what is needed.
+pub const IN_USE: u8 = 3;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Diagnostics cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// There is nothing to look into.
+    #[error("there is no log in {0}")]
+    NoLog(PathBuf),
+    /// The folder cannot be made or read.
+    #[error("cannot use the folder {path}: {source}")]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The log does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What was sealed cannot be opened.
+    #[error(transparent)]
+    Seal(#[from] OpenSealError),
+    /// The log does not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The vault does not answer.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Neither a position nor the name of a stream.
+    #[error("`{given}` is neither a position nor a stream: {source}")]
+    NeitherPositionNorStream {
+        /// What was given.
+        given: String,
+        /// Why it is no stream.
+        source: BadStreamName,
+    },
+    /// There is no such event.
+    #[error("there is no event at position {position}; the log ends at {head}")]
+    NoEvent {
+        /// What was asked for.
+        position: u64,
+        /// Where the log ends.
+        head: u64,
+    },
+    /// There is no such stream.
+    #[error("there is no stream {0}")]
+    NoStream(String),
+    /// Not a name an auditor can have.
+    #[error("`{0}` cannot be the name of an auditor: 1 to 64 letters, digits, `-` and `_`")]
+    AuditorName(String),
+    /// The views do not open.
+    #[error(transparent)]
+    Views(OpenViewsError),
+    /// The process that owns the views cannot be asked.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The process that owns the views ended before it answered.
+    #[error("the process that owns the views ended before it answered; ask again")]
+    OwnerGone,
+    /// The process that owns the views refused.
+    #[error("{0}")]
+    Refused(String),
+    /// A rebuild does not begin.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    /// A rebuild came to nothing; the view is as it was.
+    #[error("{view} was not rebuilt and is as it was: {reason}")]
+    RebuildFailed {
+        /// Which view.
+        view: String,
+        /// What stood in the way.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server stopped serving.
+    #[error("the server cannot serve any more: {source}")]
+    Serve {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The description of the API cannot be written.
+    #[error("the description of the API cannot be written: {0}")]
+    Description(String),
+    /// The process cannot start its threads.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    /// The community could not be made.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// The answer cannot be written.
+    #[error("cannot write to {target}: {source}")]
+    Write {
+        /// Where to.
+        target: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Failure {
+    /// The exit code of the process.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most failures are just failures"
+    )]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_)
+            | Self::Telemetry(TelemetryError::Filter { .. })
+            | Self::AuditorName(_)
+            | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
+            Self::Views(OpenViewsError::Owned(_)) => IN_USE,
+            _ => FAILED,
+        }
+    }
+
+    /// What the person at the keyboard may try next.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most failures say enough themselves"
+    )]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::NoLog(_) => {
+                Some("`meguri` or `meguri demo` makes one; `--data DIR` looks somewhere else")
+            }
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
+                "another server listens there; choose another address with `--listen ADDR` \
+                 (port 0 takes any that is free)",
+            ),
+            Self::Views(OpenViewsError::Owned(_)) => {
+                Some("one process at a time owns a data folder; give this one its own with --data")
+            }
+            Self::Rebuild(_) | Self::Refused(_) => Some("`meguri views list` shows their names"),
+            Self::Demo(DemoError::SeedTaken(_)) => {
+                Some("another `--seed N` adds another community; another `--data DIR` starts anew")
+            }
+            Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
+            Self::Settings(SettingsError::VaultMissing(_)) => Some(
+                "make a second database and set VAULT_URL=postgres://… to it, or unset \
+                 DATABASE_URL to use files",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether it only means that the reader of a pipe has seen enough.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// A failure to write the answer to standard output.
+pub(crate) fn to_stdout(source: io::Error) -> Failure {
+    Failure::Write {
+        target: "standard output".to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,51 @@
+//! Meguri as one program: the only place where everything meets.
+//!
+//! `main.rs` reads the command line and calls [`run`]; each subcommand is a file here. Tests start
+//! the same parts in their own process.
+
+pub mod app;
+pub mod auditor;
+pub mod command_line;
+pub mod config;
+pub mod demo;
+pub mod failure;
+pub mod log;
+pub mod period;
+pub mod serve;
+pub mod settings;
+pub mod storage;
+pub mod telemetry;
+pub mod views;
+
+use std::io::Write;
+
+use command_line::{Command, CommandLine};
+use failure::Failure;
+use settings::Settings;
+
+/// Does what the command line asks for, and returns when that is done.
+pub fn run(line: &CommandLine) -> Result<(), Failure> {
+    let settings = Settings::resolve(&line.flags, |name| std::env::var(name).ok())?;
+    telemetry::start_logging(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    runtime.block_on(dispatch(line, &settings, &mut std::io::stdout()))
+}
+
+/// Runs a subcommand with these settings; its answer goes to `out`.
+pub async fn dispatch(
+    line: &CommandLine,
+    settings: &Settings,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    match line.command.as_ref().unwrap_or(&Command::Serve) {
+        Command::Serve => serve::run(settings, out).await,
+        Command::Demo(args) => demo::run(settings, args, out).await,
+        Command::Log(command) => log::run(settings, command, out).await,
+        Command::Views(command) => views::run(settings, command, out).await,
+        Command::Auditor(command) => auditor::run(settings, command, out).await,
+        Command::Config => config::run(settings, out),
+    }
+}

@@ -1,0 +1,154 @@
+//! `meguri log show`: one event, or one stream, with what was sealed in it.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use meguri_log::{
+    BadStreamName, Filter, Log, Position, Recorded, Section, SectionContent, StreamName,
+    StreamRange, Version,
+};
+use serde_json::Value;
+
+use crate::failure::{Failure, to_stdout};
+
+/// Events of a stream that are read at a time.
+const BLOCK_EVENTS: usize = 500;
+
+/// Prints the event at a position, or every event of a stream.
+pub(super) async fn run(
+    log: &Log,
+    what: &str,
+    keep_sealed: bool,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    if let Ok(position) = what.parse::<u64>() {
+        let event = event_at(log, position).await?;
+        return print(log, &[event], keep_sealed, out).await;
+    }
+    let stream: StreamName =
+        what.parse()
+            .map_err(|source: BadStreamName| Failure::NeitherPositionNorStream {
+                given: what.to_owned(),
+                source,
+            })?;
+    let mut range = StreamRange {
+        limit: BLOCK_EVENTS,
+        ..StreamRange::forward_from(Version::new(1))
+    };
+    let mut seen = false;
+    loop {
+        let events = log.read_stream(&stream, range).await?;
+        let Some(last) = events.last() else { break };
+        range.from = last.version().next();
+        seen = true;
+        print(log, &events, keep_sealed, out).await?;
+    }
+    if seen {
+        Ok(())
+    } else {
+        Err(Failure::NoStream(what.to_owned()))
+    }
+}
+
+async fn event_at(log: &Log, position: u64) -> Result<Recorded, Failure> {
+    let missing = |head: Position| Failure::NoEvent {
+        position,
+        head: head.get(),
+    };
+    let Some(before) = position.checked_sub(1) else {
+        return Err(missing(log.head().await?.position));
+    };
+    let block = log
+        .read_all(Position::new(before), &Filter::default(), 1)
+        .await?;
+    match block.events.into_iter().next() {
+        Some(event) => Ok(event),
+        None => Err(missing(log.head().await?.position)),
+    }
+}
+
+async fn print(
+    log: &Log,
+    events: &[Recorded],
+    keep_sealed: bool,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let opened = if keep_sealed {
+        vec![vec![]; events.len()]
+    } else {
+        log.open_sections(events).await?
+    };
+    for (event, sections) in events.iter().zip(&opened) {
+        let text = describe(event, sections)?;
+        out.write_all(text.as_bytes()).map_err(to_stdout)?;
+    }
+    Ok(())
+}
+
+/// Everything an event says, one thing a line.
+fn describe(event: &Recorded, sections: &[Section]) -> Result<String, Failure> {
+    let mut lines = vec![format!("position     {}", event.position())];
+    let mut add = |name: &str, value: String| lines.push(format!("{name:<11}  {value}"));
+    add("stream", event.stream().to_owned());
+    add("version", event.version().to_string());
+    add("type", event.event_type().to_owned());
+    match event
+        .header()
+        .transpose()
+        .map_err(meguri_log::ReadError::from)?
+    {
+        None => add(
+            "header",
+            "(redacted; the entry below still proves that it was)".to_owned(),
+        ),
+        Some(header) => {
+            add("schema", header.schema.to_string());
+            add("id", header.id.to_string());
+            add("at", header.at.to_string());
+            add("actor", header.actor.to_owned());
+            let optional = [
+                ("acting for", header.acting_for.map(ToOwned::to_owned)),
+                ("correlation", header.correlation.map(|id| id.to_string())),
+                ("causation", header.causation.map(|id| id.to_string())),
+                ("policy", header.policy.map(|version| version.to_string())),
+            ];
+            for (name, value) in optional {
+                if let Some(value) = value {
+                    add(name, value);
+                }
+            }
+            add("data", header.data.get().to_owned());
+            for sealed in &header.sealed {
+                let content = sections
+                    .iter()
+                    .find(|section| section.name == sealed.section);
+                add(
+                    "sealed",
+                    format!("{} ({}) {}", sealed.section, sealed.key, opened(content)),
+                );
+            }
+        }
+    }
+    add("entry", hex(event.entry()));
+    Ok(format!("{}\n\n", lines.join("\n")))
+}
+
+fn opened(section: Option<&Section>) -> String {
+    match section.map(|section| &section.content) {
+        None => "(left sealed)".to_owned(),
+        Some(SectionContent::Erased) => "(erased)".to_owned(),
+        Some(SectionContent::Plain(bytes)) => match serde_json::from_slice::<Value>(bytes) {
+            Ok(value) => value.to_string(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

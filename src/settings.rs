@@ -1,0 +1,284 @@
+//! What is in force, and where each value came from: flag, environment, file or default.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use meguri_log::Kek;
+use serde::Deserialize;
+
+use crate::period::Period;
+
+mod database_url;
+mod error;
+mod secret_key;
+mod sources;
+
+pub use database_url::DatabaseUrl;
+pub use error::SettingsError;
+pub use secret_key::SecretKey;
+use sources::{
+    COMPLETE, DATA, DATABASE, GRACE, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT, REMIND,
+    Sources, VAULT, read_file,
+};
+
+/// The file that is read when nobody names another one.
+pub const FILE_NAME: &str = "meguri.toml";
+/// Where `meguri` keeps everything unless it is told otherwise.
+pub const DATA_DEFAULT: &str = "data";
+/// Name of the file of the key-encryption key in the data folder.
+pub const KEK_FILE_NAME: &str = "vault.key";
+/// Where `meguri serve` listens unless it is told otherwise.
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+/// What is logged unless somebody asks for more.
+pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=warn,hyper=warn";
+/// Days until a one-sided completion is reminded of (H44).
+pub const REMIND_AFTER_DEFAULT: Period = Period::days(7);
+/// Days until a one-sided completion is completed by policy (H44).
+pub const COMPLETE_AFTER_DEFAULT: Period = Period::days(14);
+/// How long a shutdown waits for requests that are being answered.
+pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
+
+/// The settings that may be given on the command line, before or after the subcommand.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings (flag, then environment, then meguri.toml, then default)")]
+pub struct Flags {
+    /// Folder of the log, the vault and the views [env: `MEGURI_DATA`] [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// File with settings [env: `MEGURI_CONFIG`] [default: meguri.toml, when there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address to serve on [env: `MEGURI_LISTEN`] [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// `PostgreSQL` database of the log instead of a file [env: `DATABASE_URL`]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// `PostgreSQL` database of the vault, required with a database URL [env: `VAULT_URL`]
+    #[arg(long, global = true, value_name = "URL")]
+    pub vault_url: Option<String>,
+    /// How diagnostics are written to standard error [env: `MEGURI_LOG_FORMAT`] [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is written there, as in `info,meguri_log=debug` [env: `MEGURI_LOG_FILTER`]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log_filter: Option<String>,
+}
+
+/// The form of diagnostics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            other => Err(format!("`{other}` is neither `text` nor `json`")),
+        }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Where a value came from, strongest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Flag(&'static str),
+    /// An environment variable.
+    Environment(&'static str),
+    /// The settings file.
+    File(PathBuf),
+    /// Nobody said anything.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(out, "flag {name}"),
+            Self::Environment(name) => write!(out, "environment {name}"),
+            Self::File(path) => write!(out, "file {}", path.display()),
+            Self::Default => out.write_str("default"),
+        }
+    }
+}
+
+/// One value together with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value in force.
+    pub value: T,
+    /// Who said so.
+    pub origin: Origin,
+}
+
+/// Everything that can be set, resolved.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of the log, the vault and the views.
+    pub data: Setting<PathBuf>,
+    /// Address to serve on.
+    pub listen: Setting<String>,
+    /// The log in `PostgreSQL`; `None`: in a file in the data folder.
+    pub database_url: Setting<Option<DatabaseUrl>>,
+    /// The vault in `PostgreSQL`.
+    pub vault_url: Setting<Option<DatabaseUrl>>,
+    /// Form of the diagnostics.
+    pub log_format: Setting<LogFormat>,
+    /// Which diagnostics are written.
+    pub log_filter: Setting<String>,
+    /// The key that wraps the keys of the vault; `None`: read from [`Settings::kek_file`].
+    pub kek: Setting<Option<SecretKey>>,
+    /// The file of that key, made for an empty log, readable by its owner alone.
+    pub kek_file: Setting<PathBuf>,
+    /// When a one-sided completion is reminded of (H44).
+    pub remind_after: Setting<Period>,
+    /// When a one-sided completion is completed by policy (H44).
+    pub complete_after: Setting<Period>,
+    /// How long a shutdown waits for answers that are on their way.
+    pub shutdown_grace: Setting<Period>,
+}
+
+/// One line of `meguri config`: name, value with secrets masked, and where it came from.
+pub type Row = (&'static str, String, Origin);
+
+impl Settings {
+    /// Where the key-encryption key of the vault comes from.
+    pub fn kek(&self) -> Kek {
+        match &self.kek.value {
+            Some(key) => key.reveal().clone(),
+            None => Kek::File(self.kek_file.value.clone()),
+        }
+    }
+
+    /// Resolves every setting; `environment` answers for a variable's name.
+    pub fn resolve(
+        flags: &Flags,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let named = flags.config.clone();
+        let named = named.or_else(|| environment("MEGURI_CONFIG").map(Into::into));
+        let path = named.clone().unwrap_or_else(|| FILE_NAME.into());
+        let file = read_file(&path, named.is_some())?;
+        let from = Sources {
+            environment: &environment,
+            path: &path,
+        };
+        let format = flags.log_format.map(|format| format.to_string());
+        let data = from.path(DATA, flags.data.as_deref(), file.data, DATA_DEFAULT.into());
+        let kek_file = data.value.join(KEK_FILE_NAME);
+        Self {
+            listen: from.pick(
+                LISTEN,
+                flags.listen.as_ref(),
+                file.listen,
+                LISTEN_DEFAULT.into(),
+            )?,
+            database_url: from.pick_optional(
+                DATABASE,
+                flags.database_url.as_ref(),
+                file.database_url,
+            )?,
+            vault_url: from.pick_optional(VAULT, flags.vault_url.as_ref(), file.vault_url)?,
+            kek: from.pick_optional(KEK, None, None)?,
+            kek_file: from.path(KEK_FILE, None, file.kek_file, kek_file),
+            log_format: from.pick(
+                LOG_FORMAT,
+                format.as_ref(),
+                file.log_format,
+                LogFormat::Text,
+            )?,
+            log_filter: from.pick(
+                LOG_FILTER,
+                flags.log_filter.as_ref(),
+                file.log_filter,
+                LOG_FILTER_DEFAULT.into(),
+            )?,
+            remind_after: from.pick(REMIND, None, file.remind_after, REMIND_AFTER_DEFAULT)?,
+            complete_after: from.pick(
+                COMPLETE,
+                None,
+                file.complete_after,
+                COMPLETE_AFTER_DEFAULT,
+            )?,
+            shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
+            data,
+        }
+        .check()
+    }
+
+    /// Every setting by name, for people. Secrets are masked.
+    pub fn rows(&self) -> Vec<Row> {
+        fn row<T: fmt::Display>(name: &'static str, setting: &Setting<T>) -> Row {
+            (name, setting.value.to_string(), setting.origin.clone())
+        }
+        fn path(name: &'static str, setting: &Setting<PathBuf>) -> Row {
+            (
+                name,
+                setting.value.display().to_string(),
+                setting.origin.clone(),
+            )
+        }
+        fn optional<T: fmt::Display>(name: &'static str, setting: &Setting<Option<T>>) -> Row {
+            let text = setting
+                .value
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string);
+            (name, text, setting.origin.clone())
+        }
+        vec![
+            path("data", &self.data),
+            row("listen", &self.listen),
+            optional("database_url", &self.database_url),
+            optional("vault_url", &self.vault_url),
+            optional("kek", &self.kek),
+            path("kek_file", &self.kek_file),
+            row("log_format", &self.log_format),
+            row("log_filter", &self.log_filter),
+            row("remind_after", &self.remind_after),
+            row("complete_after", &self.complete_after),
+            row("shutdown_grace", &self.shutdown_grace),
+        ]
+    }
+
+    fn check(self) -> Result<Self, SettingsError> {
+        match (&self.database_url.value, &self.vault_url.value) {
+            (Some(_), None) => {
+                return Err(SettingsError::VaultMissing(self.database_url.origin));
+            }
+            (None, Some(_)) => {
+                return Err(SettingsError::DatabaseMissing(self.vault_url.origin));
+            }
+            (Some(log), Some(vault)) if log == vault => return Err(SettingsError::SameDatabase),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        let (remind, complete) = (self.remind_after.value, self.complete_after.value);
+        if remind >= complete {
+            return Err(SettingsError::Periods { remind, complete });
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Where settings are looked for: the file's keys, the flags' and variables' names, their order.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::{Origin, Setting, SettingsError};
+
+/// What `meguri.toml` may hold. A key that is not listed here is an error with its line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSettings {
+    pub(super) data: Option<PathBuf>,
+    pub(super) listen: Option<String>,
+    pub(super) database_url: Option<String>,
+    pub(super) vault_url: Option<String>,
+    pub(super) kek_file: Option<PathBuf>,
+    pub(super) log_format: Option<String>,
+    pub(super) log_filter: Option<String>,
+    pub(super) remind_after: Option<String>,
+    pub(super) complete_after: Option<String>,
+    pub(super) shutdown_grace: Option<String>,
+}
+
+/// A setting's flag and environment variable.
+pub(super) type Names = (&'static str, &'static str);
+pub(super) const DATA: Names = ("--data", "MEGURI_DATA");
+pub(super) const LISTEN: Names = ("--listen", "MEGURI_LISTEN");
+pub(super) const DATABASE: Names = ("--database-url", "DATABASE_URL");
+pub(super) const VAULT: Names = ("--vault-url", "VAULT_URL");
+/// The key itself is taken from the environment alone: a file of settings is read by many.
+pub(super) const KEK: Names = ("-", "MEGURI_KEK");
+pub(super) const KEK_FILE: Names = ("-", "MEGURI_KEK_FILE");
+pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
+pub(super) const LOG_FILTER: Names = ("--log-filter", "MEGURI_LOG_FILTER");
+pub(super) const REMIND: Names = ("-", "MEGURI_REMIND_AFTER");
+pub(super) const COMPLETE: Names = ("-", "MEGURI_COMPLETE_AFTER");
+pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
+
+/// The places a value may stand in, strongest first: flag, environment, file.
+pub(super) struct Sources<'a> {
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) path: &'a Path,
+}
+
+impl Sources<'_> {
+    fn strongest(
+        &self,
+        (flag_name, variable): Names,
+        flag: Option<String>,
+        file: Option<String>,
+    ) -> Option<(String, Origin)> {
+        flag.map(|text| (text, Origin::Flag(flag_name)))
+            .or_else(|| {
+                (self.environment)(variable).map(|text| (text, Origin::Environment(variable)))
+            })
+            .or_else(|| file.map(|text| (text, Origin::File(self.path.to_owned()))))
+    }
+
+    /// The value of a setting that always has one.
+    pub(super) fn pick<T: FromStr<Err: fmt::Display>>(
+        &self,
+        names: Names,
+        flag: Option<&String>,
+        file: Option<String>,
+        default: T,
+    ) -> Result<Setting<T>, SettingsError> {
+        let Setting { value, origin } = self.pick_optional(names, flag, file)?;
+        Ok(Setting {
+            value: value.unwrap_or(default),
+            origin,
+        })
+    }
+
+    /// The value of a setting that may have none.
+    pub(super) fn pick_optional<T: FromStr<Err: fmt::Display>>(
+        &self,
+        names: Names,
+        flag: Option<&String>,
+        file: Option<String>,
+    ) -> Result<Setting<Option<T>>, SettingsError> {
+        let Some((text, origin)) = self.strongest(names, flag.cloned(), file) else {
+            return Ok(Setting {
+                value: None,
+                origin: Origin::Default,
+            });
+        };
+        match text.parse() {
+            Ok(value) => Ok(Setting {
+                value: Some(value),
+                origin,
+            }),
+            Err(reason) => Err(SettingsError::Value {
+                origin,
+                reason: reason.to_string(),
+            }),
+        }
+    }
+
+    /// A path, which any text is.
+    pub(super) fn path(
+        &self,
+        names: Names,
+        flag: Option<&Path>,
+        file: Option<PathBuf>,
+        default: PathBuf,
+    ) -> Setting<PathBuf> {
+        let (flag_name, variable) = names;
+        let given = flag.map(|path| (path.to_owned(), Origin::Flag(flag_name)));
+        let given = given.or_else(|| {
+            (self.environment)(variable).map(|path| (path.into(), Origin::Environment(variable)))
+        });
+        let given = given.or_else(|| file.map(|path| (path, Origin::File(self.path.to_owned()))));
+        let (value, origin) = given.unwrap_or((default, Origin::Default));
+        Setting { value, origin }
+    }
+}
+
+/// Reads the file; one that nobody named may be missing.
+pub(super) fn read_file(path: &Path, named: bool) -> Result<FileSettings, SettingsError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
+            return Ok(FileSettings::default());
+        }
+        Err(source) => {
+            return Err(SettingsError::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    toml::from_str(&text).map_err(|error| SettingsError::Syntax {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })
+}

@@ -1,0 +1,74 @@
+//! Where the log is: files in the data folder, or databases in `PostgreSQL`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use meguri_log::{Clock, Location, Log, LogOptions, SystemClock};
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// Name of the log's file in the data folder.
+pub const LOG_FILE: &str = "log.db";
+/// Name of the vault's file in the data folder.
+pub const VAULT_FILE: &str = "vault.db";
+/// Name of the folder of the views in the data folder.
+pub const VIEWS_FOLDER: &str = "views";
+
+/// The folder of the views.
+pub fn views_folder(settings: &Settings) -> PathBuf {
+    settings.data.value.join(VIEWS_FOLDER)
+}
+
+/// Opens the log with the machine's clock, making everything that is missing.
+pub async fn open(settings: &Settings) -> Result<Log, Failure> {
+    open_with(settings, Arc::new(SystemClock)).await
+}
+
+/// Opens the log with another clock, making everything that is missing.
+pub async fn open_with(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+    make_folder(&settings.data.value)?;
+    let options = LogOptions {
+        clock,
+        ..LogOptions::new(location(settings), settings.kek())
+    };
+    Ok(Log::open(&options).await?)
+}
+
+/// Opens a log that is there already: looking into one must not make one.
+pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
+    let data = &settings.data.value;
+    if settings.database_url.value.is_none() && !data.join(LOG_FILE).exists() {
+        return Err(Failure::NoLog(data.clone()));
+    }
+    open(settings).await
+}
+
+fn location(settings: &Settings) -> Location {
+    match (&settings.database_url.value, &settings.vault_url.value) {
+        (Some(log), Some(vault)) => Location::Postgres {
+            log: log.reveal().to_owned(),
+            vault: vault.reveal().to_owned(),
+        },
+        // INVARIANT: `Settings::resolve` refuses one without the other.
+        _ => Location::Sqlite {
+            log: settings.data.value.join(LOG_FILE),
+            vault: settings.data.value.join(VAULT_FILE),
+        },
+    }
+}
+
+/// Makes the data folder, for its owner alone: it holds what people wrote to each other.
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|source| Failure::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}
