@@ -26,6 +26,8 @@ use duty::Duty;
 
 /// How often a runner looks at the clock when nothing happens.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The least time between two looks: while much happens, policies are no hurry.
+const REST: Duration = Duration::from_millis(50);
 /// How long a command that failed is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 const EVENTS_AT_ONCE: usize = 1_000;
@@ -102,6 +104,7 @@ impl Runner {
                 Err(PolicyError::Log(ReadError::Closed)) => return,
                 Err(error) => tracing::warn!(%error, "the policies wait"),
             }
+            tokio::time::sleep(REST).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = head.changed() => {}

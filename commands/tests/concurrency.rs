@@ -1,6 +1,6 @@
 //! Several at once: conflicts are decided again from fresh state, and one claim has one holder.
 
-use meguri_commands::{Agreement, Cancellation, CommandError, NewMessage, NewThanks};
+use meguri_commands::{Abort, Agreement, Cancellation, CommandError, NewMessage, NewThanks};
 use meguri_events::ExchangeId;
 use tokio::join;
 
@@ -73,6 +73,32 @@ on_both_backends! {
         world.commands.cancel(&haru, exchange, Cancellation::default()).await.unwrap();
         world.commands.open_exchange(&haru, offer, request()).await.unwrap();
         assert_eq!(world.count("ExchangeRequested").await, 2);
+    }
+
+    async fn however_an_exchange_ends_another_can_be_opened_h05(world: &World) {
+        let (aki, haru) = (world.member("aki").await, world.member("haru").await);
+        let offer = world.offer(&aki).await;
+        let commands = &world.commands;
+        for end in ["completed", "aborted", "cancelled"] {
+            let opened = commands.open_exchange(&haru, offer, request()).await.unwrap();
+            let exchange = ExchangeId::new(opened.id());
+            if end == "cancelled" {
+                commands.cancel(&aki, exchange, Cancellation::default()).await.unwrap();
+                continue;
+            }
+            commands.agree(&aki, exchange, Agreement { terms_version: 0 }).await.unwrap();
+            let refused = commands.open_exchange(&haru, offer, request()).await;
+            assert_eq!(code(refused), "exchange-open");
+            if end == "aborted" {
+                let why = Abort { reason: "都合が悪くなりました".to_owned() };
+                commands.abort(&haru, exchange, why).await.unwrap();
+            } else {
+                commands.report_completion(&aki, exchange).await.unwrap();
+                commands.report_completion(&haru, exchange).await.unwrap();
+            }
+        }
+        commands.open_exchange(&haru, offer, request()).await.unwrap();
+        assert_eq!(world.count("ClaimReleased").await, 3);
     }
 
     async fn a_refusal_is_proven_on_fresh_state(world: &World) {

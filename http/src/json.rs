@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    /// `None` when there is neither a content type nor a body.
+    /// `None` when there is neither a content type nor a body, and for `null`.
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
         let headers = request.headers();
         let empty = headers
@@ -47,9 +47,8 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
         if empty && !headers.contains_key(header::CONTENT_TYPE) {
             return Ok(None);
         }
-        <Self as FromRequest<S>>::from_request(request, state)
-            .await
-            .map(Some)
+        let Json(body) = <Json<Option<T>> as FromRequest<S>>::from_request(request, state).await?;
+        Ok(body.map(Self))
     }
 }
 
@@ -214,6 +213,19 @@ mod tests {
         assert_eq!(refused, Err((422, "invalid-body".to_owned())));
         let refused = sent("application/json", r#"{"terms_version":-1.0}"#).await;
         assert_eq!(refused, Err((422, "invalid-body".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_left_out_may_be_null_too() {
+        for (content_type, body) in [(None, ""), (Some("application/json"), "null")] {
+            let mut request = Request::builder();
+            if let Some(content_type) = content_type {
+                request = request.header(header::CONTENT_TYPE, content_type);
+            }
+            let request = request.body(Body::from(body)).unwrap();
+            let read = <Json<Body1> as OptionalFromRequest<()>>::from_request(request, &()).await;
+            assert!(read.unwrap().is_none(), "{body}");
+        }
     }
 
     #[tokio::test]

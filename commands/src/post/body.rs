@@ -39,8 +39,9 @@ pub struct NewPost {
     #[serde(default)]
     #[schema(max_length = 50, example = "世田谷区")]
     pub city: Option<String>,
-    /// Help may be given online (H13).
+    /// Help may be given online (H13); this, `offline`, or both.
     #[serde(default)]
+    #[schema(example = true)]
     pub online: bool,
     /// Help may be given by post or in person (H14, H15).
     #[serde(default)]
