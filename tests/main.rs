@@ -7,5 +7,7 @@
 )]
 
 mod architecture;
+mod faults;
 mod sources;
+mod support;
 mod tidy;

@@ -1,0 +1,153 @@
+//! The HTTP API, as a client sees it.
+
+use reqwest::{Client, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a client waits for an answer before it calls the outcome unknown.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the server answers to a command it has carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Accepted {
+    pub(crate) id: String,
+    pub(crate) version: u64,
+    pub(crate) position: u64,
+}
+
+/// A member who can act.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) user_name: String,
+    pub(crate) token: String,
+}
+
+/// How a command ended, as far as its sender knows.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Acknowledged: it must never be lost, and never be done again.
+    Accepted(Accepted),
+    /// The server says that it does not know, or not yet: repeat it under the same key.
+    Retry(String),
+    /// There was no answer: the same, once there is a server again.
+    Gone(String),
+    /// Refused. No repetition will change that.
+    Refused(StatusCode, String),
+}
+
+/// A server's address, and the connections to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    client: Client,
+    address: String,
+}
+
+impl Api {
+    /// The API at an address such as `http://127.0.0.1:8080`.
+    pub(crate) fn new(address: &str) -> Self {
+        let client = Client::builder()
+            .timeout(PATIENCE)
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            client,
+            address: address.to_owned(),
+        }
+    }
+
+    /// Whether the server would take traffic now.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let answer = self
+            .client
+            .get(format!("{}/readyz", self.address))
+            .send()
+            .await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    /// Registers a member.
+    pub(crate) async fn register(&self, user_name: &str, nickname: &str) -> Member {
+        let body = json!({
+            "user_name": user_name, "nickname": nickname,
+            "mail": format!("{user_name}@example.jp"), "password": "correct horse battery",
+        });
+        let request = self
+            .client
+            .post(format!("{}/api/members", self.address))
+            .json(&body);
+        let answer = request
+            .header("Idempotency-Key", user_name)
+            .send()
+            .await
+            .unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(
+            status.is_success(),
+            "registering {user_name}: {status} {text}"
+        );
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let field = |name: &str| answer[name].as_str().unwrap().to_owned();
+        Member {
+            id: field("id"),
+            user_name: user_name.to_owned(),
+            token: field("token"),
+        }
+    }
+
+    /// Sends a command under a key of the client's choice.
+    pub(crate) async fn post(
+        &self,
+        member: &Member,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Outcome {
+        let request = self
+            .client
+            .post(format!("{}/api/{path}", self.address))
+            .json(body);
+        let request = request
+            .bearer_auth(&member.token)
+            .header("Idempotency-Key", key);
+        // Only a whole answer is an acknowledgement.
+        let answered = async {
+            let answer = request.send().await?;
+            Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
+        };
+        match answered.await {
+            Ok((status, text)) if status.is_success() => {
+                let accepted = serde_json::from_str(&text);
+                Outcome::Accepted(accepted.unwrap_or_else(|it| panic!("{path}: {text}: {it}")))
+            }
+            Ok((status, text)) if status.is_server_error() => {
+                Outcome::Retry(format!("{path}: {status} {text}"))
+            }
+            Ok((status, text)) => Outcome::Refused(status, text),
+            Err(error) if error.is_timeout() => Outcome::Retry(format!("{path}: {error}")),
+            Err(error) => Outcome::Gone(format!("{path}: {error}")),
+        }
+    }
+
+    /// Reads something, as this bearer of a token or as nobody.
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Value {
+        let text = self.text(path, token).await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"))
+    }
+
+    /// Reads something as text.
+    pub(crate) async fn text(&self, path: &str, token: Option<&str>) -> String {
+        let mut request = self
+            .client
+            .request(Method::GET, format!("{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "GET {path}: {status} {text}");
+        text
+    }
+}

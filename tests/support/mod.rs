@@ -1,0 +1,5 @@
+//! What the tests of the whole product stand on: a server as a child process, and its API.
+
+pub(crate) mod api;
+pub(crate) mod chance;
+pub(crate) mod server;

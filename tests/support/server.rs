@@ -1,0 +1,217 @@
+//! The built `meguri`, run as a child process that can be killed, stopped and started again.
+
+use super::api::Api;
+use meguri_postgres_cluster::Cluster;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The beginning of the line that tells where the server listens.
+const ADDRESS_BEFORE: &str = "http://";
+/// How much of the server's diagnostics a failed test shows, in bytes.
+const LOG_SHOWN: usize = 6_000;
+/// Pause between two looks at a server that is starting or stopping.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often it is looked at: for 60 s.
+const LOOKS_MAX: u32 = 12_000;
+
+/// What stays when a server goes: its data folder, its databases, its diagnostics.
+#[derive(Debug)]
+pub(crate) struct Installation {
+    folder: TempDir,
+    /// The log's and the vault's database, if they are in PostgreSQL.
+    databases: Option<(String, String)>,
+}
+
+impl Installation {
+    /// An empty one on SQLite.
+    pub(crate) fn on_sqlite() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            databases: None,
+        }
+    }
+
+    /// An empty one with two new databases on this cluster.
+    pub(crate) fn on_postgres(cluster: &Cluster) -> Self {
+        let [log, vault] = [(); 2].map(|()| cluster.create_database().unwrap());
+        Self {
+            folder: TempDir::new().unwrap(),
+            databases: Some((log, vault)),
+        }
+    }
+
+    /// Runs a subcommand to its end and returns what it printed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let output = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "meguri {arguments:?}: {}\n{said}",
+            output.status
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Registers an auditor and returns the token that reads the log.
+    pub(crate) fn auditor(&self, name: &str) -> String {
+        let said = self.run(&["auditor", "add", name]);
+        let token = said.split_whitespace().next_back();
+        token
+            .unwrap_or_else(|| panic!("no token in {said:?}"))
+            .to_owned()
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub(crate) async fn serve(&self) -> Server {
+        let mut server = self.launch();
+        let line = server.first_line();
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with(ADDRESS_BEFORE));
+        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        server.api = Some(Api::new(address.trim_end_matches(['/', '.', ','])));
+        for _ in 0..LOOKS_MAX {
+            if server.api().is_ready().await {
+                return server;
+            }
+            assert!(server.is_running(), "the server ended before it was ready");
+            tokio::time::sleep(PAUSE).await;
+        }
+        panic!("the server is not ready after 60 s");
+    }
+
+    /// Starts a server and does not wait for anything.
+    pub(crate) fn launch(&self) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Server {
+            child,
+            said,
+            api: None,
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meguri"));
+        command
+            .args(arguments)
+            .arg("--data")
+            .arg(self.folder.path().join("data"));
+        // Settings of the machine, in its environment or its folder, are none of the tests'.
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("MEGURI_"))
+            {
+                command.env_remove(name);
+            }
+        }
+        command.env_remove("DATABASE_URL").env_remove("VAULT_URL");
+        if let Some((log, vault)) = &self.databases {
+            command.env("DATABASE_URL", log).env("VAULT_URL", vault);
+        }
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("diagnostics")
+    }
+}
+
+impl Drop for Installation {
+    #[allow(clippy::print_stderr, reason = "says why a test failed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut bytes = Vec::new();
+            let read = File::open(self.log()).and_then(|mut file| file.read_to_end(&mut bytes));
+            let end = &bytes[bytes.len().saturating_sub(LOG_SHOWN)..];
+            eprintln!("the server's diagnostics end ({read:?} bytes in all):");
+            eprintln!("{}", String::from_utf8_lossy(end));
+        }
+    }
+}
+
+/// A running server; dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    /// Kept open for as long as the server lives: it may go on speaking.
+    said: BufReader<ChildStdout>,
+    api: Option<Api>,
+}
+
+impl Server {
+    /// Its API; only of a server that was waited for.
+    pub(crate) fn api(&self) -> &Api {
+        self.api
+            .as_ref()
+            .expect("a server which was launched only has no known address")
+    }
+
+    /// Whether the process is still there.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// `kill -9`: no destructor, no farewell.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `kill -TERM`, and waits for the graceful end.
+    pub(crate) async fn terminate(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        for _ in 0..LOOKS_MAX {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(
+                    status.success(),
+                    "the server was told to stop, and ended with {status}"
+                );
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        panic!("the server was told to stop, and has not after 60 s");
+    }
+
+    fn first_line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails when it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
