@@ -12,6 +12,14 @@ pub(crate) struct Entry {
     pub(crate) header: Header,
 }
 
+impl Entry {
+    /// The id in its stream's name, and its version there.
+    pub(crate) fn place(&self) -> (&str, u64) {
+        let id = self.header.stream.split_once('-').map_or("", |(_, id)| id);
+        (id, self.header.version)
+    }
+}
+
 /// The fields of a header that are looked at here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Header {

@@ -1,12 +1,12 @@
 //! The one verdict of all fault tests: nothing lost, nothing doubled, views equal a rebuild.
 
-use super::load::Load;
+use super::load::{Load, Promise};
 use super::log::Log;
 use super::picture;
 use crate::support::api::Member;
 use crate::support::chance::Chance;
 use crate::support::server::{Installation, Server};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 /// How an exchange reads when nothing goes wrong; every other has to read the same.
@@ -14,8 +14,10 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Undisturbed {
     need: Vec<String>,
     exchange: Vec<String>,
-    /// Events of members and the like, of which the load makes none.
-    others: usize,
+    /// Events that were there before the first exchange.
+    before: usize,
+    /// Events of one exchange, of its Need, and of whatever else comes with it.
+    events: usize,
 }
 
 /// A community on which load can be put: its members, its auditor, an undisturbed exchange.
@@ -44,11 +46,12 @@ impl Community {
             members.push(api.register(user_name, nickname).await);
         }
         let auditor = installation.auditor("faults");
+        let before = Log::read(api, &auditor).await.0.len();
         let load = Load::new(&members, chance);
         let running = load.start(api);
         running.progress(1).await;
         let load = running.finish().await;
-        let undisturbed = Undisturbed::from(&Log::read(api, &auditor).await);
+        let undisturbed = Undisturbed::from(&Log::read(api, &auditor).await, before);
         (
             Self {
                 members,
@@ -105,7 +108,8 @@ impl Community {
         let Undisturbed {
             need,
             exchange,
-            others,
+            before,
+            events,
         } = &self.undisturbed;
         for (category, expected) in [("need", need), ("exchange", exchange)] {
             let streams = log.streams(category);
@@ -118,11 +122,11 @@ impl Community {
                 assert_eq!(types, expected, "{stream} reads as if nothing had happened");
             }
         }
-        let of_stories = stories * (need.len() + exchange.len());
+        let wanted = before + stories * events;
         assert_eq!(
             log.0.len(),
-            of_stories + others,
-            "events that nobody has asked for"
+            wanted,
+            "no event but those that somebody has asked for"
         );
         self.assert_thanks_are_counted(load, log);
     }
@@ -152,7 +156,7 @@ impl Community {
 }
 
 impl Undisturbed {
-    fn from(log: &Log) -> Self {
+    fn from(log: &Log, before: usize) -> Self {
         let [need, exchange] = ["need", "exchange"].map(|category| {
             let mut all = log.streams(category).into_values();
             let first = all
@@ -165,39 +169,42 @@ impl Undisturbed {
             first.into_iter().map(str::to_owned).collect::<Vec<_>>()
         });
         let stories = log.streams("exchange").len();
-        let others = log.0.len() - stories * (need.len() + exchange.len());
+        let events = (log.0.len() - before) / stories;
+        assert_eq!(
+            log.0.len(),
+            before + stories * events,
+            "undisturbed, all are alike"
+        );
         Self {
             need,
             exchange,
-            others,
+            before,
+            events,
         }
     }
 }
 
-/// Each acknowledged command is in the log at the position it was told, and has it for itself.
+/// What each acknowledged command was told is in the log, and was told to no other.
 fn assert_every_promise_is_kept(load: &Load, log: &Log) {
-    let mut kept: BTreeMap<u64, &str> = BTreeMap::new();
-    for promise in load.promises() {
-        let (key, told) = (&promise.key, &promise.accepted);
-        let index = usize::try_from(told.position).unwrap() - 1;
-        let entry = log
-            .0
-            .get(index)
-            .unwrap_or_else(|| panic!("{key} is lost: {told:?}"));
-        let header = &entry.header;
+    let recorded: HashMap<_, _> = log.0.iter().map(|entry| (entry.place(), entry)).collect();
+    let mut kept: HashMap<(&str, u64), &str> = HashMap::new();
+    for Promise {
+        key,
+        accepted: told,
+    } in load.promises()
+    {
+        let entry = recorded.get(&(told.id.as_str(), told.version));
+        let entry = entry.unwrap_or_else(|| panic!("{key} is lost: it was told {told:?}"));
+        // The answer's position is that of the last event of the command, in whichever stream.
+        let events = entry.position..=log.head();
         assert!(
-            header.stream.ends_with(&told.id),
-            "{key}: {told:?}, but {header:?}"
+            events.contains(&told.position),
+            "{key} was told {told:?}, but {entry:?}"
         );
-        assert_eq!(
-            header.version, told.version,
-            "{key}: {told:?}, but {header:?}"
-        );
-        let other = kept.insert(told.position, key);
+        let other = kept.insert((&told.id, told.version), key);
         assert_eq!(
             other, None,
-            "two commands were told position {}",
-            told.position
+            "{key} was told what another was told: {told:?}"
         );
     }
     let acknowledged = load.progress.acknowledged.load(Ordering::Relaxed);
