@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod exchange;
 mod faults;
 mod sources;
 mod support;

@@ -14,7 +14,7 @@ const PROGRESS: u64 = 40;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_crashes_and_comes_back_loses_nothing_and_doubles_nothing() {
     let cluster = Cluster::start().unwrap();
-    let installation = Installation::on_postgres(&cluster);
+    let installation = Installation::on_databases(|| cluster.create_database().unwrap());
     let mut chance = Chance::new();
     let mut server = installation.serve().await;
     let (community, load) = Community::found(&installation, &server, &mut chance).await;

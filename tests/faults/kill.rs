@@ -21,7 +21,11 @@ async fn a_server_killed_100_times_on_sqlite_loses_nothing_and_doubles_nothing()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_50_times_on_postgresql_loses_nothing_and_doubles_nothing() {
     let cluster = Cluster::start().unwrap();
-    survive(&Installation::on_postgres(&cluster), KILLS_ON_POSTGRES).await;
+    survive(
+        &Installation::on_databases(|| cluster.create_database().unwrap()),
+        KILLS_ON_POSTGRES,
+    )
+    .await;
 }
 
 async fn survive(installation: &Installation, kills: u64) {

@@ -1,8 +1,9 @@
 //! The HTTP API, as a client sees it.
 
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a client waits for an answer before it calls the outcome unknown.
@@ -35,6 +36,12 @@ pub(crate) enum Outcome {
     Gone(String),
     /// Refused. No repetition will change that.
     Refused(StatusCode, String),
+}
+
+/// A key that no other command of this process has.
+fn new_key() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("command-{}", LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A server's address, and the connections to it.
@@ -131,6 +138,35 @@ impl Api {
         }
     }
 
+    /// Sends a command that has to be carried out, under a key of its own.
+    pub(crate) async fn done(&self, member: &Member, path: &str, body: &Value) -> Accepted {
+        match self.post(member, path, body, &new_key()).await {
+            Outcome::Accepted(accepted) => accepted,
+            other @ (Outcome::Retry(_) | Outcome::Gone(_) | Outcome::Refused(..)) => {
+                panic!("{} could not {path}: {other:?}", member.user_name)
+            }
+        }
+    }
+
+    /// Sends a command that has to be refused, under a key of its own.
+    pub(crate) async fn refused(&self, member: &Member, path: &str, body: &Value) -> StatusCode {
+        match self.post(member, path, body, &new_key()).await {
+            Outcome::Refused(status, _) => status,
+            other @ (Outcome::Accepted(_) | Outcome::Retry(_) | Outcome::Gone(_)) => {
+                panic!("{} could {path}: {other:?}", member.user_name)
+            }
+        }
+    }
+
+    /// The status of a read, whatever it is.
+    pub(crate) async fn status(&self, path: &str, token: Option<&str>) -> StatusCode {
+        let mut request = self.client.get(format!("{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().status()
+    }
+
     /// Reads something, as this bearer of a token or as nobody.
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Value {
         let text = self.text(path, token).await;
@@ -139,9 +175,7 @@ impl Api {
 
     /// Reads something as text.
     pub(crate) async fn text(&self, path: &str, token: Option<&str>) -> String {
-        let mut request = self
-            .client
-            .request(Method::GET, format!("{}{path}", self.address));
+        let mut request = self.client.get(format!("{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

@@ -1,7 +1,6 @@
 //! The built `meguri`, run as a child process that can be killed, stopped and started again.
 
 use super::api::Api;
-use meguri_postgres_cluster::Cluster;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
@@ -35,13 +34,18 @@ impl Installation {
         }
     }
 
-    /// An empty one with two new databases on this cluster.
-    pub(crate) fn on_postgres(cluster: &Cluster) -> Self {
-        let [log, vault] = [(); 2].map(|()| cluster.create_database().unwrap());
+    /// An empty one on PostgreSQL; each call of `database` gives the address of an empty database.
+    pub(crate) fn on_databases(mut database: impl FnMut() -> String) -> Self {
+        let databases = Some((database(), database()));
         Self {
             folder: TempDir::new().unwrap(),
-            databases: Some((log, vault)),
+            databases,
         }
+    }
+
+    /// The folder that the server was given with `--data`.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Runs a subcommand to its end and returns what it printed.
@@ -111,10 +115,7 @@ impl Installation {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meguri"));
-        command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.folder.path().join("data"));
+        command.args(arguments).arg("--data").arg(self.data());
         // Settings of the machine, in its environment or its folder, are none of the tests'.
         for (name, _) in std::env::vars_os() {
             if name
