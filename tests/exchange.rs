@@ -142,7 +142,7 @@ async fn help_and_thank(api: &Api, hanako: &Member, taro: &Member, exchange: &st
     assert_eq!(too_early, StatusCode::UNPROCESSABLE_ENTITY, "H18");
     api.done(taro, &completion, &json!({})).await;
 
-    let [first, again] = [(); 2].map(|()| api.post(hanako, &thanks, &words, "one and the same"));
+    let [first, again] = [(); 2].map(|()| api.post(hanako, &thanks, &words, "one-and-the-same"));
     let (Outcome::Accepted(first), Outcome::Accepted(again)) = (first.await, again.await) else {
         panic!("thanks were refused");
     };

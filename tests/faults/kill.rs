@@ -43,7 +43,7 @@ async fn survive(installation: &Installation, kills: u64) {
         }
         let server = installation.serve().await;
         let running = load.start(server.api());
-        tokio::time::sleep(chance.millis(5..250)).await;
+        tokio::time::sleep(chance.millis(5..350)).await;
         server.kill();
         load = running.ended().await;
     }

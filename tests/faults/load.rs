@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How many clients there are at once.
-const CLIENTS: usize = 8;
+const CLIENTS: usize = 16;
 /// One in so many acknowledged commands is sent again, to see that it answers as it did.
 const REPEATED_ONE_IN: u64 = 10;
 /// The pause after an answer that says "not now".
@@ -45,6 +45,8 @@ struct Teller {
     chance: Chance,
     stories: u64,
     step: usize,
+    /// The command of this step has been sent, and may have been carried out.
+    in_doubt: bool,
     need: String,
     exchange: String,
     promises: Vec<Promise>,
@@ -88,6 +90,7 @@ impl Load {
             chance: chance.fork(),
             stories: 0,
             step: 0,
+            in_doubt: false,
             need: String::new(),
             exchange: String::new(),
             promises: Vec::new(),
@@ -197,9 +200,11 @@ impl Running {
 impl Teller {
     /// Sends one command after the other until the server is gone or the story may end.
     async fn work(&mut self, api: &Api, progress: &Progress) {
-        while self.step > 0 || !progress.finish.load(Ordering::Relaxed) {
+        while self.step > 0 || self.in_doubt || !progress.finish.load(Ordering::Relaxed) {
+            self.in_doubt = true;
             match self.send(api).await {
                 Outcome::Accepted(accepted) => {
+                    self.in_doubt = false;
                     progress.acknowledged.fetch_add(1, Ordering::Relaxed);
                     if self.chance.one_in(REPEATED_ONE_IN) {
                         self.repeat(api, &accepted).await;

@@ -1,6 +1,6 @@
 //! Nothing lost, nothing doubled: the server and its database are killed under load.
 //!
-//! Eight clients take pairs of members through whole exchanges, one command after the other, each
+//! Sixteen clients take pairs of members through whole exchanges, one command after the other, each
 //! under an idempotency key of its own. A command without an answer is sent again, under the same
 //! key, until there is one. At the end the log must read as if nothing had ever happened.
 
