@@ -31,6 +31,38 @@ pub enum RefusalKind {
     Hidden,
 }
 
+impl Refusal {
+    /// The keys of somebody it concerns are destroyed.
+    pub(crate) const fn member_erased() -> Self {
+        Self {
+            code: "member-erased",
+            ja: Cow::Borrowed("このメンバーの情報は消去されています。"),
+            en: Cow::Borrowed("what concerns this member was erased"),
+            kind: RefusalKind::Rule,
+        }
+    }
+
+    /// An event of the stream was redacted.
+    pub(crate) const fn stream_frozen() -> Self {
+        Self {
+            code: "stream-frozen",
+            ja: Cow::Borrowed("記録の一部が削除されているため、操作できません。"),
+            en: Cow::Borrowed("a part of this record was redacted, so it cannot be changed"),
+            kind: RefusalKind::Rule,
+        }
+    }
+
+    /// One coordinate without the other.
+    pub(crate) const fn half_a_place() -> Self {
+        Self {
+            code: "half-a-place",
+            ja: Cow::Borrowed("緯度と経度は両方入力してください。"),
+            en: Cow::Borrowed("latitude and longitude are given together"),
+            kind: RefusalKind::Rule,
+        }
+    }
+}
+
 /// Why a command was not carried out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CommandError {
@@ -169,12 +201,7 @@ impl From<AppendError> for CommandError {
             AppendError::KeyReused => Self::KeyReused,
             AppendError::Busy => Self::Busy,
             AppendError::Unknown => Self::Unknown,
-            AppendError::Erased { .. } => Self::Refused(Refusal {
-                code: "member-erased",
-                ja: "このメンバーの情報は消去されています。".into(),
-                en: "what concerns this member was erased".into(),
-                kind: RefusalKind::Rule,
-            }),
+            AppendError::Erased { .. } => Self::Refused(Refusal::member_erased()),
             AppendError::Vault(error) => error.into(),
             AppendError::Unavailable(_) | AppendError::Closed => {
                 Self::Unavailable(error.to_string())
@@ -209,11 +236,7 @@ impl From<CommandError> for Problem {
             CommandError::KeyReused => Self::new(kinds::KEY_REUSED),
             CommandError::Busy => Self::new(kinds::BUSY).retry_after(1),
             CommandError::Unknown => Self::new(kinds::OUTCOME_UNKNOWN).retry_after(1),
-            CommandError::Frozen { .. } => Self::refused(
-                "stream-frozen",
-                "記録の一部が削除されているため、操作できません。",
-                "a part of this record was redacted, so it cannot be changed any more",
-            ),
+            CommandError::Frozen { .. } => Refusal::stream_frozen().into(),
             CommandError::Unavailable(text) => {
                 tracing::error!(error = text, "a command could not be carried out");
                 Self::new(kinds::UNAVAILABLE).retry_after(1)

@@ -3,6 +3,7 @@
 mod exchange;
 mod member;
 mod post;
+mod problems;
 mod tokens;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use crate::handle::Done;
 use crate::{Caller, Commands};
 
-/// The routes that write, below `/api`.
+/// The routes that write, below `/api`, and what their problems mean, below `/problems`.
 pub fn routes(commands: Commands) -> OpenApiRouter {
     let api = OpenApiRouter::new()
         .routes(routes!(member::register))
@@ -48,6 +49,8 @@ pub fn routes(commands: Commands) -> OpenApiRouter {
         ))
         .routes(routes!(exchange::send_thanks));
     OpenApiRouter::with_openapi(documented())
+        .routes(routes!(problems::every_problem))
+        .routes(routes!(problems::one_problem))
         .nest("/api", api)
         .with_state(commands)
 }

@@ -294,3 +294,20 @@ async fn an_edit_of_what_has_changed_since_is_refused_412() {
     let unknown = walk.call(edit("四", "W/\"x\"")).await;
     assert_eq!(unknown.outcome(), (412, "precondition-failed".into()));
 }
+
+#[tokio::test]
+async fn the_type_of_a_problem_leads_to_what_it_means() {
+    let world = World::on_sqlite().await;
+    let app = world.app();
+    let refused = Call::new("POST", "/api/needs")
+        .body(offer())
+        .send(&app)
+        .await;
+    let page = Call::new("GET", refused.text("type")).header("accept-language", "en");
+    let page = page.send(&app).await;
+    assert_eq!(page.body["meaning"], "An access token is needed");
+    let unknown = Call::new("GET", "/problems/none-such").send(&app).await;
+    assert_eq!(unknown.outcome(), (404, "not-found".into()));
+    let all = Call::new("GET", "/problems").send(&app).await;
+    assert!(all.body["items"].as_array().unwrap().len() > 40);
+}

@@ -44,8 +44,8 @@ pub(super) struct Book(SqlitePool);
 type Row = (String, i64, i64, i64, String, Option<String>);
 
 impl Book {
-    /// Opens the book of this schema in `policies` below this folder; one that is missing or unreadable begins anew, others of
-    /// older schemas are removed.
+    /// Opens the book of this schema in `policies` below this folder; one that is missing or
+    /// unreadable begins anew, others of older schemas are removed.
     pub(super) async fn open(dir: &Path) -> Result<Self, PolicyError> {
         let dir = &dir.join(FOLDER);
         tokio::fs::create_dir_all(dir).await?;

@@ -7,8 +7,7 @@ use meguri_events::{Category, Modes, Place, Prefecture};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::{Refusal, RefusalKind};
-use crate::{CommandError, schemas};
+use crate::{CommandError, Refusal, schemas};
 
 /// A Need or an Offer, as its author writes it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -186,16 +185,7 @@ fn place(lat: Option<f64>, lon: Option<f64>) -> Result<Option<Place>, CommandErr
     match (lat, lon) {
         (None, None) => Ok(None),
         (Some(lat), Some(lon)) => Ok(Some(rounded_place(lat, lon)?)),
-        (Some(_), None) | (None, Some(_)) => Err(half_a_place().into()),
-    }
-}
-
-fn half_a_place() -> Refusal {
-    Refusal {
-        code: "half-a-place",
-        ja: "緯度と経度は両方入力してください。".into(),
-        en: "latitude and longitude are given together".into(),
-        kind: RefusalKind::Rule,
+        (Some(_), None) | (None, Some(_)) => Err(Refusal::half_a_place().into()),
     }
 }
 
