@@ -41,28 +41,32 @@ pub const COMPLETE_AFTER_DEFAULT: Period = Period::days(14);
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
 /// The settings that may be given on the command line, before or after the subcommand.
+#[allow(
+    clippy::doc_markdown,
+    reason = "the help shows these sentences as they are"
+)]
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Settings (flag, then environment, then meguri.toml, then default)")]
 pub struct Flags {
-    /// Folder of the log, the vault and the views [env: `MEGURI_DATA`] [default: data]
+    /// Folder of the log, the vault and the views [env: MEGURI_DATA] [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// File with settings [env: `MEGURI_CONFIG`] [default: meguri.toml, when there is one]
+    /// File with settings [env: MEGURI_CONFIG] [default: meguri.toml, when there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Address to serve on [env: `MEGURI_LISTEN`] [default: 127.0.0.1:8080]
+    /// Address to serve on [env: MEGURI_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// `PostgreSQL` database of the log instead of a file [env: `DATABASE_URL`]
+    /// PostgreSQL database of the log instead of a file [env: DATABASE_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// `PostgreSQL` database of the vault, required with a database URL [env: `VAULT_URL`]
+    /// PostgreSQL database of the vault, required with a database URL [env: VAULT_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub vault_url: Option<String>,
-    /// How diagnostics are written to standard error [env: `MEGURI_LOG_FORMAT`] [default: text]
+    /// How diagnostics are written to standard error [env: MEGURI_LOG_FORMAT] [default: text]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// What is written there, as in `info,meguri_log=debug` [env: `MEGURI_LOG_FILTER`]
+    /// What is written there, as in info,meguri_log=debug [env: MEGURI_LOG_FILTER]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log_filter: Option<String>,
 }

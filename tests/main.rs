@@ -10,5 +10,6 @@ mod architecture;
 mod exchange;
 mod faults;
 mod sources;
+mod stories;
 mod support;
 mod tidy;

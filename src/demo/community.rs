@@ -89,6 +89,10 @@ impl<'t> Community<'t> {
 
     /// When a member joins: few at first, more and more later, all before the last days.
     pub(super) fn joins(&self, number: u64) -> Moment {
+        if number < MEMBERS_MIN {
+            // They found the community.
+            return minutes(5 * number);
+        }
         // Only operations that IEEE 754 defines exactly: every machine gets the same moment.
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
         let share = number as f64 / self.members as f64;
@@ -100,7 +104,7 @@ impl<'t> Community<'t> {
             reason = "between 0 and SPAN"
         )]
         let moment = moment as Moment;
-        moment.max(minutes(5 * number.min(MEMBERS_MIN)))
+        moment.max(minutes(5 * MEMBERS_MIN))
     }
 
     /// How many members have joined a day before that moment or earlier.

@@ -129,10 +129,15 @@ fn help_is_given_in_ways_that_the_post_allows_h15() {
                 continue;
             };
             for step in &story.steps {
-                let way = match &step.act {
-                    Act::Exchange(_, ExchangeAct::Open { way, .. }) => *way,
-                    Act::Exchange(_, ExchangeAct::Propose(terms)) => terms.way,
-                    _ => continue,
+                let Act::Exchange(_, act) = &step.act else {
+                    continue;
+                };
+                let way = if let ExchangeAct::Open { way, .. } = act {
+                    *way
+                } else if let ExchangeAct::Propose(terms) = act {
+                    terms.way
+                } else {
+                    continue;
                 };
                 assert!(if way == Way::Online {
                     post.online

@@ -1,0 +1,62 @@
+//! Stories of the whole product, as the people see it who run it and look into it.
+
+mod command_line;
+mod demo;
+mod log;
+mod processes;
+mod shutdown;
+mod views;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder to run the program in, without settings of the machine.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The program, ready to run here.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meguri"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        let of_meguri = |name: &str| name.starts_with("MEGURI_");
+        for (name, _) in std::env::vars().filter(|(name, _)| of_meguri(name)) {
+            command.env_remove(name);
+        }
+        command.env_remove("DATABASE_URL").env_remove("VAULT_URL");
+        command
+    }
+
+    /// Runs it to its end.
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs it to its end, which has to be a good one, and returns what it printed.
+    fn answer(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "meguri {arguments:?}: {}",
+            said(&output)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// What a run said on standard error.
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
