@@ -29,13 +29,14 @@ The answer to a write carries the `position` of what it wrote; a read that passe
 prefers English. H-numbers in descriptions are the rules of the product.";
 
 /// Tags and their titles, "日本語 / English", in the order in which a reader needs them.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("members", "会員 / Members"),
     ("tokens", "アクセストークン / Access tokens"),
     ("posts", "コマリゴトとデキルコト / Needs and Offers"),
     ("exchanges", "交換 / Exchanges"),
     ("status", "状態とライブ更新 / Status and live updates"),
     ("audit", "監査 / Audit"),
+    ("problems", "問題の種類 / Kinds of problem"),
     ("operations", "運用 / Operations"),
 ];
 

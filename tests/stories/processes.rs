@@ -5,20 +5,20 @@ use serde_json::json;
 
 use crate::support::server::Installation;
 
+/// Two installations, as on two machines, that are given the same two databases.
+fn two_on_one_postgresql() -> (Installation, Installation) {
+    let cluster = shared().unwrap();
+    let databases = [(); 2].map(|()| cluster.create_database().unwrap());
+    let same = || {
+        let mut given = databases.clone().into_iter();
+        Installation::on_databases(move || given.next().unwrap())
+    };
+    (same(), same())
+}
+
 #[tokio::test]
 async fn two_servers_on_one_postgresql_are_one_community() {
-    let (log, vault) = {
-        let cluster = shared().unwrap();
-        (
-            cluster.create_database().unwrap(),
-            cluster.create_database().unwrap(),
-        )
-    };
-    let same = || {
-        let mut databases = [vault.clone(), log.clone()].to_vec();
-        Installation::on_databases(move || databases.pop().unwrap())
-    };
-    let (east, west) = (same(), same());
+    let (east, west) = two_on_one_postgresql();
     let first = east.serve().await;
     // The key of the vault belongs to both: every machine is given it.
     std::fs::create_dir_all(west.data()).unwrap();
