@@ -60,7 +60,11 @@ impl Keys {
         if let Some(key) = self.cached(&owner) {
             return Ok(key);
         }
-        let wanted = std::mem::take(&mut *lock(&self.wanted));
+        let mut wanted = std::mem::take(&mut *lock(&self.wanted));
+        if !wanted.contains(&owner) {
+            // Whoever had taken it along failed, or was cut off.
+            wanted.push(owner.clone());
+        }
         self.make(&wanted).await?;
         self.cached(&owner)
             .ok_or_else(|| VaultError::Damaged(format!("no key for {subject}/{class}")))
