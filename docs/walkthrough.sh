@@ -5,10 +5,11 @@
 #   cargo build --release && docs/walkthrough.sh
 set -euo pipefail
 
-meguri=${MEGURI:-target/release/meguri}
+meguri=$(realpath "${MEGURI:-target/release/meguri}")
 listen=${LISTEN:-127.0.0.1:8080}
 url=http://$listen
 folder=$(mktemp -d)
+cd "$folder"
 server=
 trap 'kill -9 ${server:-0} 2>/dev/null || true; rm -rf "$folder"' EXIT
 
@@ -42,16 +43,18 @@ refused() {
 }
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$answer" | head -1; }
 start() {
-  "$meguri" --data "$folder/data" --listen "$listen" >"$folder/said" 2>"$folder/diagnostics" &
+  rm -f said
+  "$meguri" --listen "$listen" >said 2>diagnostics &
   server=$!
-  until grep -q . "$folder/said"; do sleep 0.05; done
-  head -1 "$folder/said"
+  disown # the shell need not report that it was killed
+  until grep -qs . said; do sleep 0.05; done
+  head -1 said
 }
 join() {
   post nobody members "{\"user_name\":\"$1\",\"nickname\":\"$2\",\"mail\":\"$1@example.jp\",\"password\":\"correct horse battery\"}"
 }
-log() { "$meguri" log "$@" --data "$folder/data"; }
-views() { "$meguri" views "$@" --data "$folder/data"; }
+log() { timeout 20 "$meguri" log "$@"; }
+views() { "$meguri" views "$@"; }
 
 # --- the walk ------------------------------------------------------------------------------
 step 'A server, and two members'
@@ -87,11 +90,14 @@ step 'Hanako says thanks (H18). Her connection breaks, so she sends it again und
 run "post hanako $room/thanks '{\"words\":\"とても助かりました\"}' a-key-of-hers"
 run "post hanako $room/thanks '{\"words\":\"とても助かりました\"}' a-key-of-hers"
 
+id[thanks]=$(sed 's/.*"position"://; s/}//' <<<"$answer")
+
 step 'It was done once (H19), and it stays as his reputation (H20)'
 run "get nobody members/taro"
 
 step 'The server is killed at this very moment, and started again: nothing is lost'
-kill -9 "$server"; wait "$server" 2>/dev/null || true; : >"$folder/said"
+kill -9 "$server"
+while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
 start
 run "get nobody members/taro/thanks"
 
@@ -99,6 +105,7 @@ step 'What happened, for the two who took part'
 run "get taro $room/history?limit=3"
 
 step 'The same on the command line, for who runs the server'
-run "log tail --after 0 --count 5"
+run "log tail --after 7 --count 4"
+run "log show ${id[thanks]}"
 run "views rebuild all"
 run "log stat"

@@ -72,8 +72,10 @@ fn place(settings: &Settings) -> String {
     }
     let file = |name: &str| {
         let path = settings.data.value.join(name);
-        let size = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-        format!("{} ({})", path.display(), bytes(size))
+        // What was written last stands in the write-ahead log beside the file.
+        let beside = settings.data.value.join(format!("{name}-wal"));
+        let sizes = [&path, &beside].map(|path| std::fs::metadata(path).map_or(0, |it| it.len()));
+        format!("{} ({})", path.display(), bytes(sizes.iter().sum()))
     };
     format!(
         "log       {}\nvault     {}\n",
