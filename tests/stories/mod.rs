@@ -5,6 +5,7 @@ mod demo;
 mod log;
 mod processes;
 mod shutdown;
+mod time;
 mod views;
 
 use std::path::Path;
