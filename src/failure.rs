@@ -171,6 +171,10 @@ impl Failure {
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
             }
+            Self::Open(OpenError::Unavailable(_)) => Some(
+                "is the data folder writable, or the database at DATABASE_URL and VAULT_URL \
+                 running? `meguri config` shows what is in force",
+            ),
             Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
             Self::Settings(SettingsError::VaultMissing(_)) => Some(
                 "make a second database and set VAULT_URL=postgres://… to it, or unset \

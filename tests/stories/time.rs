@@ -16,7 +16,7 @@ use crate::support::api::{Api, Member};
 
 const DAY: i64 = 86_400;
 /// Longer than a policy takes to look at the clock again, many times over.
-const LOOKS_MAX: u32 = 200;
+const LOOKS_MAX: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A server in this process.
