@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::response::Redirect;
+use axum::routing::get;
 use meguri_commands::{CommandSettings, Commands, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
@@ -219,5 +221,7 @@ fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
     let (router, description) = all.split_for_parts();
     let description = meguri_read_api::document(description)
         .map_err(|error| Failure::Description(error.to_string()))?;
-    Ok(router.merge(description))
+    // Who opens the address in a browser finds the page for people.
+    let front_door = get(async || Redirect::temporary(meguri_read_api::PAGE_PATH));
+    Ok(router.merge(description).route("/", front_door))
 }

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod demo;
+mod front_door;
 mod log;
 mod processes;
 mod shutdown;
