@@ -4,7 +4,7 @@
 //! are public; an exchange, its room and its history are seen by its two parties, and by nobody
 //! else; the log is read by auditors. Nothing here writes an event.
 //!
-//! [`routes`] reads as the table of contents; [`document`] describes all routes of both sides.
+//! [`routes()`] reads as the table of contents; [`document`] describes all routes of both sides.
 
 mod asker;
 mod board;
