@@ -26,7 +26,7 @@ pub struct Vault(Arc<Opened>);
 
 struct Opened {
     database: Database,
-    keys: Keys,
+    keys: Arc<Keys>,
     pepper: zeroize::Zeroizing<[u8; 32]>,
     clock: Arc<dyn Clock>,
 }
@@ -115,7 +115,7 @@ impl Vault {
     ) -> Result<Self, KekError> {
         let database = Database::open(location).await?;
         let opened = kek::open(&database, kek, log_is_empty).await?;
-        let keys = Keys::new(database.clone(), opened.kek);
+        let keys = Arc::new(Keys::new(database.clone(), opened.kek));
         Ok(Self(Arc::new(Opened {
             database,
             keys,

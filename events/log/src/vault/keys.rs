@@ -50,11 +50,25 @@ impl Keys {
         }
     }
 
-    pub(super) async fn current(&self, subject: &str, class: &str) -> Result<Key, VaultError> {
+    pub(super) async fn current(
+        self: &Arc<Self>,
+        subject: &str,
+        class: &str,
+    ) -> Result<Key, VaultError> {
         let owner: Owner = (subject.into(), class.into());
         if let Some(key) = self.cached(&owner) {
             return Ok(key);
         }
+        // A task of its own: a caller that is dropped must not leave a transaction half done, on
+        // a connection that others use after it.
+        let keys = Arc::clone(self);
+        let first = tokio::spawn(async move { keys.first(owner).await });
+        first
+            .await
+            .map_err(|error| VaultError::Unavailable(error.to_string()))?
+    }
+
+    async fn first(&self, owner: Owner) -> Result<Key, VaultError> {
         lock(&self.wanted).push(owner.clone());
         let _turn = self.making.lock().await;
         if let Some(key) = self.cached(&owner) {
@@ -62,10 +76,11 @@ impl Keys {
         }
         let mut wanted = std::mem::take(&mut *lock(&self.wanted));
         if !wanted.contains(&owner) {
-            // Whoever had taken it along failed, or was cut off.
+            // Whoever had taken it along failed.
             wanted.push(owner.clone());
         }
         self.make(&wanted).await?;
+        let (subject, class) = &owner;
         self.cached(&owner)
             .ok_or_else(|| VaultError::Damaged(format!("no key for {subject}/{class}")))
     }

@@ -1,6 +1,10 @@
 //! Reading: streams in both directions, the whole log in blocks, filters.
 
-use meguri_log::{Block, Direction, Filter, Log, Position, Recorded, StreamRange, Version};
+use std::{future::poll_fn, pin::pin, task::Poll};
+
+use meguri_log::{
+    Block, Direction, Filter, Log, Position, Recorded, RequestKey, StreamRange, Version,
+};
 use meguri_test_logs::{Backend, Home, on_both_backends};
 
 use super::{append, event, sealed, stream};
@@ -10,6 +14,7 @@ on_both_backends!(
     the_log_is_read_in_blocks_that_meet_without_a_gap,
     a_filter_leaves_out_other_categories_types_and_streams,
     what_is_read_is_what_was_appended,
+    a_read_that_is_cut_off_anywhere_harms_no_other,
 );
 
 fn versions(events: &[Recorded]) -> Vec<u64> {
@@ -154,5 +159,49 @@ async fn what_is_read_is_what_was_appended(backend: Backend) {
         let header = event.header().unwrap().unwrap();
         assert_eq!((header.id, header.data.get()), (id, data.as_str()));
         assert_eq!((header.version, header.schema), (Version::new(1), 1));
+    }
+}
+
+/// Polls a future so many times, then drops it.
+async fn cut_off_after(polls: usize, future: impl Future) {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(drop)
+    })
+    .await;
+}
+
+async fn a_read_that_is_cut_off_anywhere_harms_no_other(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    let one = || append([event("a-1", "Made"), event("a-2", "Made")]);
+    log.append(one()).await.unwrap();
+    let everything = Filter::default();
+    let key = RequestKey {
+        key: [1; 32],
+        request: [1; 32],
+        expires: true,
+    };
+    for polls in 0..24 {
+        let all = log.read_all(Position::ZERO, &everything, 10);
+        let name = stream("a-1");
+        let single = log.read_stream(&name, StreamRange::newest(9));
+        let (outcome, head) = (log.outcome(&key), log.head());
+        tokio::join!(
+            cut_off_after(polls, all),
+            cut_off_after(polls, single),
+            cut_off_after(polls, outcome),
+            cut_off_after(polls, head),
+        );
+        for _ in 0..8 {
+            let block = log.read_all(Position::ZERO, &everything, 10).await.unwrap();
+            assert_eq!(positions(&block.events), [1, 2], "after {polls} polls");
+            assert_eq!(log.outcome(&key).await.unwrap(), None);
+        }
     }
 }

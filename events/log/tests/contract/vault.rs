@@ -14,6 +14,7 @@ on_both_backends!(
     a_foreign_key_is_refused,
     tokens_are_known_until_they_are_revoked,
     passwords_are_replaced,
+    who_is_locked_out_has_neither_token_nor_password,
     a_claims_name_is_the_same_for_the_same_value_only,
     first_keys_of_many_people_are_made_at_once,
 );
@@ -109,6 +110,28 @@ async fn passwords_are_replaced(backend: Backend) {
         let stored = log.vault().password_hash("member-1").await.unwrap();
         assert_eq!(stored.as_deref(), Some(phc));
     }
+}
+
+async fn who_is_locked_out_has_neither_token_nor_password(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    let vault = log.vault();
+    let mut tokens = Vec::new();
+    for subject in ["member-1", "member-1", "member-2"] {
+        vault
+            .set_password_hash(subject, "$argon2id$")
+            .await
+            .unwrap();
+        tokens.push(vault.issue_token(subject, "member").await.unwrap());
+    }
+    // Done again it changes nothing.
+    vault.lock_out("member-1").await.unwrap();
+    vault.lock_out("member-1").await.unwrap();
+    for (token, known) in tokens.iter().zip([false, false, true]) {
+        assert_eq!(vault.token_holder(token).await.unwrap().is_some(), known);
+    }
+    assert_eq!(vault.password_hash("member-1").await.unwrap(), None);
+    assert!(vault.password_hash("member-2").await.unwrap().is_some());
 }
 
 async fn a_claims_name_is_the_same_for_the_same_value_only(backend: Backend) {
