@@ -42,6 +42,21 @@ impl Party {
     }
 }
 
+/// What somebody says something about.
+#[derive(Debug, Clone, Copy)]
+enum Occasion {
+    Opening,
+    Asking,
+    Answering,
+    Agreeing,
+    Cancelling,
+    Progress,
+    Finish,
+    Aborting,
+    Thanking,
+    Evaluating,
+}
+
 /// The script while it is being written.
 struct Play<'c> {
     script: Script<'c>,
@@ -77,39 +92,33 @@ impl Script<'_> {
     }
 }
 
-impl Play<'_> {
+impl<'c> Play<'c> {
     fn open(&mut self) {
-        let talk = &self.script.community.texts.talk;
-        let lines = match self.script.post.side {
-            Side::Need => &talk.apply,
-            Side::Offer => &talk.request,
-        };
-        let message = self.line(lines, Party::Opener);
+        let message = self.line(Occasion::Opening, Party::Opener);
         let way = self.script.way;
         self.act(Party::Opener, ExchangeAct::Open { message, way });
     }
 
     /// Questions and answers, perhaps other terms, and then both agree; or not.
     fn negotiate(&mut self) -> Negotiated {
-        let talk = &self.script.community.texts.talk;
         for _ in 0..self.script.dice.below(3) {
             self.wait_hours(1, 9);
-            self.say(Party::Asked, &talk.ask, true);
+            self.say(Party::Asked, Occasion::Asking, true);
             self.wait_minutes(10, 300);
-            self.say(Party::Opener, &talk.reply, false);
+            self.say(Party::Opener, Occasion::Answering, false);
         }
         self.wait_hours(1, 12);
         match self.script.dice.below(100) {
             0..10 => {
                 let who = self.either();
-                let reason = self.line(&talk.cancel, who);
+                let reason = self.line(Occasion::Cancelling, who);
                 self.act(who, ExchangeAct::Cancel { reason });
                 Negotiated::Over
             }
             10..15 => Negotiated::Over,
             15..60 => {
                 // The first plain answer of the party that was asked starts it (H25).
-                self.say(Party::Asked, &talk.agree, false);
+                self.say(Party::Asked, Occasion::Agreeing, false);
                 Negotiated::Started
             }
             _ => {
@@ -134,11 +143,11 @@ impl Play<'_> {
         }
         self.wait_hours(1, 10);
         if proposer == Party::Opener && self.script.dice.percent(50) {
-            self.say(Party::Asked, &talk.agree, false);
+            self.say(Party::Asked, Occasion::Agreeing, false);
         } else {
             self.act(proposer.partner(), ExchangeAct::Agree { version });
             self.wait_minutes(1, 30);
-            self.say(proposer.partner(), &talk.agree, false);
+            self.say(proposer.partner(), Occasion::Agreeing, false);
         }
     }
 
@@ -160,18 +169,17 @@ impl Play<'_> {
 
     /// Help is given; true when both report that their part is done.
     fn carry_out(&mut self) -> bool {
-        let talk = &self.script.community.texts.talk;
         self.now += days(self.script.dice.between(0, 5));
         for _ in 0..self.script.dice.between(1, 3) {
             self.wait_minutes(15, 400);
             let who = self.either();
-            self.say(who, &talk.progress, false);
+            self.say(who, Occasion::Progress, false);
         }
         self.wait_hours(1, 20);
         match self.script.dice.below(100) {
             0..4 => {
                 let who = self.either();
-                let reason = self.line(&talk.abort, who);
+                let reason = self.line(Occasion::Aborting, who);
                 self.act(who, ExchangeAct::Abort { reason });
                 return false;
             }
@@ -179,7 +187,7 @@ impl Play<'_> {
             _ => {}
         }
         if self.script.dice.percent(60) {
-            self.say(self.helper(), &talk.finish, false);
+            self.say(self.helper(), Occasion::Finish, false);
             self.wait_minutes(1, 20);
         }
         self.act(self.helper(), ExchangeAct::Report);
@@ -194,7 +202,6 @@ impl Play<'_> {
 
     /// Thanks of who was helped, words about each other.
     fn look_back(&mut self) {
-        let talk = &self.script.community.texts.talk;
         let helped = self.helper().partner();
         if self.script.dice.percent(88) {
             self.wait_minutes(2, 600);
@@ -209,7 +216,7 @@ impl Play<'_> {
                 continue;
             }
             self.wait_hours(1, 30);
-            let words = self.line(&talk.evaluation, who);
+            let words = self.line(Occasion::Evaluating, who);
             self.act(who, ExchangeAct::Evaluate { words });
             if self.script.dice.percent(3) {
                 self.wait_hours(1, 20);
@@ -219,9 +226,8 @@ impl Play<'_> {
     }
 
     fn thank(&mut self, who: Party) {
-        let talk = &self.script.community.texts.talk;
         let with_words = self.script.dice.percent(80);
-        let words = with_words.then(|| self.line(&talk.thanks, who));
+        let words = with_words.then(|| self.line(Occasion::Thanking, who));
         self.act(who, ExchangeAct::Thank { words });
     }
 
@@ -248,8 +254,32 @@ impl Play<'_> {
         }
     }
 
+    /// What suits the occasion and who speaks.
+    fn lines(&self, occasion: Occasion, by_helper: bool) -> &'c Choices<String> {
+        let talk = &self.script.community.texts.talk;
+        match (occasion, by_helper) {
+            (Occasion::Opening, true) => &talk.apply,
+            (Occasion::Opening, false) => &talk.request,
+            (Occasion::Asking, true) => &talk.helper_asks,
+            (Occasion::Asking, false) => &talk.helped_asks,
+            (Occasion::Answering, true) => &talk.helper_answers,
+            (Occasion::Answering, false) => &talk.helped_answers,
+            (Occasion::Agreeing, true) => &talk.helper_agrees,
+            (Occasion::Agreeing, false) => &talk.helped_agrees,
+            (Occasion::Cancelling, true) => &talk.helper_cancels,
+            (Occasion::Cancelling, false) => &talk.helped_cancels,
+            (Occasion::Thanking, true) => &talk.helper_thanks,
+            (Occasion::Thanking, false) => &talk.helped_thanks,
+            (Occasion::Progress, _) => &talk.progress,
+            (Occasion::Finish, _) => &talk.finish,
+            (Occasion::Aborting, _) => &talk.abort,
+            (Occasion::Evaluating, _) => &talk.evaluation,
+        }
+    }
+
     /// One of the lines, as this party says it to the other.
-    fn line(&mut self, lines: &Choices<String>, speaker: Party) -> String {
+    fn line(&mut self, occasion: Occasion, speaker: Party) -> String {
+        let lines = self.lines(occasion, speaker == self.helper());
         let line = lines.pick(&mut self.script.dice);
         let city = &self.script.community.city(self.person(speaker).number).name;
         fill(
@@ -263,8 +293,8 @@ impl Play<'_> {
         )
     }
 
-    fn say(&mut self, who: Party, lines: &Choices<String>, keep_negotiating: bool) {
-        let text = self.line(lines, who);
+    fn say(&mut self, who: Party, occasion: Occasion, keep_negotiating: bool) {
+        let text = self.line(occasion, who);
         self.act(
             who,
             ExchangeAct::Say {
