@@ -6,11 +6,16 @@
     reason = "a bench prints, and stops on failure"
 )]
 
-use std::sync::Arc;
+use std::{
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+};
 
 use futures::{StreamExt, future::join_all};
 use meguri_benches::{conditional, median, peak_memory_mib, rate, stream, timed};
-use meguri_log::{Append, Location, Log, Position, Version};
+use meguri_log::{Append, Kek, Location, Log, LogOptions, Position, Version};
 use meguri_test_logs::{Backend, Home};
 use serde::Deserialize;
 use sqlx::{PgPool, Row, SqlitePool};
@@ -36,7 +41,7 @@ struct Seen {
 
 impl Seen {
     fn add(&mut self, header: &meguri_log::Header<'_>) {
-        let terms: Terms<'_> = serde_json::from_str(header.data.get()).unwrap();
+        let terms: Terms<'_> = serde_json::from_str(header.data).unwrap();
         self.events += 1;
         self.bytes += terms.to.len() + terms.mode.len();
         self.versions += u64::from(terms.version) + header.version.get();
@@ -76,35 +81,110 @@ async fn blocks(log: &Log) -> Seen {
     seen
 }
 
-const HEADERS: &str = "select position, header from events order by position";
+/// The same columns as a block holds.
+const ROWS: &str = "select position, type, entry, header, sealed from events order by position";
 
-fn decode(header: &[u8], seen: &mut Seen) {
-    seen.add(&serde_json::from_slice(header).unwrap());
+/// A header as one would declare it.
+#[derive(Deserialize)]
+struct PlainHeader<'a> {
+    #[expect(dead_code, reason = "decoded, as a reader of whole events would")]
+    id: uuid::Uuid,
+    stream: &'a str,
+    version: u64,
+    r#type: &'a str,
+    schema: u32,
+    at: meguri_log::Timestamp,
+    actor: &'a str,
+    data: Terms<'a>,
+}
+
+/// One event of a row, owned as it has to be to leave the row.
+struct PlainEvent {
+    position: i64,
+    event_type: String,
+    entry: Vec<u8>,
+    header: Vec<u8>,
+    sealed: Option<Vec<u8>>,
+}
+
+fn decode(event: &PlainEvent, seen: &mut Seen) {
+    let header: PlainHeader<'_> = serde_json::from_slice(&event.header).unwrap();
+    assert!(event.position > 0 && event.entry.len() == 33 && event.sealed.is_none());
+    assert!(event.event_type == header.r#type && header.schema == 1);
+    assert!(!header.stream.is_empty() && !header.actor.is_empty() && header.at.micros() > 0);
+    seen.events += 1;
+    seen.bytes += header.data.to.len() + header.data.mode.len();
+    seen.versions += u64::from(header.data.version) + header.version;
 }
 
 /// Rows of SQLite one by one, decoded.
 async fn sqlite_rows(pool: &SqlitePool) -> Seen {
-    let (mut seen, mut rows) = (Seen::default(), sqlx::query(HEADERS).fetch(pool));
+    let (mut seen, mut rows) = (Seen::default(), sqlx::query(ROWS).fetch(pool));
     while let Some(row) = rows.next().await {
-        decode(row.unwrap().get(1), &mut seen);
+        let row = row.unwrap();
+        let event = PlainEvent {
+            position: row.get(0),
+            event_type: row.get(1),
+            entry: row.get(2),
+            header: row.get(3),
+            sealed: row.get(4),
+        };
+        decode(&event, &mut seen);
     }
     seen
 }
 
 /// Rows of PostgreSQL, not decoded: the bytes alone.
 async fn postgres_rows(pool: &PgPool) -> usize {
-    let (mut bytes, mut rows) = (0, sqlx::query(HEADERS).fetch(pool));
+    let (mut bytes, mut rows) = (0, sqlx::query(ROWS).fetch(pool));
     while let Some(row) = rows.next().await {
-        bytes += row.unwrap().get::<&[u8], _>(1).len();
+        let row = row.unwrap();
+        let (entry, header): (&[u8], &[u8]) = (row.get(2), row.get(3));
+        bytes += entry.len() + header.len();
     }
     bytes
 }
 
-async fn sqlite() {
-    let home = Home::new(Backend::Sqlite);
-    let log = home.open().await;
+/// Fills a log in a process of its own, so that none of it is left in the memory of this one.
+fn filled(backend: Backend) -> (Home, LogOptions) {
+    let home = Home::new(backend);
+    let options = home.options(Arc::new(meguri_log::SystemClock));
+    let (log, vault) = match &options.location {
+        Location::Sqlite { log, vault } => (log.into(), vault.into()),
+        Location::Postgres { log, vault } => (OsString::from(log), OsString::from(vault)),
+    };
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args([
+            OsStr::new("--fill"),
+            &log,
+            &vault,
+            home.folder().as_os_str(),
+        ])
+        .status();
+    assert!(status.unwrap().success());
+    (home, options)
+}
+
+/// What `--fill` does.
+async fn fill_at(log: String, vault: String, folder: PathBuf) {
+    let location = if log.starts_with("postgres") {
+        Location::Postgres { log, vault }
+    } else {
+        Location::Sqlite {
+            log: log.into(),
+            vault: vault.into(),
+        }
+    };
+    let kek = Kek::File(folder.join("vault.kek"));
+    let log = Log::open(&LogOptions::new(location, kek)).await.unwrap();
     fill(&log).await;
-    let Location::Sqlite { log: path, .. } = home.options(Arc::clone(log.clock())).location else {
+    log.close().await;
+}
+
+async fn sqlite() {
+    let (_home, options) = filled(Backend::Sqlite);
+    let log = Log::open(&options).await.unwrap();
+    let Location::Sqlite { log: path, .. } = options.location else {
         return;
     };
     let pool = SqlitePool::connect(&format!("sqlite:{}", path.display()))
@@ -112,12 +192,12 @@ async fn sqlite() {
         .unwrap();
     let (mut ours, mut raw, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..ROUNDS {
-        let (expected, taken) = timed(sqlite_rows(&pool)).await;
-        raw.push(rate(EVENTS, taken));
         peak_memory_mib();
         let (seen, taken) = timed(blocks(&log)).await;
         ours.push(rate(EVENTS, taken));
         memory = memory.max(peak_memory_mib());
+        let (expected, taken) = timed(sqlite_rows(&pool)).await;
+        raw.push(rate(EVENTS, taken));
         assert_eq!(seen, expected);
     }
     report(
@@ -130,10 +210,9 @@ async fn sqlite() {
 }
 
 async fn postgres() {
-    let home = Home::new(Backend::Postgres);
-    let log = home.open().await;
-    fill(&log).await;
-    let Location::Postgres { log: url, .. } = home.options(Arc::clone(log.clock())).location else {
+    let (_home, options) = filled(Backend::Postgres);
+    let log = Log::open(&options).await.unwrap();
+    let Location::Postgres { log: url, .. } = options.location else {
         return;
     };
     let pool = PgPool::connect(&url).await.unwrap();
@@ -143,14 +222,14 @@ async fn postgres() {
         .unwrap();
     let (mut ours, mut raw, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..ROUNDS {
-        let (bytes, taken) = timed(postgres_rows(&pool)).await;
-        assert!(bytes > EVENTS * 100);
-        raw.push(rate(EVENTS, taken));
         peak_memory_mib();
         let (seen, taken) = timed(blocks(&log)).await;
         ours.push(rate(EVENTS, taken));
         memory = memory.max(peak_memory_mib());
         assert_eq!(seen.events, EVENTS);
+        let (bytes, taken) = timed(postgres_rows(&pool)).await;
+        assert!(bytes > EVENTS * 100);
+        raw.push(rate(EVENTS, taken));
     }
     report(
         "PostgreSQL",
@@ -174,6 +253,11 @@ fn report(backend: &str, raw_name: &str, ours: f64, raw: f64, memory: f64) {
 #[tokio::main]
 async fn main() {
     let wanted: Vec<String> = std::env::args().collect();
+    if let [_, fill, log, vault, folder] = &wanted[..]
+        && fill == "--fill"
+    {
+        return fill_at(log.clone(), vault.clone(), folder.into()).await;
+    }
     let wants = |name: &str| {
         let named = |other: &&str| wanted.iter().any(|argument| argument == other);
         named(&name) || !["sqlite", "postgres"].iter().any(|other| named(other))

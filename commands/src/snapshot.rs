@@ -126,6 +126,6 @@ fn decode(recorded: &Recorded, sections: &[Section]) -> Result<Event, CommandErr
             (section.name.as_str(), content)
         })
         .collect();
-    Event::decode(header.event_type, header.schema, header.data.get(), &opened)
+    Event::decode(header.event_type, header.schema, header.data, &opened)
         .map_err(|error| CommandError::Broken(format!("position {}: {error}", recorded.position())))
 }

@@ -161,7 +161,7 @@ fn typed(
             (section.name.as_str(), content)
         })
         .collect();
-    let event = Event::decode(header.event_type, header.schema, header.data.get(), &opened)
+    let event = Event::decode(header.event_type, header.schema, header.data, &opened)
         .map_err(|error| error.to_string())?;
     Ok(Decoded {
         position: recorded.position(),
@@ -174,7 +174,7 @@ fn typed(
         correlation: header.correlation,
         causation: header.causation,
         policy: header.policy,
-        data: header.data.get().to_owned(),
+        data: header.data.to_owned(),
         event,
     })
 }

@@ -80,7 +80,7 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         .iter()
         .map(|section| (section.section, Opened::Erased))
         .collect();
-    let event = Event::decode(header.event_type, header.schema, header.data.get(), &sealed)
+    let event = Event::decode(header.event_type, header.schema, header.data, &sealed)
         .map_err(|error| ReadError::Damaged(error.to_string()))?;
     Ok(PartiesOf(match event {
         Event::Exchange(ExchangeEvent::ExchangeRequested(opening)) => {

@@ -14,7 +14,7 @@ pub(super) fn line(event: &Recorded) -> Result<String, ReadError> {
             "{position:>7}  {event_type:<TYPE_WIDTH$}  {place}  (redacted)"
         ));
     };
-    let (at, actor, data) = (header.at, header.actor, header.data.get());
+    let (at, actor, data) = (header.at, header.actor, header.data);
     Ok(format!(
         "{position:>7}  {at}  {event_type:<TYPE_WIDTH$}  {place}  by {actor}  {data}"
     ))

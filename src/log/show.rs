@@ -117,7 +117,7 @@ fn describe(event: &Recorded, sections: &[Section]) -> Result<String, Failure> {
                     add(name, value);
                 }
             }
-            add("data", header.data.get().to_owned());
+            add("data", header.data.to_owned());
             for sealed in &header.sealed {
                 let content = sections
                     .iter()

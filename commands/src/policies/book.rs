@@ -276,7 +276,7 @@ async fn fold_one(book: &mut SqliteConnection, recorded: &Recorded) -> Result<()
         .iter()
         .map(|sealed| (sealed.section, Opened::Erased))
         .collect();
-    let data = header.data.get();
+    let data = header.data;
     let event = Event::decode(header.event_type, header.schema, data, &sealed)
         .map_err(|error| bad(error.to_string()))?;
     let position = sql(recorded.position().get());

@@ -1,52 +1,92 @@
-//! Reading ahead: the next block is on its way while the one before is being used.
+//! Reading ahead: several blocks are on their way while the one before is being used.
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use futures::{StreamExt, stream, stream::BoxStream};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    limits::READ_EVENTS_MAX,
     log::Log,
     read::{Filter, ReadError},
     recorded::Block,
     stream::Position,
 };
 
-/// Events of a block.
-const BLOCK_EVENTS: usize = 1_000;
-/// Blocks that wait to be used: enough that neither side stands still, few enough that memory stays
-/// flat.
-const BLOCKS_AHEAD: usize = 4;
+/// Positions of a block where every event is wanted.
+const BLOCK_POSITIONS: u64 = 1_000;
+/// Positions of a block where a filter leaves some out; one read answers all that it may let through.
+const FILTERED_POSITIONS: u64 = READ_EVENTS_MAX as u64;
+/// Blocks on their way at once: enough that no core stands still, few enough that memory stays flat.
+const BLOCKS_AHEAD: usize = 3;
 
 /// Blocks of the log from a position to its end.
-#[derive(Debug)]
-pub struct Blocks {
-    blocks: mpsc::Receiver<Result<Block, ReadError>>,
-    reader: JoinHandle<()>,
+pub struct Blocks(BoxStream<'static, Result<Block, ReadError>>);
+
+impl std::fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blocks").finish_non_exhaustive()
+    }
+}
+
+/// Where reading stands, and where the log ended when it was last asked.
+struct Reading {
+    log: Log,
+    after: Position,
+    head: Position,
+    at_once: u64,
+}
+
+impl Reading {
+    /// The next range of positions to read; none at the end of the log.
+    async fn range(&mut self) -> Result<Option<(Position, Position)>, ReadError> {
+        if self.after >= self.head {
+            self.head = self.log.head().await?.position;
+        }
+        let after = self.after;
+        // INVARIANT: positions have no holes and are never given anew, so that the range of the
+        // next block is known before this one is read.
+        self.after = self.head.min(Position::new(after.get() + self.at_once));
+        Ok((self.after > after).then_some((after, self.after)))
+    }
 }
 
 impl Blocks {
-    pub(crate) fn start(log: Log, mut after: Position, filter: Filter) -> Self {
-        let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-        let reader = tokio::spawn(async move {
-            loop {
-                let read = log.read_all(after, &filter, BLOCK_EVENTS).await;
-                let at_end = read.as_ref().is_ok_and(|block| block.up_to == after);
-                let failed = read.is_err();
-                after = read.as_ref().map_or(after, |block| block.up_to);
-                if at_end || sender.send(read).await.is_err() || failed {
-                    return;
-                }
+    pub(crate) fn start(log: Log, after: Position, filter: Filter) -> Self {
+        let at_once = if filter.is_everything() {
+            BLOCK_POSITIONS
+        } else {
+            FILTERED_POSITIONS
+        };
+        let reading = Reading {
+            log: log.clone(),
+            after,
+            head: after,
+            at_once,
+        };
+        let ranges = stream::unfold(Some(reading), async |reading| {
+            let mut reading = reading?;
+            match reading.range().await {
+                Ok(range) => range.map(|range| (Ok(range), Some(reading))),
+                Err(error) => Some((Err(error), None)),
             }
         });
-        Self { blocks, reader }
+        let blocks = ranges.map(move |range| {
+            let (log, filter) = (log.clone(), filter.clone());
+            let read = async move {
+                let (after, up_to) = range?;
+                log.read_range(after, up_to, &filter).await
+            };
+            // A task of its own, for a stream only moves while it is asked.
+            let task = AbortOnDropHandle::new(tokio::spawn(read));
+            async { task.await.unwrap_or(Err(ReadError::Closed)) }
+        });
+        Self(blocks.buffered(BLOCKS_AHEAD).boxed())
     }
 
-    /// The next block; none at the end of the log, or after an error.
+    /// The next block; none at the end of the log. After an error, start anew from the last block.
+    ///
+    /// # Errors
+    /// [`ReadError`].
     pub async fn next(&mut self) -> Option<Result<Block, ReadError>> {
-        self.blocks.recv().await
-    }
-}
-
-impl Drop for Blocks {
-    fn drop(&mut self) {
-        self.reader.abort();
+        self.0.next().await
     }
 }

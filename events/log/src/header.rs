@@ -1,9 +1,13 @@
 //! The header of an event: the exact bytes that are stored, hashed and never encoded again
 //! (formats.md, Event).
 
+mod parse;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+pub(crate) use parse::{parse, place};
 
 use crate::{
     append::{Append, AppendError, Cause, NewEvent},
@@ -16,7 +20,7 @@ use crate::{
 };
 
 /// What the header of an event says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Header<'a> {
     /// The event's id.
     pub id: Uuid,
@@ -25,7 +29,6 @@ pub struct Header<'a> {
     /// Its version in the stream.
     pub version: Version,
     /// Its type.
-    #[serde(rename = "type")]
     pub event_type: &'a str,
     /// The number of its shape.
     pub schema: u32,
@@ -34,22 +37,16 @@ pub struct Header<'a> {
     /// Who did it.
     pub actor: &'a str,
     /// For whom.
-    #[serde(default)]
     pub acting_for: Option<&'a str>,
     /// The id of the first command of the chain.
-    #[serde(default)]
     pub correlation: Option<Uuid>,
     /// The id of the event or command that led to this one.
-    #[serde(default)]
     pub causation: Option<Uuid>,
     /// The version of the policy in force.
-    #[serde(default)]
     pub policy: Option<u32>,
-    /// The open data, as it stands.
-    #[serde(borrow)]
-    pub data: &'a RawValue,
+    /// The open data: a JSON object, byte for byte.
+    pub data: &'a str,
     /// The sealed sections, in the order in which their bytes are stored.
-    #[serde(borrow, default)]
     pub sealed: Vec<SealedRef<'a>>,
 }
 
@@ -218,14 +215,6 @@ fn data(text: &str) -> Result<(), AppendError> {
     Err(AppendError::Invalid(
         "data is not a JSON object on one line".into(),
     ))
-}
-
-/// Reads a header.
-pub(crate) fn parse(
-    text: &str,
-    position: crate::stream::Position,
-) -> Result<Header<'_>, HeaderError> {
-    serde_json::from_str(text).map_err(|source| HeaderError { position, source })
 }
 
 /// How [`Timestamp`] goes into a header.

@@ -254,10 +254,25 @@ impl Log {
         })
     }
 
-    /// Block after block of events after a position, up to where the log ends when it gets there.
-    /// The next block is read while the one before is being used.
+    /// Block after block of the events after a position that the filter lets through, up to where
+    /// the log ends when that is reached. Further blocks are read while one is being used.
     pub fn read_ahead(&self, after: Position, filter: Filter) -> Blocks {
         Blocks::start(self.clone(), after, filter)
+    }
+
+    /// The events of a range of positions, which is no longer than one read may answer.
+    pub(crate) async fn read_range(
+        &self,
+        after: Position,
+        up_to: Position,
+        filter: &Filter,
+    ) -> Result<Block, ReadError> {
+        let events = self
+            .0
+            .store
+            .read_block(after, up_to, filter, READ_EVENTS_MAX)
+            .await?;
+        Ok(Block { events, up_to })
     }
 
     /// The version of a stream; [`Version::ZERO`] where it does not exist.

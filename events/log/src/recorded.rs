@@ -109,6 +109,39 @@ pub(crate) struct NewRow<'a> {
     pub(crate) entry: Entry,
 }
 
+/// What backends read in place of a header that was redacted: stream, version and type, which the
+/// header would have told, with this between them. No JSON has raw control characters.
+const REDACTED_SEPARATOR: char = '\u{1d}';
+
+impl<'a> NewRow<'a> {
+    /// A row as backends read it; none where `text` is neither a header nor what stands for one.
+    pub(crate) fn stored(position: Position, entry: Entry, text: &'a str) -> Option<Self> {
+        if text.starts_with('{') {
+            let (stream, version, event_type) = header::place(text)?;
+            let header = Some(text);
+            return Some(Self {
+                position,
+                stream,
+                version,
+                event_type,
+                header,
+                entry,
+            });
+        }
+        let mut columns = text.split(REDACTED_SEPARATOR);
+        let (stream, version) = (columns.next()?, columns.next()?.parse().ok()?);
+        let event_type = columns.next()?;
+        Some(Self {
+            position,
+            stream,
+            version,
+            event_type,
+            header: None,
+            entry,
+        })
+    }
+}
+
 /// Collects rows into the shared buffers of a block.
 #[derive(Debug, Default)]
 pub(crate) struct BlockBuilder {

@@ -9,11 +9,12 @@ use crate::{
     read::{Direction, Filter, StreamRange},
     recorded::{BlockBuilder, NewRow, Recorded},
     store::StoreError,
-    stream::{Position, StreamName, Version},
+    stream::{Position, StreamName},
 };
 
-/// Seven columns of an event, as [`Tuple::read`] expects them.
-const COLUMNS: &str = "position, stream, version, type, entry, header, sealed";
+/// Four columns of an event, as [`Tuple::read`] expects them.
+const COLUMNS: &str = "position, entry, \
+    coalesce(header, convert_to(concat_ws(chr(29), stream, version, type), 'UTF8')), sealed";
 /// Signature, flags and length of the extension (PostgreSQL manual, COPY, Binary Format).
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Bytes of an event, about, to reserve room.
@@ -94,30 +95,20 @@ impl<'a> Tuple<'a> {
         if columns == -1 {
             return Ok(None);
         }
-        if columns != 7 {
+        if columns != 4 {
             return Err(StoreError::Damaged(format!(
-                "an event has {columns} columns, not 7"
+                "an event has {columns} columns, not 4"
             )));
         }
         let mut next = || column(bytes);
         let position = Position::from_sql(number(next()?)?);
-        let stream = text(next()?)?;
-        let version = Version::from_sql(number(next()?)?);
-        let event_type = text(next()?)?;
         let entry = next()?.and_then(|entry| entry.try_into().ok());
         let entry = entry.ok_or_else(|| StoreError::Damaged("an entry is not 33 bytes".into()))?;
-        let header = next()?.map(|header| text(Some(header))).transpose()?;
-        let sealed = next()?.unwrap_or_default();
+        let row = NewRow::stored(position, entry, text(next()?)?);
+        let row = row.ok_or_else(|| StoreError::Damaged(format!("no header at {position}")))?;
         Ok(Some(Self {
-            row: NewRow {
-                position,
-                stream,
-                version,
-                event_type,
-                header,
-                entry,
-            },
-            sealed,
+            row,
+            sealed: next()?.unwrap_or_default(),
         }))
     }
 }

@@ -8,16 +8,19 @@ use crate::{
     read::{Direction, Filter, StreamRange},
     recorded::{BlockBuilder, NewRow, Recorded},
     store::StoreError,
-    stream::{Position, StreamName, Version},
+    stream::{Position, StreamName},
 };
 
 /// Events that one row holds.
 const ROW_EVENTS: usize = 1_000;
 
-/// The columns of an event in one text. Neither separator occurs in a header, whose JSON has no raw
-/// control characters; what is binary is hexadecimal.
-const COLUMNS: &str = "concat_ws(char(31), position, stream, version, type, hex(entry), \
-    ifnull(cast(header as text), ''), hex(ifnull(sealed, '')))";
+/// A block as one row. All aggregates see the events in the same order, and keep the bytes of blobs
+/// as they are. `char(30)` does not occur in a header, whose JSON has no raw control characters.
+const AGGREGATES: &str = "group_concat(position), \
+    group_concat(ifnull(header, concat_ws(char(29), stream, version, type)), char(30)), \
+    cast(group_concat(entry, '') as blob), \
+    group_concat(ifnull(length(sealed), 0)), \
+    cast(group_concat(sealed, '') as blob)";
 
 /// Events in the order of the log.
 pub(super) async fn all(
@@ -32,7 +35,7 @@ pub(super) async fn all(
     loop {
         let rows = ROW_EVENTS.min(limit - events.len());
         let condition = format!("position > $1 and position <= $2{}", filter.to_sql());
-        let statement = concatenated(&condition, "position", rows);
+        let statement = aggregated(&condition, "position", rows);
         let row = sqlx::query(AssertSqlSafe(statement))
             .bind(after.to_sql())
             .bind(up_to.to_sql())
@@ -41,7 +44,7 @@ pub(super) async fn all(
             .map_err(reading)?;
         let read = parse(&row)?;
         let ascending = read.is_sorted_by(|one, next| one.position() < next.position());
-        // INVARIANT: the inner select is ordered and `group_concat` keeps its order; were it ever
+        // INVARIANT: the inner select is ordered and aggregates keep its order; were it ever
         // not so, events would be folded out of order, so it is checked.
         if !ascending {
             return Err(StoreError::Damaged("a block came out of order".into()));
@@ -70,7 +73,7 @@ pub(super) async fn stream(
         Direction::Backward => ("<=", "version desc"),
     };
     let condition = format!("stream = $1 and version {comparison} $2");
-    let row = sqlx::query(AssertSqlSafe(concatenated(&condition, order, range.limit)))
+    let row = sqlx::query(AssertSqlSafe(aggregated(&condition, order, range.limit)))
         .bind(stream.as_str())
         .bind(range.from.to_sql())
         .fetch_one(connection)
@@ -79,51 +82,45 @@ pub(super) async fn stream(
     parse(&row)
 }
 
-fn concatenated(condition: &str, order: &str, limit: usize) -> String {
+fn aggregated(condition: &str, order: &str, limit: usize) -> String {
     format!(
-        "select group_concat(event, char(30)) from \
-         (select {COLUMNS} as event from events where {condition} order by {order} limit {limit})"
+        "select {AGGREGATES} from \
+         (select * from events where {condition} order by {order} limit {limit})"
     )
 }
 
+/// Takes the row of a block apart.
 fn parse(row: &SqliteRow) -> Result<Vec<Recorded>, StoreError> {
-    let text: Option<&str> = row.try_get(0).map_err(reading)?;
-    let Some(text) = text else {
+    let positions: Option<&str> = row.try_get(0).map_err(reading)?;
+    let Some(positions) = positions else {
         return Ok(Vec::new());
     };
-    let mut block = BlockBuilder::with_capacity(ROW_EVENTS, text.len());
-    for event in text.split('\u{1e}') {
-        let damaged = || StoreError::Damaged(format!("{event:?} is not an event"));
-        let mut columns = event.split('\u{1f}');
-        let mut next = || columns.next().ok_or_else(damaged);
-        let position: u64 = next()?.parse().map_err(|_| damaged())?;
-        let stream = next()?;
-        let version: u64 = next()?.parse().map_err(|_| damaged())?;
-        let event_type = next()?;
-        let mut entry = [0; 33];
-        hex::decode_to_slice(next()?, &mut entry).map_err(|_| damaged())?;
-        let header = Some(next()?).filter(|header| !header.is_empty());
-        let sealed = next()?;
-        let mut bad = false;
-        let row = NewRow {
-            position: Position::new(position),
-            stream,
-            version: Version::new(version),
-            event_type,
-            header,
-            entry,
-        };
-        block.push(row, |bytes| bad = unhex(sealed, bytes).is_none());
-        if bad {
-            return Err(damaged());
-        }
+    let headers: &str = row.try_get(1).map_err(reading)?;
+    let entries: &[u8] = row.try_get(2).map_err(reading)?;
+    let lengths: &str = row.try_get(3).map_err(reading)?;
+    let sealed: Option<&[u8]> = row.try_get(4).map_err(reading)?;
+    let (entries, rest) = entries.as_chunks::<33>();
+    let damaged = || StoreError::Damaged(format!("the block of {positions} does not fit together"));
+    if !rest.is_empty() {
+        return Err(damaged());
+    }
+    let mut block = BlockBuilder::with_capacity(entries.len(), headers.len());
+    let (mut headers, mut entries) = (headers.split('\u{1e}'), entries.iter());
+    let (mut lengths, mut sealed) = (lengths.split(','), sealed.unwrap_or_default());
+    for position in positions.split(',') {
+        let position = position
+            .parse()
+            .ok()
+            .map(Position::new)
+            .ok_or_else(damaged)?;
+        let (header, entry) = headers.next().zip(entries.next()).ok_or_else(damaged)?;
+        let row = NewRow::stored(position, *entry, header).ok_or_else(damaged)?;
+        let length = lengths.next().and_then(|length| length.parse().ok());
+        let (own, rest) = length
+            .and_then(|length| sealed.split_at_checked(length))
+            .ok_or_else(damaged)?;
+        block.push(row, |target| target.extend_from_slice(own));
+        sealed = rest;
     }
     Ok(block.finish())
-}
-
-fn unhex(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
-    let start = bytes.len();
-    bytes.resize(start + text.len() / 2, 0);
-    let target = bytes.get_mut(start..)?;
-    hex::decode_to_slice(text, target).ok()
 }

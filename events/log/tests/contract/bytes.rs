@@ -135,7 +135,7 @@ async fn a_section_opens_with_its_key_and_matches_its_commitment(backend: Backen
         32
     );
     assert!(
-        !header.data.get().contains("助"),
+        !header.data.contains("助"),
         "what was typed is not in the open"
     );
 }

@@ -157,7 +157,7 @@ async fn what_is_read_is_what_was_appended(backend: Backend) {
         assert_eq!(event.entry(), from_stream[0].entry());
         assert_eq!(event.sealed_bytes(), from_stream[0].sealed_bytes());
         let header = event.header().unwrap().unwrap();
-        assert_eq!((header.id, header.data.get()), (id, data.as_str()));
+        assert_eq!((header.id, header.data), (id, data.as_str()));
         assert_eq!((header.version, header.schema), (Version::new(1), 1));
     }
 }
