@@ -62,7 +62,7 @@ async fn sequences(log: &Log) -> BTreeMap<String, Vec<String>> {
             continue;
         }
         let header = event.header().unwrap().unwrap();
-        let mut data: Value = serde_json::from_str(header.data.get()).unwrap();
+        let mut data: Value = serde_json::from_str(header.data).unwrap();
         for time in ["reported_at", "open_until"] {
             data.as_object_mut().unwrap().remove(time);
         }
