@@ -13,5 +13,6 @@ mod api;
 mod concurrency;
 mod credentials;
 mod description;
+mod outage;
 mod policies;
 mod repeats;

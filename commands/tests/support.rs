@@ -18,6 +18,7 @@ use meguri_http::{Limits, guard};
 use meguri_log::{
     Filter, Kek, Location, Log, LogOptions, ManualClock, Position, RequestKey, Timestamp,
 };
+use meguri_postgres_cluster::Cluster;
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -66,6 +67,13 @@ impl World {
             cluster.create_database().unwrap(),
             cluster.create_database().unwrap(),
         );
+        Self::at(Location::Postgres { log, vault }, TempDir::new().unwrap()).await
+    }
+
+    /// On a server of PostgreSQL of its own, which may be stopped.
+    pub(crate) async fn on_cluster(cluster: &Cluster) -> Self {
+        let database = || cluster.create_database().unwrap();
+        let (log, vault) = (database(), database());
         Self::at(Location::Postgres { log, vault }, TempDir::new().unwrap()).await
     }
 
