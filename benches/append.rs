@@ -34,6 +34,16 @@ fn owned(writers: usize) -> Vec<Own> {
     all
 }
 
+/// One writer with streams of its own, which no other writer touches.
+fn alone() -> Vec<Own> {
+    let mut one = owned(1);
+    for (stream, _) in &mut one[0] {
+        let name = stream.as_str().replace("exchange-", "alone-");
+        *stream = name.parse().unwrap();
+    }
+    one
+}
+
 /// Appends for a while with this many in flight; answers the rate.
 async fn append(log: &Log, all: &mut [Own]) -> f64 {
     let until = Instant::now() + A_ROUND;
@@ -167,40 +177,28 @@ async fn raw_single(pool: &PgPool, first: i64) -> f64 {
     rate(counts.into_iter().map(Result::unwrap).sum(), taken)
 }
 
+/// A log on this cluster, and connections to the tables of another, filled without the log.
+async fn on_postgres(cluster: &Cluster) -> (Log, PgPool) {
+    let kek = std::env::temp_dir().join(format!("meguri-bench-{}.kek", std::process::id()));
+    let open = async || {
+        let [log, vault] = [(); 2].map(|()| cluster.create_database().unwrap());
+        let url = log.clone();
+        let options = LogOptions::new(Location::Postgres { log, vault }, Kek::File(kek.clone()));
+        let log = Log::open(&options).await.unwrap();
+        std::fs::remove_file(&kek).unwrap();
+        (log, url)
+    };
+    let (log, _) = open().await;
+    let (beside, url) = open().await;
+    beside.close().await;
+    let pool = PgPoolOptions::new().max_connections(32);
+    (log, pool.connect(&url).await.unwrap())
+}
+
 async fn postgres() {
     let cluster = Cluster::start().unwrap();
-    let folder = std::env::temp_dir().join(format!("meguri-bench-{}.kek", std::process::id()));
-    let kek = Kek::File(folder.clone());
-    let open = async |kek| {
-        let database = || cluster.create_database().unwrap();
-        let (log, vault) = (database(), database());
-        let location = Location::Postgres {
-            log: log.clone(),
-            vault,
-        };
-        (
-            Log::open(&LogOptions::new(location, kek)).await.unwrap(),
-            log,
-        )
-    };
-    let (log, _) = open(kek.clone()).await;
-    // Another log's tables, filled without the log.
-    std::fs::remove_file(&folder).unwrap();
-    let (beside, url) = open(kek).await;
-    beside.close().await;
-    let raw = PgPoolOptions::new()
-        .max_connections(32)
-        .connect(&url)
-        .await
-        .unwrap();
-    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), owned(1));
-    for (stream, _) in &mut one[0] {
-        *stream = stream
-            .as_str()
-            .replace("exchange-", "alone-")
-            .parse()
-            .unwrap();
-    }
+    let (log, raw) = on_postgres(&cluster).await;
+    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), alone());
     append(&log, &mut all).await;
     let mut figures: [Vec<f64>; 5] = Default::default();
     for round in 0..ROUNDS {
@@ -213,29 +211,12 @@ async fn postgres() {
     }
     let [ours, unnest, single, alone, raw_alone] = figures.map(median);
     println!("PostgreSQL, median of {ROUNDS} rounds of {A_ROUND:?}");
-    println!("  raw UNNEST of 100, 1 connection     {unnest:>9.0} events/s");
-    println!("  raw INSERT, 32 connections          {single:>9.0} events/s");
-    println!("  log, {IN_FLIGHT} in flight                  {ours:>9.0} events/s");
-    println!(
-        "      of raw UNNEST                   {:>9.2}",
-        ours / unnest
-    );
-    println!(
-        "      of raw INSERT                   {:>9.2}",
-        ours / single
-    );
-    println!(
-        "  raw INSERT, alone                   {:>9.3} ms",
-        1_000.0 / raw_alone
-    );
-    println!(
-        "  log, alone                          {:>9.3} ms",
-        1_000.0 / alone
-    );
-    println!(
-        "      of raw INSERT                   {:>9.2}",
-        raw_alone / alone
-    );
+    report("raw UNNEST of 100, 1 connection", unnest, "events/s");
+    report("raw INSERT, 32 connections", single, "events/s");
+    report(&format!("log, {IN_FLIGHT} in flight"), ours, "events/s");
+    report("    of raw UNNEST", ours / unnest, "");
+    report("    of raw INSERT", ours / single, "");
+    report_alone(raw_alone, alone);
 }
 
 async fn raw_alone(pool: &PgPool, first: i64) -> f64 {
@@ -300,14 +281,7 @@ async fn sqlite() {
         .synchronous(SqliteSynchronous::Full);
     let pool = SqlitePoolOptions::new().max_connections(1);
     let raw = pool.connect_with(options).await.unwrap();
-    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), owned(1));
-    for (stream, _) in &mut one[0] {
-        *stream = stream
-            .as_str()
-            .replace("exchange-", "alone-")
-            .parse()
-            .unwrap();
-    }
+    let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), alone());
     append(&log, &mut all).await;
     let mut figures: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
@@ -318,24 +292,27 @@ async fn sqlite() {
     }
     let [ours, values, alone, raw_alone] = figures.map(median);
     println!("SQLite, synchronous=FULL, median of {ROUNDS} rounds of {A_ROUND:?}");
-    println!("  raw VALUES, {IN_FLIGHT} rows a transaction  {values:>9.0} events/s");
-    println!("  log, {IN_FLIGHT} in flight                  {ours:>9.0} events/s");
-    println!(
-        "      of raw VALUES                   {:>9.2}",
-        ours / values
+    report(
+        &format!("raw VALUES, {IN_FLIGHT} rows a transaction"),
+        values,
+        "events/s",
     );
-    println!(
-        "  raw INSERT, alone                   {:>9.3} ms",
-        1_000.0 / raw_alone
-    );
-    println!(
-        "  log, alone                          {:>9.3} ms",
-        1_000.0 / alone
-    );
-    println!(
-        "      of raw INSERT                   {:>9.2}",
-        raw_alone / alone
-    );
+    report(&format!("log, {IN_FLIGHT} in flight"), ours, "events/s");
+    report("    of raw VALUES", ours / values, "");
+    report_alone(raw_alone, alone);
+}
+
+/// Prints one figure: its name, its value, its unit.
+fn report(name: &str, value: f64, unit: &str) {
+    let decimals = if unit == "events/s" { 0 } else { 3 };
+    println!("  {name:<36}{value:>9.decimals$} {unit}");
+}
+
+/// Prints how long one writer alone waits, given commits a second.
+fn report_alone(raw: f64, log: f64) {
+    report("raw INSERT, alone", 1_000.0 / raw, "ms");
+    report("log, alone", 1_000.0 / log, "ms");
+    report("    of raw INSERT", raw / log, "");
 }
 
 #[tokio::main]
@@ -343,7 +320,7 @@ async fn main() {
     let wanted: Vec<String> = std::env::args().collect();
     let wants = |name: &str| {
         let named = |other: &&str| wanted.iter().any(|argument| argument == other);
-        named(&name) || !["sqlite", "postgres"].iter().any(|other| named(other))
+        named(&name) || !["sqlite", "postgres"].iter().any(named)
     };
     if wants("sqlite") {
         sqlite().await;

@@ -260,7 +260,7 @@ async fn main() {
     }
     let wants = |name: &str| {
         let named = |other: &&str| wanted.iter().any(|argument| argument == other);
-        named(&name) || !["sqlite", "postgres"].iter().any(|other| named(other))
+        named(&name) || !["sqlite", "postgres"].iter().any(named)
     };
     if wants("sqlite") {
         sqlite().await;
