@@ -47,6 +47,15 @@ async fn until_answered(
     }
 }
 
+/// Writes so many messages, one after the other.
+async fn write(commands: Commands, caller: Caller, exchange: ExchangeId) -> Vec<Done> {
+    let mut answers = Vec::new();
+    for number in 0..MESSAGES {
+        answers.push(until_answered(&commands, &caller, exchange, number).await);
+    }
+    answers
+}
+
 /// Twice, with work under way.
 async fn crash(cluster: &Cluster) {
     for pause in [60, 40] {
@@ -69,17 +78,8 @@ async fn what_was_answered_stays_when_the_database_crashes_and_repeats_double_no
         .unwrap();
     world.pass_days(14);
     let exchange = world.requested(&aki, &haru).await;
-    let mut writers = Vec::new();
-    for caller in [aki, haru] {
-        let commands = world.commands.clone();
-        writers.push(tokio::spawn(async move {
-            let mut answers = Vec::new();
-            for number in 0..MESSAGES {
-                answers.push(until_answered(&commands, &caller, exchange, number).await);
-            }
-            answers
-        }));
-    }
+    let writers =
+        [aki, haru].map(|caller| tokio::spawn(write(world.commands.clone(), caller, exchange)));
     let stop = CancellationToken::new();
     let policies = tokio::spawn(run(
         world.commands.clone(),
