@@ -3,6 +3,8 @@
 
 mod parse;
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -13,8 +15,8 @@ use crate::{
     append::{Append, AppendError, Cause, NewEvent},
     clock::Timestamp,
     limits::{
-        APPEND_BYTES_MAX, APPEND_EVENTS_MAX, APPEND_STREAMS_MAX, EVENT_SECTIONS_MAX,
-        NAME_BYTES_MAX, within,
+        APPEND_BYTES_MAX, APPEND_CONDITIONS_MAX, APPEND_EVENTS_MAX, APPEND_STREAMS_MAX,
+        EVENT_SECTIONS_MAX, NAME_BYTES_MAX, within,
     },
     stream::Version,
 };
@@ -165,10 +167,14 @@ pub(crate) fn check(append: &Append) -> Result<(), AppendError> {
         return Err(AppendError::Invalid("it has no event".into()));
     }
     within("events of an append:", events.len(), APPEND_EVENTS_MAX)?;
+    let written = events.iter().map(|event| &event.stream);
+    let relied_on = conditions.iter().map(|condition| &condition.stream);
+    let streams: HashSet<_> = written.chain(relied_on).collect();
+    within("streams of an append:", streams.len(), APPEND_STREAMS_MAX)?;
     within(
-        "streams of an append:",
-        events.len().max(conditions.len()),
-        APPEND_STREAMS_MAX,
+        "conditions of an append:",
+        conditions.len(),
+        APPEND_CONDITIONS_MAX,
     )?;
     name("actor", &cause.actor, b"-_./")?;
     if let Some(acting_for) = &cause.acting_for {

@@ -9,6 +9,9 @@ pub const APPEND_EVENTS_MAX: usize = 1_000;
 /// Most streams one append may name, in its events and its conditions together.
 pub const APPEND_STREAMS_MAX: usize = 1_000;
 
+/// Most conditions one append may have.
+pub const APPEND_CONDITIONS_MAX: usize = 1_000;
+
 /// Longest append in bytes, over all its events.
 pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -68,6 +68,7 @@ impl<'a> Rest<'a> {
     }
 
     /// A field that may be absent.
+    #[expect(clippy::option_option, reason = "absent is well, malformed is not")]
     fn optional<T>(&mut self, name: &str, read: fn(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.after(name) {
             Some(()) => read(self).map(Some),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use meguri_log::{
     AppendError, Expected, ManualClock, Position, Timestamp, Version,
-    limits::{APPEND_EVENTS_MAX, EVENT_BYTES_MAX},
+    limits::{APPEND_CONDITIONS_MAX, APPEND_EVENTS_MAX, EVENT_BYTES_MAX},
 };
 use meguri_test_logs::{Backend, Home, on_both_backends};
 
@@ -166,8 +166,18 @@ async fn bad_requests_are_refused_with_a_reason_and_write_nothing(backend: Backe
     nameless.cause.actor = "\"quoted\"".into();
     let many = append((0..=APPEND_EVENTS_MAX).map(|_| event("a-1", "Made")));
     let large = with_data(format!(r#"{{"x":"{}"}}"#, "x".repeat(EVENT_BYTES_MAX)));
+    let mut wide = append((0..600).map(|number| event(&format!("a-{number}"), "Made")));
+    let mut bound = append([event("a-1", "Made")]);
+    for number in 0..=APPEND_CONDITIONS_MAX {
+        bound = on_condition(bound, "a-1", Expected::Any);
+        if number < 401 {
+            wide = on_condition(wide, &format!("b-{number}"), Expected::Any);
+        }
+    }
     for (bad, reason) in [
         (append([]), "it has no event"),
+        (wide, "streams of an append: 1001"),
+        (bound, "conditions of an append: 1001"),
         (append([event("a-1", "Made It")]), "event type"),
         (nameless, "actor"),
         (many, "events of an append"),
