@@ -318,10 +318,8 @@ fn report_alone(raw: f64, log: f64) {
 #[tokio::main]
 async fn main() {
     let wanted: Vec<String> = std::env::args().collect();
-    let wants = |name: &str| {
-        let named = |other: &&str| wanted.iter().any(|argument| argument == other);
-        named(&name) || !["sqlite", "postgres"].iter().any(named)
-    };
+    let named = |name: &str| wanted.iter().any(|argument| argument == name);
+    let wants = |name| named(name) || !(named("sqlite") || named("postgres"));
     if wants("sqlite") {
         sqlite().await;
     }

@@ -258,10 +258,8 @@ async fn main() {
     {
         return fill_at(log.clone(), vault.clone(), folder.into()).await;
     }
-    let wants = |name: &str| {
-        let named = |other: &&str| wanted.iter().any(|argument| argument == other);
-        named(&name) || !["sqlite", "postgres"].iter().any(named)
-    };
+    let named = |name: &str| wanted.iter().any(|argument| argument == name);
+    let wants = |name| named(name) || !(named("sqlite") || named("postgres"));
     if wants("sqlite") {
         sqlite().await;
     }
