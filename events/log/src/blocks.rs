@@ -13,9 +13,11 @@ use crate::{
 
 /// Positions of a block where every event is wanted.
 const BLOCK_POSITIONS: u64 = 1_000;
-/// Positions of a block where a filter leaves some out; one read answers all that it may let through.
+/// Positions of a block where a filter leaves some out; one read answers all that it may let
+/// through.
 const FILTERED_POSITIONS: u64 = READ_EVENTS_MAX as u64;
-/// Blocks on their way at once: enough that no core stands still, few enough that memory stays flat.
+/// Blocks on their way at once: enough that no core stands still, few enough that memory stays
+/// flat.
 const BLOCKS_AHEAD: usize = 3;
 
 /// Blocks of the log from a position to its end.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What the header of an event says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Header<'a> {
     /// The event's id.
     pub id: Uuid,
@@ -31,6 +31,7 @@ pub struct Header<'a> {
     /// Its version in the stream.
     pub version: Version,
     /// Its type.
+    #[serde(rename = "type")]
     pub event_type: &'a str,
     /// The number of its shape.
     pub schema: u32,
@@ -39,16 +40,22 @@ pub struct Header<'a> {
     /// Who did it.
     pub actor: &'a str,
     /// For whom.
+    #[serde(default)]
     pub acting_for: Option<&'a str>,
     /// The id of the first command of the chain.
+    #[serde(default)]
     pub correlation: Option<Uuid>,
     /// The id of the event or command that led to this one.
+    #[serde(default)]
     pub causation: Option<Uuid>,
     /// The version of the policy in force.
+    #[serde(default)]
     pub policy: Option<u32>,
     /// The open data: a JSON object, byte for byte.
+    #[serde(borrow, deserialize_with = "parse::raw")]
     pub data: &'a str,
     /// The sealed sections, in the order in which their bytes are stored.
+    #[serde(borrow, default)]
     pub sealed: Vec<SealedRef<'a>>,
 }
 
