@@ -32,7 +32,7 @@ pub const KEK_FILE_NAME: &str = "vault.key";
 /// Where `meguri serve` listens unless it is told otherwise.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// What is logged unless somebody asks for more.
-pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=warn,hyper=warn";
+pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=error,hyper=warn";
 /// Days until a one-sided completion is reminded of (H44).
 pub const REMIND_AFTER_DEFAULT: Period = Period::days(7);
 /// Days until a one-sided completion is completed by policy (H44).
