@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Positions of a block where every event is wanted.
-const BLOCK_POSITIONS: u64 = 1_000;
+const BLOCK_POSITIONS: u64 = 4_000;
 /// Positions of a block where a filter leaves some out; one read answers all that it may let
 /// through.
 const FILTERED_POSITIONS: u64 = READ_EVENTS_MAX as u64;

@@ -75,7 +75,9 @@ impl<'a> Rest<'a> {
 
     /// The last two fields: open data up to the list of sealed sections, if there is one.
     fn data_and_sealed(self) -> Option<(&'a str, Vec<SealedRef<'a>>)> {
-        if let Some(start) = self.0.rfind(r#","sealed":[{"section":""#) {
+        if self.0.ends_with(r#""}]}"#)
+            && let Some(start) = self.0.rfind(r#","sealed":[{"section":""#)
+        {
             let (data, list) = self.0.split_at_checked(start)?;
             // Where data itself ends in something of that name, the list does not end the header.
             if let Some(sealed) = Rest(list).sealed().filter(|_| is_object(data)) {
