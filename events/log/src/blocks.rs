@@ -11,11 +11,12 @@ use crate::{
     stream::Position,
 };
 
-/// Positions of a block where every event is wanted.
-const BLOCK_POSITIONS: u64 = 4_000;
-/// Positions of a block where a filter leaves some out; one read answers all that it may let
-/// through.
-const FILTERED_POSITIONS: u64 = READ_EVENTS_MAX as u64;
+/// Positions of a block. One read may answer as many events, so that a filter can let all through.
+const BLOCK_POSITIONS: u64 = 8_000;
+const _: () = assert!(
+    BLOCK_POSITIONS <= READ_EVENTS_MAX as u64,
+    "a block is one read"
+);
 /// Blocks on their way at once: enough that no core stands still, few enough that memory stays
 /// flat.
 const BLOCKS_AHEAD: usize = 3;
@@ -34,7 +35,6 @@ struct Reading {
     log: Log,
     after: Position,
     head: Position,
-    at_once: u64,
 }
 
 impl Reading {
@@ -46,23 +46,17 @@ impl Reading {
         let after = self.after;
         // INVARIANT: positions have no holes and are never given anew, so that the range of the
         // next block is known before this one is read.
-        self.after = self.head.min(Position::new(after.get() + self.at_once));
+        self.after = self.head.min(Position::new(after.get() + BLOCK_POSITIONS));
         Ok((self.after > after).then_some((after, self.after)))
     }
 }
 
 impl Blocks {
     pub(crate) fn start(log: Log, after: Position, filter: Filter) -> Self {
-        let at_once = if filter.is_everything() {
-            BLOCK_POSITIONS
-        } else {
-            FILTERED_POSITIONS
-        };
         let reading = Reading {
             log: log.clone(),
             after,
             head: after,
-            at_once,
         };
         let ranges = stream::unfold(Some(reading), async |reading| {
             let mut reading = reading?;

@@ -267,11 +267,11 @@ impl Log {
         up_to: Position,
         filter: &Filter,
     ) -> Result<Block, ReadError> {
-        let events = self
-            .0
-            .store
-            .read_block(after, up_to, filter, READ_EVENTS_MAX)
-            .await?;
+        let length = up_to.get().saturating_sub(after.get());
+        let limit = usize::try_from(length)
+            .unwrap_or(usize::MAX)
+            .min(READ_EVENTS_MAX);
+        let events = self.0.store.read_block(after, up_to, filter, limit).await?;
         Ok(Block { events, up_to })
     }
 

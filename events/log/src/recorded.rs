@@ -14,8 +14,9 @@ pub type Entry = [u8; 33];
 /// One event as it is stored. Cloning is cheap: the bytes belong to its block.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    bytes: Arc<Bytes>,
-    row: Row,
+    rows: Arc<Rows>,
+    /// INVARIANT: there is such a row.
+    index: usize,
 }
 
 /// A run of events in the order of the log.
@@ -28,13 +29,15 @@ pub struct Block {
     pub up_to: Position,
 }
 
+/// What the events of a block share.
 #[derive(Debug, Default)]
-struct Bytes {
+struct Rows {
     text: String,
     sealed: Vec<u8>,
+    rows: Vec<Row>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Row {
     position: Position,
     version: Version,
@@ -48,32 +51,32 @@ struct Row {
 impl Recorded {
     /// Where it stands in the log.
     pub fn position(&self) -> Position {
-        self.row.position
+        self.row().position
     }
 
     /// The name of its stream.
     pub fn stream(&self) -> &str {
-        self.text(&self.row.stream)
+        self.text(&self.row().stream)
     }
 
     /// Its version in the stream.
     pub fn version(&self) -> Version {
-        self.row.version
+        self.row().version
     }
 
     /// Its type.
     pub fn event_type(&self) -> &str {
-        self.text(&self.row.event_type)
+        self.text(&self.row().event_type)
     }
 
     /// The 33 bytes that the tree is made of.
     pub fn entry(&self) -> &Entry {
-        &self.row.entry
+        &self.row().entry
     }
 
     /// The header, byte for byte; none where it was redacted.
     pub fn header_text(&self) -> Option<&str> {
-        self.row.header.as_ref().map(|range| self.text(range))
+        self.row().header.as_ref().map(|range| self.text(range))
     }
 
     /// What the header says; none where it was redacted.
@@ -82,19 +85,23 @@ impl Recorded {
     /// [`HeaderError`] where the bytes are not those of a header.
     pub fn header(&self) -> Option<Result<Header<'_>, HeaderError>> {
         self.header_text()
-            .map(|text| header::parse(text, self.row.position))
+            .map(|text| header::parse(text, self.row().position))
     }
 
     /// The sealed sections, as stored: each `u32 length ‖ nonce ‖ ciphertext`.
     pub fn sealed_bytes(&self) -> &[u8] {
-        self.bytes
+        self.rows
             .sealed
-            .get(self.row.sealed.clone())
+            .get(self.row().sealed.clone())
             .unwrap_or_default()
     }
 
+    fn row(&self) -> &Row {
+        &self.rows.rows[self.index]
+    }
+
     fn text(&self, range: &Range<usize>) -> &str {
-        self.bytes.text.get(range.clone()).unwrap_or_default()
+        self.rows.text.get(range.clone()).unwrap_or_default()
     }
 }
 
@@ -144,27 +151,22 @@ impl<'a> NewRow<'a> {
 
 /// Collects rows into the shared buffers of a block.
 #[derive(Debug, Default)]
-pub(crate) struct BlockBuilder {
-    bytes: Bytes,
-    rows: Vec<Row>,
-}
+pub(crate) struct BlockBuilder(Rows);
 
 impl BlockBuilder {
     pub(crate) fn with_capacity(rows: usize, bytes: usize) -> Self {
-        let bytes = Bytes {
-            text: String::with_capacity(bytes),
+        let (text, rows) = (String::with_capacity(bytes), Vec::with_capacity(rows));
+        Self(Rows {
+            text,
             sealed: Vec::new(),
-        };
-        Self {
-            bytes,
-            rows: Vec::with_capacity(rows),
-        }
+            rows,
+        })
     }
 
     /// Adds an event; `seal` appends its sealed bytes to the shared buffer.
     pub(crate) fn push(&mut self, row: NewRow<'_>, seal: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.sealed.len();
-        seal(&mut self.bytes.sealed);
+        let start = self.0.sealed.len();
+        seal(&mut self.0.sealed);
         let row = Row {
             position: row.position,
             version: row.version,
@@ -172,25 +174,24 @@ impl BlockBuilder {
             event_type: self.push_text(row.event_type),
             header: row.header.map(|header| self.push_text(header)),
             entry: row.entry,
-            sealed: start..self.bytes.sealed.len(),
+            sealed: start..self.0.sealed.len(),
         };
-        self.rows.push(row);
+        self.0.rows.push(row);
     }
 
     fn push_text(&mut self, text: &str) -> Range<usize> {
-        let start = self.bytes.text.len();
-        self.bytes.text.push_str(text);
-        start..self.bytes.text.len()
+        let start = self.0.text.len();
+        self.0.text.push_str(text);
+        start..self.0.text.len()
     }
 
     /// The events collected so far, in the order in which they were added.
     pub(crate) fn finish(self) -> Vec<Recorded> {
-        let bytes = Arc::new(self.bytes);
-        self.rows
-            .into_iter()
-            .map(|row| Recorded {
-                bytes: Arc::clone(&bytes),
-                row,
+        let rows = Arc::new(self.0);
+        (0..rows.rows.len())
+            .map(|index| Recorded {
+                rows: Arc::clone(&rows),
+                index,
             })
             .collect()
     }
@@ -199,10 +200,9 @@ impl BlockBuilder {
 impl Block {
     /// Bytes that the events of this block hold in memory, about.
     pub(crate) fn weight(&self) -> usize {
-        let shared = self
-            .events
-            .first()
-            .map_or(0, |first| first.bytes.text.len() + first.bytes.sealed.len());
-        shared + self.events.len() * size_of::<Recorded>()
+        let rows = self.events.first().map(|first| &*first.rows);
+        rows.map_or(0, |rows| {
+            rows.text.len() + rows.sealed.len() + rows.rows.len() * size_of::<Row>()
+        })
     }
 }
