@@ -191,7 +191,9 @@ async fn on_postgres(cluster: &Cluster) -> (Log, PgPool) {
     let (log, _) = open().await;
     let (beside, url) = open().await;
     beside.close().await;
-    let pool = PgPoolOptions::new().max_connections(32);
+    let pool = PgPoolOptions::new()
+        .max_connections(32)
+        .test_before_acquire(false);
     (log, pool.connect(&url).await.unwrap())
 }
 
@@ -279,7 +281,9 @@ async fn sqlite() {
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full);
-    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false);
     let raw = pool.connect_with(options).await.unwrap();
     let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), alone());
     append(&log, &mut all).await;

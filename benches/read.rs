@@ -249,9 +249,9 @@ async fn postgres() {
         assert_eq!(seen.events, EVENTS);
         let (bytes, taken) = timed(postgres_rows(&pool)).await;
         raw.push(rate(EVENTS, taken));
-        let (glanced, taken) = timed(postgres_glances(&pool)).await;
+        let (also, taken) = timed(postgres_glances(&pool)).await;
         glances.push(rate(EVENTS, taken));
-        assert_eq!(bytes, glanced);
+        assert_eq!(bytes, also);
     }
     let ours = median(ours);
     report("PostgreSQL", "plain fetch, kept", ours, median(raw), memory);

@@ -14,7 +14,7 @@ pub type Entry = [u8; 33];
 /// One event as it is stored. Cloning is cheap: the bytes belong to its block.
 #[derive(Debug, Clone)]
 pub struct Recorded {
-    rows: Arc<Rows>,
+    shared: Arc<Shared>,
     /// INVARIANT: there is such a row.
     index: usize,
 }
@@ -31,7 +31,7 @@ pub struct Block {
 
 /// What the events of a block share.
 #[derive(Debug, Default)]
-struct Rows {
+struct Shared {
     text: String,
     sealed: Vec<u8>,
     rows: Vec<Row>,
@@ -90,18 +90,18 @@ impl Recorded {
 
     /// The sealed sections, as stored: each `u32 length ‖ nonce ‖ ciphertext`.
     pub fn sealed_bytes(&self) -> &[u8] {
-        self.rows
+        self.shared
             .sealed
             .get(self.row().sealed.clone())
             .unwrap_or_default()
     }
 
     fn row(&self) -> &Row {
-        &self.rows.rows[self.index]
+        &self.shared.rows[self.index]
     }
 
     fn text(&self, range: &Range<usize>) -> &str {
-        self.rows.text.get(range.clone()).unwrap_or_default()
+        self.shared.text.get(range.clone()).unwrap_or_default()
     }
 }
 
@@ -151,12 +151,12 @@ impl<'a> NewRow<'a> {
 
 /// Collects rows into the shared buffers of a block.
 #[derive(Debug, Default)]
-pub(crate) struct BlockBuilder(Rows);
+pub(crate) struct BlockBuilder(Shared);
 
 impl BlockBuilder {
     pub(crate) fn with_capacity(rows: usize, bytes: usize) -> Self {
         let (text, rows) = (String::with_capacity(bytes), Vec::with_capacity(rows));
-        Self(Rows {
+        Self(Shared {
             text,
             sealed: Vec::new(),
             rows,
@@ -187,10 +187,10 @@ impl BlockBuilder {
 
     /// The events collected so far, in the order in which they were added.
     pub(crate) fn finish(self) -> Vec<Recorded> {
-        let rows = Arc::new(self.0);
-        (0..rows.rows.len())
+        let shared = Arc::new(self.0);
+        (0..shared.rows.len())
             .map(|index| Recorded {
-                rows: Arc::clone(&rows),
+                shared: Arc::clone(&shared),
                 index,
             })
             .collect()
@@ -200,9 +200,9 @@ impl BlockBuilder {
 impl Block {
     /// Bytes that the events of this block hold in memory, about.
     pub(crate) fn weight(&self) -> usize {
-        let rows = self.events.first().map(|first| &*first.rows);
-        rows.map_or(0, |rows| {
-            rows.text.len() + rows.sealed.len() + rows.rows.len() * size_of::<Row>()
+        let shared = self.events.first().map(|first| &*first.shared);
+        shared.map_or(0, |shared| {
+            shared.text.len() + shared.sealed.len() + shared.rows.len() * size_of::<Row>()
         })
     }
 }
