@@ -216,14 +216,21 @@ pub(crate) fn known_head(
     Ok((stream, Version::from_sql(version)))
 }
 
-/// An outcome as it is stored, checked.
-pub(crate) fn stored_outcome(request: &[u8], outcome: &str) -> Result<StoredOutcome, StoreError> {
-    let request = request
-        .try_into()
-        .map_err(|_| StoreError::Damaged("the digest of a request is not 32 bytes".into()))?;
-    let outcome =
-        serde_json::from_str(outcome).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    Ok(StoredOutcome { request, outcome })
+/// What is remembered as it is stored (key, digest of the request, outcome), checked.
+pub(crate) fn stored_outcomes(
+    rows: Vec<(Vec<u8>, Vec<u8>, String)>,
+) -> Result<Outcomes, StoreError> {
+    let digest = |bytes: Vec<u8>| {
+        <[u8; 32]>::try_from(bytes)
+            .map_err(|_| StoreError::Damaged("a key or digest is not 32 bytes".into()))
+    };
+    let outcomes = rows.into_iter().map(|(key, request, outcome)| {
+        let outcome = serde_json::from_str(&outcome)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let request = digest(request)?;
+        Ok((digest(key)?, StoredOutcome { request, outcome }))
+    });
+    outcomes.collect()
 }
 
 /// The id of the one event that was read.

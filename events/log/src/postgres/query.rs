@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
-    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcome},
+    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcomes},
     stream::{Position, StreamName, Version},
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn outcomes(
     now: Timestamp,
 ) -> Result<Outcomes, StoreError> {
     let wanted: Vec<&[u8]> = keys.iter().map(<[u8; 32]>::as_slice).collect();
-    let rows: Vec<(Vec<u8>, Vec<u8>, String)> = sqlx::query_as(
+    let rows = sqlx::query_as(
         "select key, request, outcome from request_keys \
          where key = any($1) and (expires_at is null or expires_at >= $2)",
     )
@@ -74,10 +74,5 @@ pub(super) async fn outcomes(
     .fetch_all(connection)
     .await
     .map_err(reading)?;
-    let outcomes = rows.into_iter().map(|(key, request, outcome)| {
-        let key = <[u8; 32]>::try_from(key)
-            .map_err(|_| StoreError::Damaged("a key is not 32 bytes".into()))?;
-        Ok((key, stored_outcome(&request, &outcome)?))
-    });
-    outcomes.collect()
+    stored_outcomes(rows)
 }

@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use super::reading;
 use crate::{
     clock::Timestamp,
-    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcome},
+    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcomes},
     stream::{Position, StreamName, Version},
 };
 
@@ -57,20 +57,17 @@ pub(super) async fn outcomes(
     keys: &[[u8; 32]],
     now: Timestamp,
 ) -> Result<Outcomes, StoreError> {
-    let mut outcomes = Outcomes::new();
-    for key in keys {
-        let found: Option<(Vec<u8>, String)> = sqlx::query_as(
-            "select request, outcome from request_keys \
-             where key = $1 and (expires_at is null or expires_at >= $2)",
-        )
-        .bind(key.as_slice())
-        .bind(now.micros())
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(reading)?;
-        if let Some((request, outcome)) = found {
-            outcomes.insert(*key, stored_outcome(&request, &outcome)?);
-        }
-    }
-    Ok(outcomes)
+    let wanted: Vec<String> = keys.iter().map(hex::encode).collect();
+    let wanted = serde_json::to_string(&wanted).unwrap_or_default();
+    let rows = sqlx::query_as(
+        "select key, request, outcome from request_keys \
+         where key in (select unhex(value) from json_each($1)) \
+         and (expires_at is null or expires_at >= $2)",
+    )
+    .bind(wanted)
+    .bind(now.micros())
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    stored_outcomes(rows)
 }
