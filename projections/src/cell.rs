@@ -13,20 +13,21 @@ use sqlx::{
 use uuid::Uuid;
 
 /// One value of one row, as the file of a view stores it.
-#[derive(Clone, Debug, PartialEq, PartialOrd)]
+///
+/// There are no numbers with a fraction: what has one is stored in a smaller unit, so that every
+/// value has exactly one form.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cell {
     /// Nothing.
     Null,
     /// A number, a truth value (0 or 1), or a time in microseconds.
     Int(i64),
-    /// A number with a fraction.
-    Real(f64),
     /// A text, a code, an id, or JSON.
     Text(String),
 }
 
 /// A stored value is not what its column holds. The file was written by something else.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a {expected} was expected where the file of the view has {found:?}")]
 pub struct CellError {
     /// What the column holds.
@@ -56,7 +57,6 @@ impl Cell {
         match self {
             Self::Null => query.bind(None::<i64>),
             Self::Int(value) => query.bind(value),
-            Self::Real(value) => query.bind(value),
             Self::Text(value) => query.bind(value),
         }
     }
@@ -66,7 +66,6 @@ impl Cell {
         match self {
             Self::Null => serde_json::Value::Null,
             Self::Int(value) => (*value).into(),
-            Self::Real(value) => (*value).into(),
             Self::Text(value) => value.as_str().into(),
         }
     }
@@ -80,7 +79,6 @@ impl Cell {
         let kind = value.type_info().into_owned();
         Ok(match kind.name() {
             "INTEGER" | "BOOLEAN" => Self::Int(row.try_get_unchecked(column)?),
-            "REAL" => Self::Real(row.try_get_unchecked(column)?),
             _ => Self::Text(row.try_get_unchecked(column)?),
         })
     }
@@ -106,7 +104,7 @@ macro_rules! integer_column {
         }
     )+ };
 }
-integer_column!(u8, u32, u64);
+integer_column!(u8, i32, u32, u64);
 
 impl Column for i64 {
     fn to_cell(&self) -> Cell {
@@ -138,22 +136,6 @@ impl Column for bool {
                 found: Cell::Int(found),
             }),
         }
-    }
-}
-
-impl Column for f64 {
-    fn to_cell(&self) -> Cell {
-        Cell::Real(*self)
-    }
-
-    fn from_cell(cell: Cell) -> Result<Self, CellError> {
-        if let Cell::Real(value) = cell {
-            return Ok(value);
-        }
-        Err(CellError {
-            expected: "number with a fraction",
-            found: cell,
-        })
     }
 }
 
@@ -291,7 +273,7 @@ mod tests {
         there_and_back(7_u32);
         there_and_back(-7_i64);
         there_and_back(true);
-        there_and_back(35.68);
+        there_and_back(-1_396_300_000_i32);
         there_and_back(String::from("犬の散歩"));
         there_and_back(None::<String>);
         there_and_back(Some(Position::new(9)));

@@ -69,6 +69,7 @@ impl PostAnswer {
             PostId::Need(id) => id.uuid(),
             PostId::Offer(id) => id.uuid(),
         };
+        let place = post.place();
         Self {
             id: id.to_string(),
             kind: post.kind.code(),
@@ -85,8 +86,8 @@ impl PostAnswer {
             offline: post.offline,
             no_return_needed: post.no_return_needed,
             wished_return: post.wished_return,
-            lat: post.lat,
-            lon: post.lon,
+            lat: place.map(|place| place.lat),
+            lon: place.map(|place| place.lon),
             posted_at: post.posted_at.to_string(),
             edited_at: post.edited_at.map(|at| at.to_string()),
         }

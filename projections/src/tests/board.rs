@@ -1,6 +1,6 @@
 //! The board shows open posts, newest first (H01-H03, H15).
 
-use meguri_events::{Category, Event, Modes, PostId, Prefecture};
+use meguri_events::{Category, Event, Modes, Place, PostId, Prefecture};
 
 use crate::{
     page::Page,
@@ -83,7 +83,12 @@ async fn a_post_shows_all_that_its_author_told_h01() {
     assert_eq!(post.description.as_deref(), Some("犬の散歩をお願いします"));
     assert_eq!(post.tags.0, ["犬", "散歩"]);
     assert_eq!(post.city.as_deref(), Some("杉並区"));
-    assert_eq!((post.lat, post.lon), (Some(35.69), Some(139.63)));
+    assert_eq!(
+        post.lat_e7.zip(post.lon_e7),
+        Some((356_900_000, 1_396_300_000))
+    );
+    let (lat, lon) = (35.69, 139.63);
+    assert_eq!(post.place(), Some(Place { lat, lon }));
 }
 
 #[tokio::test]
@@ -253,8 +258,8 @@ async fn a_post_whose_text_is_erased_shows_no_word_of_it() {
         .await
         .unwrap();
     assert_eq!(
-        (post.title, post.description, post.city, post.lat),
-        (None, None, None, None)
+        (&post.title, &post.description, &post.city, post.place()),
+        (&None, &None, &None, None)
     );
     assert!(post.tags.0.is_empty());
     assert_eq!(post.author, member(1));

@@ -110,10 +110,10 @@ table! {
         city: Option<String>,
         /// What is wished in return.
         wished_return: Option<String>,
-        /// Degrees north, to 0.01.
-        lat: Option<f64>,
-        /// Degrees east, to 0.01.
-        lon: Option<f64>,
+        /// Degrees north, in units of 1e-7 degree.
+        lat_e7: Option<i32>,
+        /// Degrees east, in units of 1e-7 degree.
+        lon_e7: Option<i32>,
     }
 }
 
@@ -127,6 +127,28 @@ table! {
         post: PostId,
     }
     with {}
+}
+
+impl Post {
+    /// Roughly where, in degrees; none if the author did not tell, or it is erased.
+    pub fn place(&self) -> Option<Place> {
+        let (lat, lon) = self.lat_e7.zip(self.lon_e7)?;
+        Some(Place {
+            lat: degrees(lat),
+            lon: degrees(lon),
+        })
+    }
+}
+
+/// Degrees in units of 1e-7 degree. Events hold hundredths; places within 180° fit.
+#[expect(clippy::cast_possible_truncation, reason = "rounded, and saturating")]
+fn e7(degrees: f64) -> i32 {
+    (degrees * 1e7).round() as i32
+}
+
+/// The number nearest to this decimal fraction: what the event said.
+fn degrees(e7: i32) -> f64 {
+    f64::from(e7) / 1e7
 }
 
 /// The view.
@@ -243,8 +265,8 @@ impl Board {
         post.description = text.map(|text| text.description.clone());
         post.city = text.and_then(|text| text.city.clone());
         post.wished_return = text.and_then(|text| text.wished_return.clone());
-        post.lat = place.map(|place| place.lat);
-        post.lon = place.map(|place| place.lon);
+        post.lat_e7 = place.map(|place| e7(place.lat));
+        post.lon_e7 = place.map(|place| e7(place.lon));
         for tag in before {
             self.tags.remove((tag, id));
         }
@@ -276,7 +298,21 @@ fn posted(event: &Decoded, id: PostId, author: MemberId, outline: PostOutline) -
         tags: Json::default(),
         city: None,
         wished_return: None,
-        lat: None,
-        lon: None,
+        lat_e7: None,
+        lon_e7: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{degrees, e7};
+
+    #[test]
+    fn every_coordinate_that_a_post_can_have_comes_back_as_it_was() {
+        for hundredths in -18_000..=18_000 {
+            let said = f64::from(hundredths) / 100.0;
+            assert_eq!(e7(said), hundredths * 100_000);
+            assert_eq!(degrees(e7(said)).to_bits(), said.to_bits(), "{said}");
+        }
     }
 }

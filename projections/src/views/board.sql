@@ -21,8 +21,9 @@ create table post (
     tags text not null,
     city text,
     wished_return text,
-    lat real,
-    lon real
+    -- Degrees north and east, in units of 1e-7 degree.
+    lat_e7 integer,
+    lon_e7 integer
 ) strict;
 create index post_newest on post (posted) where open;
 create index post_newest_by_category on post (category, posted) where open;
