@@ -66,6 +66,7 @@ mod seal;
 mod sqlite;
 mod store;
 mod stream;
+mod tree;
 mod vault;
 mod writer;
 
@@ -85,4 +86,5 @@ pub use recorded::{Block, Entry, Recorded};
 pub use seal::{OpenSealError, Section, SectionContent};
 pub use store::Head;
 pub use stream::{BadStreamName, Position, STREAM_NAME_BYTES_MAX, StreamName, Version};
+pub use tree::{BadFrontier, BadRoot, Frontier, Root};
 pub use vault::{Kek, KekError, KeyId, TokenHolder, Vault, VaultError};

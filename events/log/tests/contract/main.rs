@@ -14,6 +14,7 @@ mod immutability;
 mod outage;
 mod read;
 mod request_keys;
+mod tree;
 mod vault;
 
 use meguri_log::{Append, Cause, Condition, Expected, NewEvent, NewSection, StreamName, Version};
