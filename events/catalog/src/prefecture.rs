@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const NAMES: [(&str, &str); 47] = [
@@ -127,8 +128,22 @@ impl Serialize for Prefecture {
 
 impl<'de> Deserialize<'de> for Prefecture {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = u8::deserialize(deserializer)?;
-        Self::from_code(code).map_err(serde::de::Error::custom)
+        struct Code;
+        impl Visitor<'_> for Code {
+            type Value = Prefecture;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the JIS X 0401 code of a prefecture, 1 to 47")
+            }
+
+            fn visit_u64<E: Error>(self, code: u64) -> Result<Prefecture, E> {
+                let known = u8::try_from(code).ok().map(Prefecture::from_code);
+                known
+                    .and_then(Result::ok)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(code), &self))
+            }
+        }
+        deserializer.deserialize_u8(Code)
     }
 }
 

@@ -48,7 +48,21 @@ fn there_are_47_prefectures_by_their_official_codes() {
         ["北海道", "東京都", "大阪府", "沖縄県"]
     );
     assert!(Prefecture::from_code(0).is_err() && Prefecture::from_code(48).is_err());
-    assert!(serde_json::from_str::<Prefecture>("48").is_err());
+    for (json, found) in [
+        ("48", "integer `48`"),
+        ("-1", "integer `-1`"),
+        ("300", "integer `300`"),
+        ("\"13\"", "string \"13\""),
+    ] {
+        let error = serde_json::from_str::<Prefecture>(json)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(found), "{error}");
+        assert!(
+            error.contains("the JIS X 0401 code of a prefecture, 1 to 47"),
+            "{error}"
+        );
+    }
     assert_eq!(
         serde_json::to_string(&Prefecture::from_code(1).unwrap()).unwrap(),
         "1"

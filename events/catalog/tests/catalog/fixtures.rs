@@ -28,6 +28,10 @@ struct FixtureSection {
 }
 
 impl Fixture {
+    fn file_name(&self) -> String {
+        file_name(&self.event_type, self.schema)
+    }
+
     fn decode(&self, erased: bool) -> Event {
         let sections: Vec<_> = self
             .sections
@@ -40,7 +44,8 @@ impl Fixture {
                 )
             })
             .collect();
-        Event::decode(&self.event_type, self.schema, self.data.get(), &sections).unwrap()
+        Event::decode(&self.event_type, self.schema, self.data.get(), &sections)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.file_name()))
     }
 }
 
@@ -52,15 +57,23 @@ fn file_name(event_type: &str, schema: u32) -> String {
     format!("{event_type}.v{schema}.json")
 }
 
-fn read(event: &Event, schema: u32) -> Fixture {
-    let path = folder().join(file_name(event.type_name(), schema));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; see README.md, \"How to change an event\"",
-            path.display()
-        )
-    });
-    serde_json::from_str(&text).unwrap()
+fn stored() -> BTreeSet<String> {
+    std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Every fixture with its sample. That none of the two is missing is a test of its own.
+fn pairs() -> Vec<(Fixture, Event)> {
+    let stored = stored();
+    let fixture = |(schema, event): (u32, Event)| {
+        let name = file_name(event.type_name(), schema);
+        let path = stored.get(&name).map(|name| folder().join(name))?;
+        let text = std::fs::read_to_string(path).unwrap();
+        Some((serde_json::from_str(&text).unwrap(), event))
+    };
+    samples().into_iter().filter_map(fixture).collect()
 }
 
 fn written(encoded: &Encoded) -> String {
@@ -97,17 +110,10 @@ fn written(encoded: &Encoded) -> String {
 #[test]
 fn every_type_and_schema_number_has_a_fixture_and_a_sample() {
     let samples = samples();
-    for (schema, event) in &samples {
-        let path = folder().join(file_name(event.type_name(), *schema));
-        if std::env::var_os("UPDATE_CATALOG").is_some() && !path.exists() {
-            assert_eq!(
-                *schema,
-                event.schema(),
-                "only the current schema can be written"
-            );
-            std::fs::write(path, written(&event.encode().unwrap())).unwrap();
-        }
+    if std::env::var_os("UPDATE_CATALOG").is_some() {
+        write_missing(&samples);
     }
+    let stored = stored();
     let described: BTreeSet<String> = Event::descriptions()
         .iter()
         .map(|d| file_name(d.event_type, d.schema))
@@ -116,37 +122,46 @@ fn every_type_and_schema_number_has_a_fixture_and_a_sample() {
         .iter()
         .map(|(schema, event)| file_name(event.type_name(), *schema))
         .collect();
-    let stored: BTreeSet<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    let known = |name| format!("{name} is not in the catalog: what was written is read for ever");
+    let faults: Vec<String> = (&described - &with_sample)
+        .iter()
+        .map(|name| format!("{name} has no sample in samples.rs"))
+        .chain(
+            (&described - &stored)
+                .iter()
+                .map(|name| format!("{name} is missing")),
+        )
+        .chain((&(&stored | &with_sample) - &described).iter().map(known))
         .collect();
-    assert_eq!(
-        with_sample, described,
-        "samples, against what the catalog describes"
+    let faults = faults.join("\n");
+    assert!(
+        faults.is_empty(),
+        "\n{faults}\n\nsee README.md, \"How to change an event\""
     );
-    assert_eq!(
-        stored, described,
-        "fixtures, against what the catalog describes"
-    );
+}
+
+fn write_missing(samples: &[(u32, Event)]) {
+    for (schema, event) in samples {
+        let path = folder().join(file_name(event.type_name(), *schema));
+        if *schema == event.schema() && !path.exists() {
+            std::fs::write(path, written(&event.encode().unwrap())).unwrap();
+        }
+    }
 }
 
 #[test]
 fn every_fixture_decodes_to_its_sample() {
-    for (schema, event) in samples() {
-        let fixture = read(&event, schema);
-        assert_eq!(fixture.event_type, event.type_name());
-        assert_eq!(fixture.schema, schema);
-        assert_eq!(fixture.decode(false), event, "{}", event.type_name());
+    for (fixture, event) in pairs() {
+        assert_eq!(fixture.decode(false), event, "{}", fixture.file_name());
     }
 }
 
 #[test]
 fn events_of_the_current_schema_encode_to_the_bytes_of_their_fixture() {
-    for (schema, event) in samples() {
-        if schema != event.schema() {
+    for (fixture, event) in pairs() {
+        if fixture.schema != event.schema() {
             continue;
         }
-        let fixture = read(&event, schema);
         let encoded = event.encode().unwrap();
         assert_eq!(encoded.data, fixture.data.get());
         assert_eq!(
@@ -169,8 +184,8 @@ fn events_of_the_current_schema_encode_to_the_bytes_of_their_fixture() {
 
 #[test]
 fn every_fixture_decodes_when_its_keys_are_destroyed() {
-    for (schema, event) in samples() {
-        let erased = read(&event, schema).decode(true);
+    for (fixture, event) in pairs() {
+        let erased = fixture.decode(true);
         assert_eq!(erased.type_name(), event.type_name());
         assert!(
             erased.encode().unwrap().sections.is_empty(),
