@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use meguri_domain::{Claim, Mail, Member, Nickname, Registration, UserName};
-use meguri_events::{ClaimKind, MemberId};
+use meguri_events::{ClaimKind, MemberId, Prefecture};
 use meguri_http::MEMBER;
 use meguri_log::RequestKey;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,12 @@ pub struct NewMember {
     pub nickname: String,
     /// Where mail reaches the member; nobody else sees it.
     pub mail: String,
+    /// Where the member lives, if they say so.
+    ///
+    /// Left out where it is not said: a registration that a client repeats stays the request that
+    /// it was before members were asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefecture: Option<Prefecture>,
 }
 
 /// Another nickname.
@@ -94,6 +100,7 @@ impl Commands {
             user_name: UserName::parse(&new.user_name)?,
             nickname: Nickname::parse(&new.nickname)?,
             mail: Mail::parse(&new.mail)?,
+            prefecture: new.prefecture,
         };
         let caller = Caller::member(member).with_key(key);
         self.run(
@@ -219,5 +226,22 @@ impl Decision for Leave {
         }
         attempt.record(&own, left);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_registration_of_an_older_client_is_the_same_request_as_before() {
+        let sent = r#"{"user_name":"aki","nickname":"秋","mail":"aki@example.jp"}"#;
+        let new: NewMember = serde_json::from_str(sent).unwrap();
+        assert_eq!(
+            serde_json::to_string(&new).unwrap(),
+            sent,
+            "it is hashed as it was"
+        );
     }
 }

@@ -79,4 +79,5 @@ async fn every_reference_leads_somewhere_and_bodies_refuse_what_they_do_not_know
         assert_eq!(schema["additionalProperties"], false, "{body}: {schema}");
     }
     insta::assert_json_snapshot!("post_body", api["components"]["schemas"]["NewPost"]);
+    insta::assert_json_snapshot!("member_body", api["components"]["schemas"]["Registration"]);
 }

@@ -13,6 +13,7 @@ mod api;
 mod concurrency;
 mod credentials;
 mod description;
+mod member;
 mod outage;
 mod policies;
 mod repeats;

@@ -220,6 +220,7 @@ pub(crate) fn new_member(name: &str) -> NewMember {
         user_name: name.to_owned(),
         nickname: name.to_owned(),
         mail: format!("{name}@example.jp"),
+        prefecture: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use meguri_events::{
     Event, MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged,
-    Sealed,
+    Prefecture, Sealed,
 };
 
 use crate::text::Nickname;
@@ -41,6 +41,8 @@ pub struct Registration {
     pub nickname: Nickname,
     /// Unique among members; claimed in the same append.
     pub mail: Mail,
+    /// Where they live, if they say so; on the profile for everyone to see (K23, K30).
+    pub prefecture: Option<Prefecture>,
 }
 
 /// A member who has not left: the only one who can act. Only [`Member::acting`] gives it.
@@ -71,6 +73,7 @@ impl Member {
             user_name,
             nickname,
             mail,
+            prefecture,
         } = registration;
         let profile = MemberProfile {
             user_name: user_name.into(),
@@ -80,6 +83,7 @@ impl Member {
         vec![
             MemberRegistered {
                 member,
+                prefecture,
                 profile: profile.into(),
                 mail,
             }

@@ -1,6 +1,7 @@
 //! Members as others see them: their profile, and the thanks they have received.
 
 use axum::extract::State;
+use meguri_events::Prefecture;
 use meguri_http::{Member, Path, Problem, Problems, Query};
 use meguri_projections::QueryError;
 use meguri_projections::views::profiles::Profile;
@@ -24,6 +25,9 @@ pub(crate) struct ProfileAnswer {
     user_name: Option<String>,
     /// What others read.
     nickname: Option<String>,
+    /// JIS X 0401 code of the prefecture where they live, 1 to 47; null if they did not tell (K30).
+    #[schema(minimum = 1, maximum = 47)]
+    prefecture: Option<u8>,
     /// Since when they are a member, RFC 3339.
     #[schema(format = DateTime)]
     since: String,
@@ -42,6 +46,7 @@ impl From<Profile> for ProfileAnswer {
             id: profile.id.to_string(),
             user_name: profile.user_name,
             nickname: profile.nickname,
+            prefecture: profile.prefecture.map(Prefecture::code),
             since: profile.since.to_string(),
             left_at: profile.left_at.map(|at| at.to_string()),
             thanks_received: profile.thanks_received,

@@ -16,6 +16,8 @@ const TRIES: u32 = 12;
 const LEAVERS_PERCENT: u64 = 2;
 /// How many of a hundred members change their nickname.
 const RENAMERS_PERCENT: u64 = 4;
+/// How many of a hundred members say in which prefecture they live.
+const TELLERS_PERCENT: u64 = 85;
 
 /// A member, from first to last.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub(super) struct Person {
     pub(super) user_name: String,
     pub(super) nickname: String,
     pub(super) mail: String,
+    /// Code of the prefecture where the member lives, if they say so.
+    pub(super) prefecture: Option<u8>,
     pub(super) joins: Moment,
     /// Another nickname, taken later.
     pub(super) later_nickname: Option<(Moment, String)>,
@@ -76,11 +80,14 @@ impl<'t> Community<'t> {
         let leaves = self
             .leaves(number)
             .then(|| joins + days(dice.between(4, 15)) + hours(dice.below(12)));
+        let tells = dice.percent(TELLERS_PERCENT);
+        let prefecture = tells.then(|| self.city(number).prefecture);
         Person {
             number,
             user_name,
             nickname,
             mail,
+            prefecture,
             joins,
             later_nickname,
             leaves,
@@ -252,6 +259,20 @@ mod tests {
                 .count();
             assert_eq!(settled, (counted as u64).max(MEMBERS_MIN));
         }
+    }
+
+    #[test]
+    fn most_members_say_in_which_prefecture_they_live_and_say_the_truth_k30() {
+        let texts = Texts::load().unwrap();
+        let community = Community::new(&texts, 7, 1_000);
+        let mut told = 0;
+        for number in 0..1_000 {
+            if let Some(prefecture) = community.person(number).prefecture {
+                assert_eq!(prefecture, community.city(number).prefecture);
+                told += 1;
+            }
+        }
+        assert!((800..900).contains(&told), "{told} of 1,000 tell");
     }
 
     #[test]

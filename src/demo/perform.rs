@@ -119,6 +119,9 @@ async fn register(
         user_name: person.user_name.clone(),
         nickname: person.nickname.clone(),
         mail: person.mail.clone(),
+        prefecture: person
+            .prefecture
+            .and_then(|code| Prefecture::from_code(code).ok()),
     };
     let done = match password {
         Some(password) => {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use meguri_events::Prefecture;
 use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,6 +35,10 @@ pub(crate) struct Registration {
     /// Kept as an argon2id hash only.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 200)]
     password: Password,
+    /// JIS X 0401 code of the prefecture where the member lives, if they say so: others see it.
+    #[serde(default)]
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 47)]
+    prefecture: Option<Prefecture>,
 }
 
 /// A new member, and an access token.
@@ -67,11 +72,13 @@ pub(super) async fn register(
         nickname,
         mail,
         password,
+        prefecture,
     } = body;
     let new = NewMember {
         user_name,
         nickname,
         mail,
+        prefecture,
     };
     // The password is no part of what the log remembers: a fast hash of it would be a gift.
     let key = key.map(|key| app.request_key(key.digest(NOBODY, &new)));

@@ -2,11 +2,11 @@
 
 use meguri_domain::{Member, MemberError, Nickname};
 use meguri_events::{
-    MemberEvent, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged, Sealed,
+    MemberEvent, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged, Prefecture, Sealed,
 };
 
 use crate::scenario::given;
-use crate::scene::{OPENER, registered, then};
+use crate::scene::{OPENER, registered, registered_in, then};
 
 fn left() -> MemberEvent {
     MemberLeft { member: OPENER }.into()
@@ -16,19 +16,35 @@ fn nickname(text: &str) -> Nickname {
     Nickname::parse(text).unwrap()
 }
 
-#[test]
-fn registering_seals_names_and_mail() {
+/// What registering says of somebody who lives there.
+fn registration(prefecture: Option<Prefecture>) -> MemberEvent {
     let profile = MemberProfile {
         user_name: "hanako".to_owned(),
         nickname: "花子".to_owned(),
     };
     let mail = Sealed::Known("hanako@example.jp".to_owned());
-    let expected = MemberRegistered {
+    MemberRegistered {
         member: OPENER,
+        prefecture,
         profile: Sealed::Known(profile),
         mail,
-    };
-    assert_eq!(registered(OPENER), [expected.into()]);
+    }
+    .into()
+}
+
+#[test]
+fn registering_seals_names_and_mail() {
+    assert_eq!(registered(OPENER), [registration(None)]);
+}
+
+#[test]
+fn a_member_says_in_which_prefecture_they_live_or_does_not_k23_k30() {
+    for prefecture in Prefecture::all().map(Some).chain([None]) {
+        assert_eq!(
+            registered_in(OPENER, prefecture),
+            [registration(prefecture)]
+        );
+    }
 }
 
 #[test]
@@ -74,6 +90,7 @@ fn a_member_whose_keys_are_destroyed_is_still_a_member_who_has_left_h01() {
     let (profile, mail) = (Sealed::Erased, Sealed::Erased);
     let erased = MemberRegistered {
         member: OPENER,
+        prefecture: None,
         profile,
         mail,
     };

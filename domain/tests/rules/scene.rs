@@ -7,7 +7,8 @@ use meguri_domain::{
 };
 use meguri_events::{
     Category, CompletionReported, ExchangeCompleted, ExchangeEvent, ExchangeId, ExchangeStarted,
-    MemberEvent, MemberId, Mode, Modes, NeedId, OfferId, PostEvent, PostId, TermsAgreed, Timestamp,
+    MemberEvent, MemberId, Mode, Modes, NeedId, OfferId, PostEvent, PostId, Prefecture,
+    TermsAgreed, Timestamp,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -36,10 +37,15 @@ pub(crate) fn days_later(days: u64) -> Timestamp {
 }
 
 pub(crate) fn registered(member: MemberId) -> Vec<MemberEvent> {
+    registered_in(member, None)
+}
+
+pub(crate) fn registered_in(member: MemberId, prefecture: Option<Prefecture>) -> Vec<MemberEvent> {
     let registration = Registration {
         user_name: UserName::parse("hanako").unwrap(),
         nickname: Nickname::parse("花子").unwrap(),
         mail: Mail::parse("hanako@example.jp").unwrap(),
+        prefecture,
     };
     Member::register(member, registration)
 }

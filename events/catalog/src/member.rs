@@ -2,20 +2,54 @@
 
 use crate::ids::MemberId;
 use crate::plaintext::plaintext;
+use crate::prefecture::Prefecture;
 use crate::sealed::Sealed;
 
 event! {
     /// A person became a member.
-    pub struct MemberRegistered, schema 1;
+    pub struct MemberRegistered, schema 2, from v1::MemberRegistered;
     open {
         /// The new member.
         member: MemberId,
+        /// Where the member lives, if they told.
+        prefecture: Option<Prefecture>,
     }
     sealed {
         /// The names others see.
         profile: Sealed<MemberProfile> => Profile of member,
         /// The mail address.
         mail: Sealed<String> => Contact of member,
+    }
+}
+
+mod v1 {
+    use super::{MemberId, MemberProfile, Sealed};
+
+    event! {
+        /// A person became a member.
+        pub(super) struct MemberRegistered, schema 1;
+        open {
+            /// The new member.
+            member: MemberId,
+        }
+        sealed {
+            /// The names others see.
+            profile: Sealed<MemberProfile> => Profile of member,
+            /// The mail address.
+            mail: Sealed<String> => Contact of member,
+        }
+    }
+}
+
+impl From<v1::MemberRegistered> for MemberRegistered {
+    /// Nobody was asked where they live.
+    fn from(old: v1::MemberRegistered) -> Self {
+        Self {
+            member: old.member,
+            prefecture: None,
+            profile: old.profile,
+            mail: old.mail,
+        }
     }
 }
 

@@ -54,6 +54,14 @@ fn post_of(event: &PostEvent) -> String {
 }
 
 pub(crate) fn registered(number: u128, user_name: &str) -> Event {
+    registered_in(number, user_name, None)
+}
+
+pub(crate) fn registered_in(
+    number: u128,
+    user_name: &str,
+    prefecture: Option<Prefecture>,
+) -> Event {
     let profile = MemberProfile {
         user_name: user_name.into(),
         nickname: format!("{user_name}さん"),
@@ -61,6 +69,7 @@ pub(crate) fn registered(number: u128, user_name: &str) -> Event {
     let mail = format!("{user_name}@example.jp");
     MemberRegistered {
         member: member(number),
+        prefecture,
         profile: profile.into(),
         mail: mail.into(),
     }

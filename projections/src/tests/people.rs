@@ -1,6 +1,6 @@
 //! Profiles and thanks: what stays of what people did for each other (H18-H20, H23, H24).
 
-use meguri_events::Event;
+use meguri_events::{Event, Opened, Prefecture};
 
 use crate::{
     read::QueryError,
@@ -8,7 +8,7 @@ use crate::{
         at, erased, given,
         story::{
             aborted, applied, completed, exchange, left, member, nickname_changed, registered,
-            thanked, whole_exchange,
+            registered_in, thanked, whole_exchange,
         },
     },
     views::{
@@ -33,6 +33,7 @@ async fn a_profile_tells_who_a_member_is_since_when() {
         id: member(2),
         user_name: Some("taro".into()),
         nickname: Some("taroさん".into()),
+        prefecture: None,
         since: at(2),
         left_at: None,
         exchanges_completed: 0,
@@ -42,6 +43,35 @@ async fn a_profile_tells_who_a_member_is_since_when() {
     assert_eq!(profiles.by_id(member(2)).await.unwrap(), expected);
     let missing = profiles.by_user_name("jiro").await;
     assert!(matches!(missing, Err(QueryError::NotFound)));
+}
+
+/// A registration as it was written before members were asked where they live.
+fn registered_long_ago(number: u128, user_name: &str) -> Event {
+    let data = format!(r#"{{"member":"{}"}}"#, member(number).stream());
+    let profile = format!(r#"{{"user_name":"{user_name}","nickname":"{user_name}"}}"#);
+    let sections = [
+        ("profile", Opened::Plain(profile.as_bytes())),
+        ("mail", Opened::Erased),
+    ];
+    Event::decode("MemberRegistered", 1, &data, &sections).unwrap()
+}
+
+#[tokio::test]
+async fn a_profile_tells_where_a_member_lives_if_they_said_so_k23_k30() {
+    let tokyo = Prefecture::from_code(13).ok();
+    let events = [
+        registered_long_ago(1, "hanako"),
+        registered(2, "taro"),
+        registered_in(3, "jiro", tokyo),
+        erased(&registered_in(4, "yuki", tokyo)),
+    ];
+    let profiles = profiles(&events).await;
+    for (number, prefecture) in [(1, None), (2, None), (3, tokyo), (4, tokyo)] {
+        let profile = profiles.by_id(member(number)).await.unwrap();
+        assert_eq!(profile.prefecture, prefecture, "{profile:?}");
+    }
+    let long_ago = profiles.by_user_name("hanako").await.unwrap();
+    assert_eq!((long_ago.id, long_ago.since), (member(1), at(1)));
 }
 
 #[tokio::test]

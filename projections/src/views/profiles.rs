@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use meguri_events::{Event, ExchangeEvent, MemberEvent, MemberId};
+use meguri_events::{Event, ExchangeEvent, MemberEvent, MemberId, Prefecture};
 use meguri_log::Timestamp;
 
 use crate::{
@@ -26,6 +26,8 @@ table! {
         user_name: Option<String>,
         /// What others read; none once it is erased.
         nickname: Option<String>,
+        /// Where the member lives, if they told (K30).
+        prefecture: Option<Prefecture>,
         /// When the member registered.
         since: Timestamp,
         /// When the member left.
@@ -76,6 +78,7 @@ impl View for Profiles {
                     id: registered.member,
                     user_name: profile.map(|profile| profile.user_name.clone()),
                     nickname: profile.map(|profile| profile.nickname.clone()),
+                    prefecture: registered.prefecture,
                     since: event.at,
                     left_at: None,
                     exchanges_completed: 0,

@@ -4,6 +4,8 @@ create table member (
     -- Null once they are erased.
     user_name text,
     nickname text,
+    -- JIS X 0401 code; null where the member did not tell.
+    prefecture integer,
     since integer not null,
     left_at integer,
     exchanges_completed integer not null,

@@ -130,16 +130,31 @@ impl House {
             data: encoded.data,
             sealed: sealed.collect(),
         };
-        let cause = Cause {
-            actor: actor.stream(),
-            ..Cause::default()
+        self.write(actor.stream(), event).await
+    }
+
+    /// Appends a registration as a release wrote it that did not ask where members live.
+    pub(crate) async fn register_long_ago(&self, member: MemberId, user_name: &str) -> Position {
+        let section = |section: &'static str, class: &'static str, plaintext: String| NewSection {
+            section: section.into(),
+            subject: member.stream(),
+            class: class.into(),
+            plaintext: plaintext.into_bytes(),
         };
-        let append = Append {
-            cause,
-            events: vec![event],
-            ..Append::default()
+        let profile = format!(r#"{{"user_name":"{user_name}","nickname":"{user_name}"}}"#);
+        let mail = format!(r#"{{"mail":"{user_name}@example.jp"}}"#);
+        let event = NewEvent {
+            id: Uuid::now_v7(),
+            stream: StreamName::new(member.stream()).unwrap(),
+            event_type: "MemberRegistered".into(),
+            schema: 1,
+            data: format!(r#"{{"member":"{}"}}"#, member.stream()),
+            sealed: vec![
+                section("profile", "profile", profile),
+                section("mail", "contact", mail),
+            ],
         };
-        self.log.append(append).await.unwrap().position
+        self.write(member.stream(), event).await
     }
 
     /// Appends what the catalog does not know, as a newer release would.
@@ -152,8 +167,12 @@ impl House {
             data: "{}".to_owned(),
             sealed: Vec::new(),
         };
+        self.write("system".to_owned(), event).await;
+    }
+
+    async fn write(&self, actor: String, event: NewEvent) -> Position {
         let cause = Cause {
-            actor: "system".to_owned(),
+            actor,
             ..Cause::default()
         };
         let append = Append {
@@ -161,7 +180,7 @@ impl House {
             events: vec![event],
             ..Append::default()
         };
-        self.log.append(append).await.unwrap();
+        self.log.append(append).await.unwrap().position
     }
 
     /// A new token of a member.

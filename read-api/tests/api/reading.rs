@@ -120,6 +120,16 @@ async fn a_profile_counts_thanks_and_exchanges() {
 }
 
 #[tokio::test]
+async fn who_registered_before_anybody_was_asked_where_they_live_has_a_profile_k30() {
+    let house = House::empty().await;
+    let position = house.register_long_ago(REN, "ren").await;
+    let path = format!("/api/members/ren?min_position={position}");
+    let profile = house.get(&path, None).await.json();
+    assert_eq!(profile["nickname"], "ren");
+    assert_eq!(profile["prefecture"], serde_json::Value::Null);
+}
+
+#[tokio::test]
 async fn thanks_are_public_with_their_words() {
     let house = House::lived_in().await;
     insta::assert_json_snapshot!(house.get("/api/members/ren/thanks", None).await.json());

@@ -64,6 +64,7 @@ impl House {
         let mail = format!("{user_name}@example.jp");
         let event = MemberRegistered {
             member,
+            prefecture: Prefecture::from_code(13).ok(),
             profile: profile.into(),
             mail: Sealed::Known(mail),
         };

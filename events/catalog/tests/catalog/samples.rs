@@ -29,7 +29,13 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         claims(),
     ]
     .concat();
-    current.into_iter().map(|event| (1, event)).collect()
+    let current = current.into_iter().map(|event| (event.schema(), event));
+    current.chain(older()).collect()
+}
+
+/// What the fixtures of older schema numbers decode to.
+fn older() -> [(u32, Event); 1] {
+    [(1, registered(None))]
 }
 
 fn sealed(text: &str) -> Sealed<String> {
@@ -40,18 +46,23 @@ fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn members() -> Vec<Event> {
+fn registered(prefecture: Option<Prefecture>) -> Event {
     let profile = MemberProfile {
         user_name: "hana_3".to_owned(),
         nickname: "はなさん \"花\"".to_owned(),
     };
+    MemberRegistered {
+        member: HANA,
+        prefecture,
+        profile: profile.into(),
+        mail: sealed("hana@example.jp"),
+    }
+    .into()
+}
+
+fn members() -> Vec<Event> {
     vec![
-        MemberRegistered {
-            member: HANA,
-            profile: profile.into(),
-            mail: sealed("hana@example.jp"),
-        }
-        .into(),
+        registered(Prefecture::from_code(13).ok()),
         NicknameChanged {
             member: HANA,
             nickname: sealed("花🌸"),
