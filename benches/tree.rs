@@ -1,10 +1,15 @@
-//! How fast the tree over the entries of a log grows on one core, and what its root costs.
-#![allow(clippy::print_stdout, reason = "a bench prints")]
+//! How fast the tree over the entries grows: in memory on one core, and from what a log stores.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops on failure"
+)]
 
 use std::{hint::black_box, time::Instant};
 
-use meguri_benches::{median, rate};
-use meguri_log::{Entry, Frontier};
+use meguri_benches::{conditional, median, rate, stream, timed};
+use meguri_log::{Append, Entry, Frontier, Position, Version};
+use meguri_test_logs::{Backend, Home};
 
 const EVENTS: usize = 1_000_000;
 const ROUNDS: usize = 5;
@@ -22,7 +27,7 @@ fn entries() -> Vec<Entry> {
     (0..EVENTS).map(entry).collect()
 }
 
-fn main() {
+fn in_memory() {
     let entries = entries();
     let (mut extended, mut roots) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -42,4 +47,48 @@ fn main() {
         median(extended)
     );
     println!("  roots                    {:>9.0} roots/s", median(roots));
+}
+
+/// The tree of a whole log, from its entries alone and from what is kept of it.
+async fn stored(name: &str, backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    for first in (0..EVENTS).step_by(1_000) {
+        let numbers = first..first + 1_000;
+        let events = numbers.flat_map(|number| conditional(&stream(number), Version::ZERO).events);
+        let append = Append {
+            events: events.collect(),
+            ..conditional(&stream(0), Version::ZERO)
+        };
+        let conditions = Vec::new();
+        log.append(Append {
+            conditions,
+            ..append
+        })
+        .await
+        .unwrap();
+    }
+    let (mut anew, mut kept) = (Vec::new(), Vec::new());
+    let before_last_kept = Position::new(EVENTS as u64 / 4_096 * 4_096 - 1);
+    for _ in 0..ROUNDS {
+        let (wrong, taken) = timed(log.check_frontiers()).await;
+        assert_eq!(wrong.unwrap(), []);
+        anew.push(rate(EVENTS, taken));
+        let (frontier, taken) = timed(log.frontier_at(before_last_kept)).await;
+        assert_eq!(frontier.unwrap().position(), before_last_kept);
+        kept.push(taken.as_secs_f64() * 1_000.0);
+    }
+    println!("{name}, {EVENTS} events, median of {ROUNDS}");
+    println!("  tree from all entries    {:>9.0} events/s", median(anew));
+    println!(
+        "  frontier at a position   {:>9.1} ms at worst",
+        median(kept)
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    in_memory();
+    stored("SQLite", Backend::Sqlite).await;
+    stored("PostgreSQL", Backend::Postgres).await;
 }

@@ -55,6 +55,7 @@ mod blocks;
 mod clock;
 mod decide;
 mod follow;
+mod frontiers;
 mod header;
 pub mod limits;
 mod log;
@@ -77,6 +78,7 @@ pub use append::{
 pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
 pub use follow::Follower;
+pub use frontiers::TreeError;
 pub use header::{Header, HeaderError, SealedRef};
 pub use limits::TooLarge;
 pub use log::Log;

@@ -351,6 +351,11 @@ impl Log {
         opened.collect()
     }
 
+    /// What stores the events.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
     /// The vault of this log.
     pub fn vault(&self) -> &Vault {
         &self.0.vault

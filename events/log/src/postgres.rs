@@ -2,6 +2,7 @@
 
 mod block;
 mod commit;
+mod frontiers;
 mod query;
 
 use std::{str::FromStr, sync::Arc, time::Duration};
@@ -19,9 +20,10 @@ use crate::{
     clock::Timestamp,
     follow::Recent,
     read::{Filter, StreamRange},
-    recorded::Recorded,
+    recorded::{Entry, Recorded},
     store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
+    tree::Frontier,
 };
 
 /// Connections that read.
@@ -164,6 +166,31 @@ impl Store for PostgresStore {
         let mut reader = self.reader().await?;
         let found = block::all(reader.connection()?, after, up_to, filter, limit).await;
         reader.done(found)
+    }
+
+    async fn read_entries(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut reader = self.reader().await?;
+        let found = frontiers::entries(reader.connection()?, after, up_to).await;
+        reader.done(found)
+    }
+
+    async fn kept_frontier(
+        &self,
+        up_to: Position,
+    ) -> Result<Option<(Position, Vec<u8>)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let found = frontiers::kept(reader.connection()?, up_to).await;
+        reader.done(found)
+    }
+
+    async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError> {
+        let mut reader = self.reader().await?;
+        let kept = frontiers::keep(reader.connection()?, frontiers).await;
+        reader.done(kept)
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {

@@ -2,6 +2,7 @@
 
 mod block;
 mod commit;
+mod frontiers;
 mod query;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -18,9 +19,10 @@ use crate::{
     clock::Timestamp,
     follow::Recent,
     read::{Filter, StreamRange},
-    recorded::Recorded,
+    recorded::{Entry, Recorded},
     store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
+    tree::Frontier,
 };
 
 /// Connections that read.
@@ -118,6 +120,28 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Recorded>, StoreError> {
         let mut reader = self.readers.acquire().await.map_err(reading)?;
         block::all(&mut reader, after, up_to, filter, limit).await
+    }
+
+    async fn read_entries(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(reading)?;
+        frontiers::entries(&mut reader, after, up_to).await
+    }
+
+    async fn kept_frontier(
+        &self,
+        up_to: Position,
+    ) -> Result<Option<(Position, Vec<u8>)>, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(reading)?;
+        frontiers::kept(&mut reader, up_to).await
+    }
+
+    async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError> {
+        let mut writer = self.writer.acquire().await.map_err(reading)?;
+        frontiers::keep(&mut writer, frontiers).await
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {

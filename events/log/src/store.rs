@@ -13,6 +13,7 @@ use crate::{
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, BlockBuilder, Entry, NewRow, Recorded},
     stream::{Position, StreamName, Version},
+    tree::Frontier,
 };
 
 /// Where the log ends.
@@ -154,6 +155,22 @@ pub(crate) trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError>;
 
+    /// The entries after `after` up to and including `up_to`, in order and nothing else.
+    async fn read_entries(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// The last frontier that is kept at or before this position, and where.
+    async fn kept_frontier(
+        &self,
+        up_to: Position,
+    ) -> Result<Option<(Position, Vec<u8>)>, StoreError>;
+
+    /// Keeps frontiers, in place of those that are kept at their positions.
+    async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError>;
+
     /// Writes a batch if the log still ends at `known`, and says whether it did.
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError>;
 
@@ -231,6 +248,16 @@ pub(crate) fn stored_outcomes(
         Ok((digest(key)?, StoredOutcome { request, outcome }))
     });
     outcomes.collect()
+}
+
+/// Entries as they are read, one after the other, checked.
+pub(crate) fn entries_of(joined: &[u8]) -> Result<Vec<Entry>, StoreError> {
+    let (entries, rest) = joined.as_chunks::<33>();
+    if rest.is_empty() {
+        Ok(entries.to_vec())
+    } else {
+        Err(StoreError::Damaged("an entry is not 33 bytes".into()))
+    }
 }
 
 /// The id of the one event that was read.

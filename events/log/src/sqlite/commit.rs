@@ -78,7 +78,7 @@ async fn insert_outcomes(
 ) -> Result<(), sqlx::Error> {
     // A key that has expired, and is not yet forgotten, may be used anew.
     let columns = "request_keys (key, request, outcome, expires_at)";
-    let statement = insert(columns, 4, rows.len()).replacen("insert", "insert or replace", 1);
+    let statement = replace(columns, 4, rows.len());
     let mut query = sqlx::query(AssertSqlSafe(statement));
     for row in rows {
         query = query
@@ -88,6 +88,11 @@ async fn insert_outcomes(
             .bind(row.expires_at.map(crate::clock::Timestamp::micros));
     }
     query.execute(connection).await.map(|_| ())
+}
+
+/// A statement that writes so many rows, in place of those that have their keys.
+pub(super) fn replace(columns: &str, width: usize, rows: usize) -> String {
+    insert(columns, width, rows).replacen("insert", "insert or replace", 1)
 }
 
 fn insert(columns: &str, width: usize, rows: usize) -> String {

@@ -1,14 +1,12 @@
 //! The writer on a store that fails on demand.
 
+mod chaos;
+
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -17,187 +15,13 @@ use uuid::Uuid;
 use super::{Request, Writer};
 use crate::{
     append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
-    clock::{ManualClock, Timestamp},
+    clock::ManualClock,
     decide::{Prepared, PreparedEvent},
     follow::Recent,
     header::OpenHeader,
-    read::{Filter, StreamRange},
-    recorded::Recorded,
-    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
 };
-
-/// What goes wrong at the next commit, once.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    /// The batch is written, and the answer lost.
-    LostAfter,
-    /// The statement is lost before it is carried out.
-    LostBefore,
-    /// Another process writes first.
-    OvertakenBy(u64),
-}
-
-/// A log in memory that holds only what the writer asks for.
-#[derive(Default)]
-struct Memory {
-    events: Vec<(StreamName, Uuid)>,
-    faults: Vec<Fault>,
-    commits: usize,
-}
-
-#[derive(Clone, Default)]
-struct Chaos {
-    memory: Arc<Mutex<Memory>>,
-    unreachable: Arc<AtomicBool>,
-}
-
-impl Memory {
-    fn head(&self) -> Head {
-        let tail = self.events.last().map_or(Uuid::nil(), |(_, id)| *id);
-        let position = Position::new(self.events.len() as u64);
-        Head {
-            position,
-            tail,
-            at: Timestamp::default(),
-        }
-    }
-
-    fn heads(&self, streams: &[StreamName]) -> Heads {
-        let version = |stream| {
-            self.events
-                .iter()
-                .filter(|(name, _)| name == stream)
-                .count()
-        };
-        streams
-            .iter()
-            .map(|name| (name.clone(), Version::new(version(name) as u64)))
-            .collect()
-    }
-
-    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        if batch.events.iter().any(|event| event.event_type == "Bad") {
-            return Err(StoreError::Refused("bad data".into()));
-        }
-        self.commits += 1;
-        let fault = self.faults.pop();
-        if fault != Some(Fault::LostBefore) {
-            let events = batch
-                .events
-                .iter()
-                .map(|event| (event.stream.clone(), event.id));
-            self.events.extend(events);
-        }
-        match fault {
-            None => Ok(()),
-            Some(_) => Err(StoreError::Lost("the connection is gone".into())),
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Chaos {
-    async fn head(&self) -> Result<Head, StoreError> {
-        Ok(self.memory.lock().unwrap().head())
-    }
-
-    async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        Ok(self.memory.lock().unwrap().heads(streams))
-    }
-
-    async fn outcomes(&self, _: &[[u8; 32]], _: Timestamp) -> Result<Outcomes, StoreError> {
-        Ok(Outcomes::new())
-    }
-
-    async fn read_stream(
-        &self,
-        _: &StreamName,
-        _: StreamRange,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn read_block(
-        &self,
-        _: Position,
-        _: Position,
-        _: &Filter,
-        _: usize,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {
-        if self.unreachable.load(Ordering::SeqCst) {
-            return Err(StoreError::Unreachable("down".into()));
-        }
-        let mut memory = self.memory.lock().unwrap();
-        if let Some(Fault::OvertakenBy(number)) = memory.faults.last().copied() {
-            memory.faults.pop();
-            let other = (stream("a-1"), Uuid::from_u128(u128::from(number)));
-            memory.events.push(other);
-        }
-        if memory.head() != known {
-            return Ok(false);
-        }
-        memory.write(batch).map(|()| true)
-    }
-
-    async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError> {
-        if self.unreachable.load(Ordering::SeqCst) {
-            return Err(StoreError::Unreachable("down".into()));
-        }
-        Ok(Box::new(self.clone()))
-    }
-
-    async fn forget_outcomes(&self, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn watch_head(&self, _: Arc<Recent>) {}
-
-    async fn close(&self) {}
-}
-
-#[async_trait]
-impl Turn for Chaos {
-    async fn head(&mut self) -> Result<Head, StoreError> {
-        Store::head(self).await
-    }
-
-    async fn stream_heads(&mut self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        Store::stream_heads(self, streams).await
-    }
-
-    async fn changed_since(&mut self, position: Position) -> Result<Heads, StoreError> {
-        let memory = self.memory.lock().unwrap();
-        let after = usize::try_from(position.get()).unwrap();
-        let changed: Vec<_> = memory.events[after..]
-            .iter()
-            .map(|(name, _)| name.clone())
-            .collect();
-        Ok(memory.heads(&changed))
-    }
-
-    async fn outcomes(&mut self, _: &[[u8; 32]], _: Timestamp) -> Result<Outcomes, StoreError> {
-        Ok(Outcomes::new())
-    }
-
-    async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
-        let memory = self.memory.lock().unwrap();
-        let index = usize::try_from(position.get()).unwrap().wrapping_sub(1);
-        Ok(memory.events.get(index).map(|(_, id)| *id))
-    }
-
-    async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
-        self.memory.lock().unwrap().write(batch)
-    }
-
-    async fn release(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
+use chaos::{Chaos, Fault};
 
 fn stream(name: &str) -> StreamName {
     name.parse().unwrap()

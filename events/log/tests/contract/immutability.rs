@@ -15,13 +15,14 @@ on_both_backends!(
     a_section_moved_to_another_event_does_not_open,
 );
 
-enum Database {
+/// The database of a log, as somebody who has got hold of it uses it.
+pub(super) enum Database {
     Sqlite(sqlx::SqlitePool),
     Postgres(sqlx::PgPool),
 }
 
 impl Database {
-    async fn of(home: &Home) -> Self {
+    pub(super) async fn of(home: &Home) -> Self {
         match home.options(Arc::new(ManualClock::default())).location {
             Location::Sqlite { log, .. } => {
                 let url = format!("sqlite:{}", log.display());
@@ -33,7 +34,7 @@ impl Database {
         }
     }
 
-    async fn run(&self, statement: &str) -> Result<u64, String> {
+    pub(super) async fn run(&self, statement: &str) -> Result<u64, String> {
         let query = AssertSqlSafe(statement.to_owned());
         match self {
             Self::Sqlite(pool) => {

@@ -10,6 +10,7 @@ mod append;
 mod bytes;
 mod concurrency;
 mod follow;
+mod frontiers;
 mod immutability;
 mod outage;
 mod read;
