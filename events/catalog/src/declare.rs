@@ -7,11 +7,16 @@ use crate::encoding::{DecodeError, EncodeError, Encoded, Stored};
 pub(crate) trait Fact: Sized {
     /// Name of the type.
     const NAME: &'static str;
-    /// Current schema number.
+    /// The schema number of this struct.
     const SCHEMA: u32;
+    /// The schema number that events are written with.
+    const WRITTEN: u32;
 
     /// The event as the log takes it.
     fn encode(&self) -> Result<Encoded, EncodeError>;
+
+    /// The event as the log takes it with the schema number of this struct.
+    fn encode_this(&self) -> Result<Encoded, EncodeError>;
 
     /// Reads the current schema, or an older one through its upcasts.
     fn decode(stored: &Stored<'_>) -> Result<Self, DecodeError>;
@@ -23,11 +28,14 @@ pub(crate) trait Fact: Sized {
 /// Declares a type of event: its name, its schema number, what is open and what is sealed.
 ///
 /// `from older::Type` names the struct of the schema number before, from which `From` converts:
-/// that conversion is the upcast. Sealed fields tell the class and the subject of their key.
+/// that conversion is the upcast. `written as older::Type` goes on writing that number, into which
+/// `From` converts back: for the release that can read a number before there is one that writes it.
+/// Sealed fields tell the class and the subject of their key.
 macro_rules! event {
     (
         $(#[doc = $doc:literal])+
-        $vis:vis struct $name:ident, schema $schema:literal $(, from $older:ty)?;
+        $vis:vis struct $name:ident, schema $schema:literal
+            $(, from $older:ty)? $(, written as $written:ty)?;
         open { $( $(#[doc = $open_doc:literal])+ $open:ident: $open_type:ty, )+ }
         $(sealed {
             $( $(#[doc = $sealed_doc:literal])+
@@ -44,8 +52,13 @@ macro_rules! event {
         impl $crate::declare::Fact for $name {
             const NAME: &'static str = stringify!($name);
             const SCHEMA: u32 = $schema;
+            const WRITTEN: u32 = event!(@written Self $(, $written)?);
 
             fn encode(&self) -> Result<$crate::Encoded, $crate::EncodeError> {
+                event!(@encode self $(, $written)?)
+            }
+
+            fn encode_this(&self) -> Result<$crate::Encoded, $crate::EncodeError> {
                 #[derive(serde::Serialize)]
                 struct Data<'a> {
                     $( $open: $crate::open::Writing<'a, $open_type>, )+
@@ -113,6 +126,12 @@ macro_rules! event {
             }
         }
     };
+    (@written $this:ty) => { <$this as $crate::declare::Fact>::SCHEMA };
+    (@written $this:ty, $written:ty) => { <$written as $crate::declare::Fact>::SCHEMA };
+    (@encode $event:expr) => { $crate::declare::Fact::encode_this($event) };
+    (@encode $event:expr, $written:ty) => {
+        $crate::declare::Fact::encode_this(&<$written>::from($event.clone()))
+    };
     (@older $stored:ident) => { Err($stored.unknown_schema()) };
     (@older $stored:ident, $older:ty) => {
         <$older as $crate::declare::Fact>::decode($stored).map(Self::from)
@@ -143,7 +162,7 @@ macro_rules! events {
 
             /// Schema number under which it is written.
             pub fn schema(&self) -> u32 {
-                match self { $( Self::$name(_) => <$name as $crate::declare::Fact>::SCHEMA, )+ }
+                match self { $( Self::$name(_) => <$name as $crate::declare::Fact>::WRITTEN, )+ }
             }
 
             pub(crate) fn encode(&self) -> Result<$crate::Encoded, $crate::EncodeError> {

@@ -82,6 +82,45 @@ impl From<v2::Greeted> for Greeted {
     }
 }
 
+/// Schema 2 in the release that reads it and writes schema 1 still.
+mod ahead {
+    use super::{MemberId, Mode, Sealed, v1};
+
+    event! {
+        /// Tells how.
+        pub(super) struct Greeted, schema 2, from v1::Greeted, written as v1::Greeted;
+        open {
+            /// Who greeted.
+            by: MemberId,
+            /// How.
+            mode: Mode,
+        }
+        sealed {
+            /// The greeting.
+            text: Sealed<String> => Message of by,
+        }
+    }
+
+    impl From<v1::Greeted> for Greeted {
+        fn from(old: v1::Greeted) -> Self {
+            Self {
+                by: old.by,
+                mode: Mode::Online,
+                text: old.text,
+            }
+        }
+    }
+
+    impl From<Greeted> for v1::Greeted {
+        fn from(new: Greeted) -> Self {
+            Self {
+                by: new.by,
+                text: new.text,
+            }
+        }
+    }
+}
+
 const DATA: &str = r#"{"by":"member-00000000-0000-0000-0000-000000000007"}"#;
 
 fn stored<'a>(schema: u32, data: &'a str, sections: &'a [(&'a str, Opened<'a>)]) -> Stored<'a> {
@@ -123,6 +162,21 @@ fn the_newest_schema_is_what_is_written() {
     let sections = [("greeting", Opened::Plain(&encoded.sections[0].plaintext))];
     let event = Greeted::decode(&stored(3, &encoded.data, &sections)).unwrap();
     assert_eq!(event, greeted(Sealed::Known("やあ".to_owned())));
+}
+
+#[test]
+fn a_schema_can_be_read_by_a_release_that_goes_on_writing_the_one_before() {
+    let data = DATA.replace('}', r#","mode":"in_person"}"#);
+    let sections = [("text", Opened::Plain(r#"{"text":"やあ"}"#.as_bytes()))];
+    let event = ahead::Greeted::decode(&stored(2, &data, &sections)).unwrap();
+    assert_eq!(event.mode, Mode::InPerson);
+    assert_eq!((ahead::Greeted::SCHEMA, ahead::Greeted::WRITTEN), (2, 1));
+    let encoded = event.encode().unwrap();
+    assert_eq!((encoded.schema, encoded.data.as_str()), (1, DATA));
+    assert_eq!(
+        encoded.sections[0].plaintext,
+        r#"{"text":"やあ"}"#.as_bytes()
+    );
 }
 
 #[test]

@@ -30,11 +30,11 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
-    current.chain(older()).collect()
+    current.chain(not_written()).collect()
 }
 
-/// What the fixtures of older schema numbers decode to.
-fn older() -> [(u32, Event); 1] {
+/// What the fixtures decode to that no release writes any more, or none writes yet.
+fn not_written() -> [(u32, Event); 1] {
     [(1, registered(None))]
 }
 
