@@ -74,9 +74,10 @@ fn state(view: &ViewStatus) -> String {
         ViewState::Stopped { position, reason } => {
             format!("stopped before position {position}: {reason}")
         }
+        ViewState::Withdrawn { reason } => format!("withdrawn: {reason}"),
     };
-    match view.rebuilding {
-        Some(position) => format!("{state}, rebuilding (at {position})"),
+    match view.build {
+        Some(build) => format!("{state}, building (at {})", build.position),
         None => state,
     }
 }
@@ -103,7 +104,8 @@ async fn rebuild(owner: &Owner, name: &str, out: &mut (dyn Write + Send)) -> Res
                     reason,
                 });
             }
-            RebuildStep::Switched { position } => {
+            RebuildStep::Phase { .. } => {}
+            RebuildStep::Switched { position, .. } => {
                 progress.clear();
                 let seconds = started.elapsed().as_secs_f64();
                 return writeln!(

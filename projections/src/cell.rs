@@ -1,6 +1,6 @@
 //! What a column of a view can hold, and how Rust types stand in it.
 
-use std::num::TryFromIntError;
+use std::{fmt::Write as _, num::TryFromIntError};
 
 use meguri_events::{Category, ExchangeId, MemberId, Mode, PostId, Prefecture, ReasonCode};
 use meguri_log::{Position, Timestamp, Version};
@@ -70,6 +70,16 @@ impl Cell {
         }
     }
 
+    /// Writes this value as SQLite's `json_array` writes it.
+    pub(crate) fn write_json(&self, text: &mut String) {
+        match self {
+            Self::Null => text.push_str("null"),
+            // Writing to a String cannot fail.
+            Self::Int(value) => drop(write!(text, "{value}")),
+            Self::Text(value) => write_json_string(value, text),
+        }
+    }
+
     /// Reads one column of a row.
     pub(crate) fn read(row: &SqliteRow, column: usize) -> Result<Self, sqlx::Error> {
         let value = row.try_get_raw(column)?;
@@ -82,6 +92,31 @@ impl Cell {
             _ => Self::Text(row.try_get_unchecked(column)?),
         })
     }
+}
+
+fn write_json_string(value: &str, text: &mut String) {
+    text.push('"');
+    let mut plain = 0;
+    for (index, byte) in value.bytes().enumerate() {
+        if byte >= b' ' && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        text.push_str(&value[plain..index]);
+        plain = index + 1;
+        match byte {
+            b'"' => text.push_str("\\\""),
+            b'\\' => text.push_str("\\\\"),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x08 => text.push_str("\\b"),
+            0x0c => text.push_str("\\f"),
+            // Writing to a String cannot fail.
+            control => drop(write!(text, "\\u{control:04x}")),
+        }
+    }
+    text.push_str(&value[plain..]);
+    text.push('"');
 }
 
 macro_rules! integer_column {

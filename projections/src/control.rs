@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{slot::ViewStatus, views::Views, worker::RebuildStep};
+use crate::{ask::RebuildStep, slot::ViewStatus, views::Views};
 
 /// The name of the socket in the data folder.
 pub const SOCKET: &str = "views.sock";

@@ -1,13 +1,15 @@
 //! From what the log stores to what views fold: sections opened, events typed, each once.
 
-use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use meguri_events::{Event, Opened};
 use meguri_log::{
-    Block, Entry, Header, Log, OpenSealError, Position, Recorded, Section, SectionContent,
-    Timestamp, Version,
+    Block, Entry, Frontier, Header, Log, OpenSealError, Position, Recorded, Section,
+    SectionContent, Timestamp, VaultError, Version,
 };
 use uuid::Uuid;
+
+use crate::kinds::{Kind, Kinds};
 
 /// One event as views see it: what happened, who did it, and because of what.
 #[derive(Clone, Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Decoded {
     /// Its version in the stream.
     pub version: Version,
     /// Its type.
-    pub event_type: String,
+    pub kind: Kind,
     /// Its id.
     pub id: Uuid,
     /// When it was appended.
@@ -43,114 +45,172 @@ pub(crate) struct Decoded {
 pub(crate) struct Batch {
     /// Everything up to here came before.
     pub(crate) after: Position,
-    /// Everything up to here is in this batch, or is wanted by no view.
-    pub(crate) up_to: Position,
-    /// The public bytes of every event between the two, wanted or not, in order.
-    pub(crate) entries: Vec<Entry>,
-    /// The events that some view may want.
-    pub(crate) items: Vec<Item>,
+    /// Every event that follows, wanted or not, in order and without a hole.
+    pub(crate) events: Vec<Consumed>,
+    /// Where the tree stood before and after this batch when a view last asked.
+    grown: OnceLock<(Frontier, Frontier)>,
+}
+
+/// One event of a batch: what a view consumes it by, and what there is to fold.
+#[derive(Debug)]
+pub(crate) struct Consumed {
+    /// The public bytes of the event.
+    pub(crate) entry: Entry,
+    /// What it means to views.
+    pub(crate) content: Content,
+}
+
+/// What an event means to views.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// No view wants it: it was not decoded.
+    Unwanted,
+    /// Some views want it.
+    Event(Box<Decoded>),
+    /// Some views want it, or all, for nobody knows its type; and it cannot be decoded.
+    Undecodable {
+        /// Its place among the types of the catalog; none where that does not know it.
+        kind: Option<Kind>,
+        /// Its type, and why.
+        reason: String,
+    },
 }
 
 impl Batch {
-    /// The public bytes of the event at this position, where it is in this batch.
-    pub(crate) fn entry(&self, position: Position) -> Option<&Entry> {
-        let index = position.get().checked_sub(self.after.get() + 1)?;
-        self.entries.get(usize::try_from(index).ok()?)
+    pub(crate) const fn new(after: Position, events: Vec<Consumed>) -> Self {
+        Self {
+            after,
+            events,
+            grown: OnceLock::new(),
+        }
+    }
+
+    /// The position of the last event.
+    pub(crate) fn up_to(&self) -> Position {
+        Position::new(self.after.get() + self.events.len() as u64)
+    }
+
+    /// The events after `from` and up to `until`, with their positions.
+    pub(crate) fn between(
+        &self,
+        from: Position,
+        until: Position,
+    ) -> impl Iterator<Item = (Position, &Consumed)> {
+        let skipped = from.get().saturating_sub(self.after.get());
+        let end = until.get().saturating_sub(self.after.get());
+        let index = |count: u64| {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            count.min(self.events.len())
+        };
+        let (start, end) = (index(skipped), index(end));
+        let events = self.events.get(start..end).unwrap_or_default();
+        (1 + self.after.get() + start as u64..)
+            .map(Position::new)
+            .zip(events)
+    }
+
+    /// Lets a tree grow by the events up to `until`. Views that stand at the same place share the
+    /// work.
+    pub(crate) fn grow(&self, tree: &Frontier, until: Position) -> Frontier {
+        if tree.position() == self.after && until == self.up_to() {
+            let (before, after) = self
+                .grown
+                .get_or_init(|| (tree.clone(), self.grown(tree, until)));
+            if before == tree {
+                return after.clone();
+            }
+        }
+        self.grown(tree, until)
+    }
+
+    fn grown(&self, tree: &Frontier, until: Position) -> Frontier {
+        let mut tree = tree.clone();
+        let events = self.between(tree.position(), until);
+        tree.extend(events.map(|(_, event)| &event.entry));
+        tree
     }
 }
 
-/// An event that some view wants, or one that the catalog does not know.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) position: Position,
-    pub(crate) event_type: String,
-    /// An unknown type stops every view: whether it matters to one cannot be told.
-    pub(crate) known: bool,
-    pub(crate) outcome: Result<Decoded, String>,
+/// Why a block was not decoded. Nothing was lost: it can be read again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    /// The vault cannot be asked: try again.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The log has answered something else than the next events.
+    #[error("position {expected} should come next, the log answers {found}")]
+    Hole {
+        /// What comes next.
+        expected: Position,
+        /// What came.
+        found: Position,
+    },
 }
 
-/// Decodes those events of a block whose type is wanted.
-///
-/// An event that cannot be decoded is an [`Item`] of its own, which stops the views that want it.
+/// Decodes those events of a block whose type is wanted. One that cannot be decoded is
+/// [`Content::Undecodable`], and stops the views that want it.
 ///
 /// # Errors
-/// [`OpenSealError::Vault`] where the vault cannot be asked: try again.
+/// [`DecodeError`]: the same can be tried again.
 pub(crate) async fn decode(
     log: &Log,
-    wanted: &BTreeSet<&'static str>,
+    wanted: Kinds,
     after: Position,
     block: &Block,
-) -> Result<Batch, OpenSealError> {
-    // A redacted event has nothing left to fold; it is not in `chosen`.
-    let chosen: Vec<Recorded> = block
-        .events
-        .iter()
-        .filter(|event| event.position() > after && event.header_text().is_some())
-        .filter(|event| wanted.contains(event.event_type()) || !is_known(event.event_type()))
-        .cloned()
-        .collect();
-    let opened = open(log, &chosen).await?;
-    let items = chosen
-        .iter()
-        .zip(opened)
-        .map(|(event, sections)| item(event, sections))
-        .collect();
+) -> Result<Batch, DecodeError> {
     let new = block.events.iter().filter(|event| event.position() > after);
-    let entries = new.map(|event| *event.entry()).collect();
-    Ok(Batch {
-        after,
-        up_to: block.up_to,
-        entries,
-        items,
-    })
-}
-
-/// Whether the catalog knows this type.
-fn is_known(event_type: &str) -> bool {
-    meguri_events::TYPES.contains(&event_type)
-}
-
-type Sections = Result<Vec<Section>, String>;
-
-/// Opens the sections of all events in one go; where one is damaged, of each by itself.
-async fn open(log: &Log, events: &[Recorded]) -> Result<Vec<Sections>, OpenSealError> {
-    match log.open_sections(events).await {
-        Ok(opened) => return Ok(opened.into_iter().map(Ok).collect()),
-        Err(error @ OpenSealError::Vault(_)) => return Err(error),
-        Err(OpenSealError::Damaged { .. } | OpenSealError::Header(_)) => {}
+    let new: Vec<&Recorded> = new.collect();
+    let mut kinds = Vec::with_capacity(new.len());
+    let mut chosen = Vec::with_capacity(new.len());
+    for (event, expected) in new.iter().zip(after.get() + 1..) {
+        let (expected, found) = (Position::new(expected), event.position());
+        if found != expected {
+            return Err(DecodeError::Hole { expected, found });
+        }
+        let kind = Kind::of(event.event_type());
+        // A redacted event has nothing left to fold.
+        let redacted = event.header_text().is_none();
+        let take = !redacted && kind.is_none_or(|kind| wanted.contains(kind));
+        if take {
+            chosen.push((*event).clone());
+        }
+        kinds.push((take, kind));
     }
-    let mut all = Vec::with_capacity(events.len());
-    for event in events {
-        all.push(match log.open_sections(std::slice::from_ref(event)).await {
-            Ok(mut opened) => Ok(opened.pop().unwrap_or_default()),
-            Err(error @ OpenSealError::Vault(_)) => return Err(error),
-            Err(error) => Err(error.to_string()),
-        });
-    }
-    Ok(all)
-}
-
-fn item(event: &Recorded, sections: Sections) -> Item {
-    let outcome = sections.and_then(|sections| {
-        let Some(header) = event.header() else {
-            return Err("it was redacted".into());
+    let mut opened = open_events(log, &chosen).await?.into_iter().zip(&chosen);
+    let mut events = Vec::with_capacity(new.len());
+    for (event, (take, kind)) in new.into_iter().zip(kinds) {
+        let content = match take.then(|| opened.next()).flatten() {
+            None => Content::Unwanted,
+            Some((opened, event)) => content(event, kind, opened),
         };
-        let header = header.map_err(|error| error.to_string())?;
-        typed(event, &header, &sections)
-    });
-    Item {
-        position: event.position(),
-        event_type: event.event_type().to_owned(),
-        known: is_known(event.event_type()),
-        outcome,
+        let entry = *event.entry();
+        events.push(Consumed { entry, content });
+    }
+    Ok(Batch::new(after, events))
+}
+
+fn content(
+    recorded: &Recorded,
+    kind: Option<Kind>,
+    opened: Result<Option<OpenedEvent<'_>>, OpenSealError>,
+) -> Content {
+    let decoded = match (kind, opened) {
+        (None, _) => Err("the catalog does not know this type".to_owned()),
+        (Some(_), Err(error)) => Err(error.to_string()),
+        (Some(_), Ok(None)) => return Content::Unwanted,
+        (Some(kind), Ok(Some(opened))) => typed(recorded, kind, &opened),
+    };
+    match decoded {
+        Ok(event) => Content::Event(Box::new(event)),
+        Err(reason) => {
+            let reason = format!("{}: {reason}", recorded.event_type());
+            Content::Undecodable { kind, reason }
+        }
     }
 }
 
-fn typed(
-    recorded: &Recorded,
-    header: &Header<'_>,
-    sections: &[Section],
-) -> Result<Decoded, String> {
+fn typed(recorded: &Recorded, kind: Kind, opened: &OpenedEvent<'_>) -> Result<Decoded, String> {
+    let OpenedEvent { header, sections } = opened;
     let opened: Vec<(&str, Opened<'_>)> = sections
         .iter()
         .map(|section| {
@@ -166,7 +226,7 @@ fn typed(
     Ok(Decoded {
         position: recorded.position(),
         version: recorded.version(),
-        event_type: recorded.event_type().to_owned(),
+        kind,
         id: header.id,
         at: header.at,
         actor: header.actor.to_owned(),
@@ -177,4 +237,41 @@ fn typed(
         data: header.data.to_owned(),
         event,
     })
+}
+
+struct OpenedEvent<'a> {
+    header: Header<'a>,
+    sections: Vec<Section>,
+}
+async fn open_events<'a>(
+    log: &Log,
+    events: &'a [Recorded],
+) -> Result<Vec<Result<Option<OpenedEvent<'a>>, OpenSealError>>, VaultError> {
+    let all = match log.open_sections(events).await {
+        Ok(all) => all.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(OpenSealError::Vault(e)) => return Err(e),
+        Err(_) => {
+            let mut all = Vec::new();
+            for event in events {
+                all.push(
+                    log.open_sections(std::slice::from_ref(event))
+                        .await
+                        .map(|mut s| s.pop().unwrap_or_default()),
+                );
+            }
+            all
+        }
+    };
+    Ok(events
+        .iter()
+        .zip(all)
+        .map(|(event, sections)| {
+            let sections = sections?;
+            Ok(event
+                .header()
+                .transpose()
+                .map_err(|e| OpenSealError::Header(e.to_string()))?
+                .map(|header| OpenedEvent { header, sections }))
+        })
+        .collect())
 }

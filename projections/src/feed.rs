@@ -1,6 +1,6 @@
 //! The feed: one reader of the log decodes each block once and hands it to all live views.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use meguri_log::{Block, Log, Position, ReadError};
 use tokio::sync::broadcast;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     decode::{Batch, decode},
+    kinds::Kinds,
     patience::Patience,
     view::AnyView,
 };
@@ -20,18 +21,15 @@ const BATCHES_WAITING: usize = 32;
 #[derive(Clone)]
 pub(crate) struct Feed {
     batches: broadcast::Sender<Arc<Batch>>,
-    wanted: Arc<BTreeSet<&'static str>>,
+    wanted: Kinds,
 }
 
 impl Feed {
     /// A feed for these views. Nothing flows before [`Feed::run`].
     pub(crate) fn new<'a>(views: impl Iterator<Item = &'a dyn AnyView>) -> Self {
-        let wanted = views
-            .flat_map(|view| view.wants().iter().copied())
-            .collect();
         Self {
             batches: broadcast::Sender::new(BATCHES_WAITING),
-            wanted: Arc::new(wanted),
+            wanted: views.fold(Kinds::default(), |all, view| all.and(view.kinds())),
         }
     }
 
@@ -65,7 +63,7 @@ impl Feed {
     async fn hand_out(&self, log: &Log, after: Position, block: &Block, patience: &mut Patience) {
         // Nobody listens while all views catch up by themselves.
         while self.batches.receiver_count() > 0 && !patience.is_over() {
-            match decode(log, &self.wanted, after, block).await {
+            match decode(log, self.wanted, after, block).await {
                 Ok(batch) => {
                     patience.reset();
                     // Fails where the last listener has just gone; then nobody misses it.

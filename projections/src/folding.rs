@@ -1,20 +1,27 @@
-//! Folding the log into one file: catching up by itself, then living from the feed.
+//! Folding the log into one file: catching up by itself, then living from the feed, or building to
+//! the end.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use meguri_log::{Filter, Log, OpenSealError, Position, ReadError};
+use meguri_log::{Filter, Log, Position, ReadError};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    decode::{Batch, decode},
+    ask::RebuildStep,
+    decode::{Batch, DecodeError, decode},
+    error::StoreError,
     feed::Feed,
     patience::Patience,
+    proof::{self, Mismatch, ProofError},
+    rebuilds::Rebuilds,
     row::TableError,
-    slot::Slot,
-    store::{Poison, ViewFile},
-    worker::RebuildStep,
+    slot::{BuildPhase, Slot},
+    store::{Advanced, Poison, ViewFile},
 };
+
+/// From so many blocks on, a file joins others that are being built instead of reading by itself.
+const FAR_BLOCKS: usize = 4;
 
 /// Why folding came to an end, or to a rest.
 #[derive(Debug)]
@@ -23,6 +30,8 @@ pub(crate) enum End {
     Level,
     /// This event cannot be folded.
     Poison(Poison),
+    /// The file is not what the log and its fold make: it is of no use.
+    Mismatch(Mismatch),
     /// It was told to stop, or the log was closed.
     Stopped,
 }
@@ -33,9 +42,13 @@ enum Trouble {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
-    Seal(#[from] OpenSealError),
+    Decode(#[from] DecodeError),
     #[error(transparent)]
     Table(#[from] TableError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Proof(#[from] ProofError),
 }
 
 /// One file, and what it takes to fold the log into it.
@@ -43,9 +56,12 @@ pub(crate) struct Folding {
     pub(crate) file: ViewFile,
     pub(crate) slot: Arc<Slot>,
     pub(crate) log: Log,
+    pub(crate) rebuilds: Rebuilds,
     pub(crate) stop: CancellationToken,
     /// Events that are read, folded and written at once.
     pub(crate) block_events: usize,
+    /// Where to stop, if not at the end of the log.
+    pub(crate) until: Option<Position>,
     pub(crate) role: Role,
 }
 
@@ -65,7 +81,7 @@ impl Folding {
             let mut batches = feed.subscribe();
             match self.catch_up().await {
                 End::Level => {}
-                end @ (End::Poison(_) | End::Stopped) => return end,
+                end @ (End::Poison(_) | End::Mismatch(_) | End::Stopped) => return end,
             }
             if let Some(end) = self.live_on(&mut batches).await {
                 return end;
@@ -73,15 +89,54 @@ impl Folding {
         }
     }
 
-    /// Reads the log by itself until there is no more.
+    /// Folds everything there is, proves that the file holds what it should, and makes it readable.
+    pub(crate) async fn build(&mut self) -> End {
+        let mut patience = Patience::new(self.stop.clone());
+        loop {
+            match self.catch_up().await {
+                End::Level if self.file.is_built() => return End::Level,
+                End::Level => {}
+                end @ (End::Poison(_) | End::Mismatch(_) | End::Stopped) => return end,
+            }
+            match self.finish().await {
+                Ok(None) => {}
+                Ok(Some(mismatch)) => return End::Mismatch(mismatch),
+                Err(trouble) => patience.wait(self.slot.name(), &trouble).await,
+            }
+        }
+    }
+
+    async fn finish(&mut self) -> Result<Option<Mismatch>, Trouble> {
+        self.file.commit().await?;
+        self.phase(BuildPhase::Verifying);
+        if let Some(mismatch) = proof::of_file(&mut self.file, &self.log).await? {
+            return Ok(Some(mismatch));
+        }
+        self.phase(BuildPhase::Indexing);
+        self.file.finish().await?;
+        self.phase(BuildPhase::Folding);
+        Ok(None)
+    }
+
+    /// Reads the log by itself until there is no more, or not more than it was asked for.
     pub(crate) async fn catch_up(&mut self) -> End {
-        let wanted: BTreeSet<_> = self.slot.view.wants().iter().copied().collect();
         let mut patience = Patience::new(self.stop.clone());
         while !self.stop.is_cancelled() {
             let head = self.log.known_head();
-            match self.next_block(&wanted).await {
-                Ok((_, Some(poison))) => return End::Poison(poison),
-                Ok((read, None)) => {
+            let target = self.until.unwrap_or(head);
+            if self.until == Some(self.file.position()) {
+                return End::Level;
+            }
+            let far = (self.block_events * FAR_BLOCKS) as u64;
+            let caught_up = if target.get() > self.file.position().get() + far {
+                self.travel().await
+            } else {
+                self.next_block().await
+            };
+            match caught_up {
+                Ok((_, Advanced::Stopped(poison))) => return End::Poison(poison),
+                Ok((_, Advanced::Rewound)) => {}
+                Ok((read, Advanced::Folded)) => {
                     patience.reset();
                     if read == 0 || (read < self.block_events && self.file.position() >= head) {
                         return End::Level;
@@ -94,19 +149,41 @@ impl Folding {
         End::Stopped
     }
 
-    async fn next_block(
-        &mut self,
-        wanted: &BTreeSet<&'static str>,
-    ) -> Result<(usize, Option<Poison>), Trouble> {
+    /// Reads together with others that have far to go.
+    async fn travel(&mut self) -> Result<(usize, Advanced), Trouble> {
+        let from = self.file.position();
+        let mut batches = self.rebuilds.join(from, self.slot.view.kinds());
+        loop {
+            let batch = tokio::select! {
+                () = self.stop.cancelled() => None,
+                batch = batches.recv() => batch,
+            };
+            let Some(batch) = batch else {
+                return Ok((usize::MAX, Advanced::Folded));
+            };
+            match self.fold(&batch).await? {
+                Advanced::Folded if self.until == Some(self.file.position()) => {
+                    return Ok((usize::MAX, Advanced::Folded));
+                }
+                Advanced::Folded => {}
+                ended @ (Advanced::Stopped(_) | Advanced::Rewound) => {
+                    return Ok((usize::MAX, ended));
+                }
+            }
+        }
+    }
+
+    /// Reads one block by itself. Answers how many events it had.
+    async fn next_block(&mut self) -> Result<(usize, Advanced), Trouble> {
         let after = self.file.position();
         let block = self
             .log
             .read_all(after, &Filter::default(), self.block_events)
             .await?;
         if block.events.is_empty() {
-            return Ok((0, None));
+            return Ok((0, Advanced::Folded));
         }
-        let batch = decode(&self.log, wanted, after, &block).await?;
+        let batch = decode(&self.log, self.slot.view.kinds(), after, &block).await?;
         Ok((block.events.len(), self.fold(&batch).await?))
     }
 
@@ -118,12 +195,10 @@ impl Folding {
                 batch = batches.recv() => batch,
             };
             let Ok(batch) = batch else { return None };
-            if batch.after > self.file.position() {
-                return None;
-            }
             match self.fold(&batch).await {
-                Ok(None) => {}
-                Ok(Some(poison)) => return Some(End::Poison(poison)),
+                Ok(Advanced::Folded) => {}
+                Ok(Advanced::Stopped(poison)) => return Some(End::Poison(poison)),
+                Ok(Advanced::Rewound) => return None,
                 Err(error) => {
                     tracing::warn!(view = self.slot.name(), %error, "folding is tried again");
                     return None;
@@ -132,9 +207,9 @@ impl Folding {
         }
     }
 
-    async fn fold(&mut self, batch: &Batch) -> Result<Option<Poison>, TableError> {
-        let view = Arc::clone(&self.slot.view);
-        let folded = self.file.advance(&*view, batch).await;
+    async fn fold(&mut self, batch: &Batch) -> Result<Advanced, TableError> {
+        let until = self.until.unwrap_or(batch.up_to());
+        let folded = self.file.advance(batch, until).await;
         if folded.is_err() {
             // The commit may have happened or not: the file knows.
             self.file.reload().await?;
@@ -143,12 +218,22 @@ impl Folding {
         folded
     }
 
+    fn phase(&self, phase: BuildPhase) {
+        if let Role::Build(asked_by) = &self.role {
+            self.slot.phase(phase);
+            if let Some(asked_by) = asked_by {
+                let position = self.file.position();
+                let _ = asked_by.try_send(RebuildStep::Phase { phase, position });
+            }
+        }
+    }
+
     fn tell(&self) {
         let (position, head) = (self.file.position(), self.log.known_head());
         match &self.role {
             Role::Live => self.slot.reached(position, head),
             Role::Build(asked_by) => {
-                self.slot.building(Some(position));
+                self.slot.building(position);
                 if let Some(asked_by) = asked_by {
                     // Who does not listen closely misses a step, and the build does not wait.
                     let _ = asked_by.try_send(RebuildStep::Folded {

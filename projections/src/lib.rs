@@ -11,18 +11,33 @@
 pub mod control;
 pub mod views;
 
+mod ask;
 mod cell;
+mod certificate;
 mod decode;
+mod digest;
+mod error;
 mod feed;
 mod folding;
+mod inspect;
+mod kinds;
+mod lock;
+mod mark;
+mod opening;
 mod page;
 mod patience;
+mod proof;
 mod read;
+mod rebuilds;
+mod rescan;
 mod row;
+mod schema;
+mod set;
 mod shelf;
 mod slot;
 mod store;
 mod table;
+mod throttle;
 mod view;
 mod worker;
 
@@ -31,11 +46,14 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use ask::RebuildStep;
 pub use cell::{CellError, Json};
+pub use error::StoreError;
+pub use inspect::{InspectError, Proven};
 pub use page::{BadCursor, Cursor, PAGE_ITEMS_MAX, Page};
+pub use proof::{Mismatch, ProofError};
 pub use read::QueryError;
 pub use row::TableError;
-pub use slot::{ViewState, ViewStatus};
-pub use store::StoreError;
+pub use set::ViewSet;
+pub use slot::{BuildPhase, BuildStatus, ViewState, ViewStatus};
 pub use views::{OpenViewsError, RebuildError, ViewSettings, Views, WaitError};
-pub use worker::RebuildStep;

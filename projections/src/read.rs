@@ -72,6 +72,7 @@ impl Reader {
     }
 
     fn live(&self) -> Result<SqlitePool, QueryError> {
+        self.0.reads.count();
         self.0
             .readers()
             .ok_or_else(|| QueryError::NotReady(self.0.name()))

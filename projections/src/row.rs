@@ -1,6 +1,9 @@
 //! Rows of a view as Rust types, and the few statements that read and write them.
 
-use std::fmt::{Debug, Write as _};
+use std::{
+    fmt::{Debug, Write as _},
+    hash::Hash,
+};
 
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
@@ -15,7 +18,7 @@ pub(crate) trait Row: Clone + Send + Sync + 'static {
     /// How many columns the key has.
     const KEY_COLUMNS: usize;
     /// What identifies a row.
-    type Key: Ord + Clone + Debug + Send + Sync;
+    type Key: Ord + Hash + Clone + Debug + Send + Sync;
 
     /// The key of this row.
     fn key(&self) -> Self::Key;
@@ -98,6 +101,27 @@ pub enum TableError {
     /// The file holds something that no fold wrote: delete it, and it grows back.
     #[error(transparent)]
     Cell(#[from] CellError),
+    /// The file is not what this process has written: delete it, and it grows back.
+    #[error("the file of the view is damaged: {0}")]
+    Damaged(String),
+    /// A row that the view knows of is not in its file: delete it, and it grows back.
+    #[error("the file of the view has lost rows of table {table}")]
+    Missing {
+        /// The table.
+        table: &'static str,
+    },
+}
+
+impl TableError {
+    /// Whether a row was inserted whose key is there already.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        match self {
+            Self::Database(error) => error
+                .as_database_error()
+                .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+            Self::Cell(_) | Self::Damaged(_) | Self::Missing { .. } => false,
+        }
+    }
 }
 
 /// Reads rows: `rest` is what follows `select … from <table>`, with `?` for each parameter.
@@ -164,52 +188,66 @@ where
     Cell::Text(keys.collect::<serde_json::Value>().to_string())
 }
 
-/// Takes the rows of these keys away.
-pub(crate) async fn delete_by_keys<'k, R: Row>(
+/// Takes the rows of these keys away, each of which must be there.
+pub(crate) async fn delete_by_keys<R: Row>(
     from: &mut SqliteConnection,
-    keys: impl Iterator<Item = &'k R::Key>,
-) -> Result<(), TableError>
-where
-    R::Key: 'k,
-{
+    keys: &[&R::Key],
+) -> Result<(), TableError> {
     let sql = format!("delete from {} where {}", R::TABLE, key_in::<R>());
-    let keys = key_list::<R>(keys);
-    keys.bind(sqlx::query(AssertSqlSafe(sql)))
+    let list = key_list::<R>(keys.iter().copied());
+    let gone = list
+        .bind(sqlx::query(AssertSqlSafe(sql)))
         .execute(from)
         .await?;
-    Ok(())
+    if usize::try_from(gone.rows_affected()) == Ok(keys.len()) {
+        Ok(())
+    } else {
+        Err(TableError::Missing { table: R::TABLE })
+    }
 }
 
-/// Inserts these rows, or puts them in place of those of the same keys, with one statement.
-pub(crate) async fn upsert<R: Row>(
+/// How rows get into a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// There is none of their keys.
+    Insert,
+    /// In place of those of the same keys.
+    Update,
+}
+
+/// Writes rows, given as their columns in order, with one statement.
+pub(crate) async fn write<R: Row>(
     into: &mut SqliteConnection,
-    rows: &[&R],
+    how: Write,
+    rows: Vec<Vec<Cell>>,
 ) -> Result<(), TableError> {
-    let mut query = sqlx::query(AssertSqlSafe(upsert_sql::<R>(rows.len())));
-    for cell in rows.iter().flat_map(|row| row.cells()) {
+    let mut query = sqlx::query(AssertSqlSafe(write_sql::<R>(how, rows.len())));
+    for cell in rows.into_iter().flatten() {
         query = cell.bind(query);
     }
     query.execute(into).await?;
     Ok(())
 }
 
-fn upsert_sql<R: Row>(rows: usize) -> String {
+fn write_sql<R: Row>(how: Write, rows: usize) -> String {
     let (key, others) = R::COLUMNS.split_at(R::KEY_COLUMNS);
     let marks = format!("({})", vec!["?"; R::COLUMNS.len()].join(","));
     let mut sql = format!(
-        "insert into {} ({}) values {} on conflict ({}) do ",
+        "insert into {} ({}) values {}",
         R::TABLE,
         R::COLUMNS.join(", "),
         vec![marks.as_str(); rows].join(","),
-        key.join(", "),
     );
-    for (index, column) in others.iter().enumerate() {
-        let start = if index == 0 { "update set " } else { ", " };
+    if how == Write::Update {
         // Writing to a String cannot fail.
-        let _ = write!(sql, "{start}{column} = excluded.{column}");
-    }
-    if others.is_empty() {
-        sql.push_str("nothing");
+        let _ = write!(sql, " on conflict ({}) do ", key.join(", "));
+        for (index, column) in others.iter().enumerate() {
+            let start = if index == 0 { "update set " } else { ", " };
+            let _ = write!(sql, "{start}{column} = excluded.{column}");
+        }
+        if others.is_empty() {
+            sql.push_str("nothing");
+        }
     }
     sql
 }

@@ -11,7 +11,11 @@ use meguri_log::Log;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    store::{StoreError, ViewFile},
+    error::StoreError,
+    mark,
+    proof::{self, Mismatch},
+    row::TableError,
+    store::ViewFile,
     view::AnyView,
 };
 
@@ -24,6 +28,28 @@ pub(crate) struct Shelf {
     dir: PathBuf,
     view: Arc<dyn AnyView>,
     readers: u32,
+}
+
+/// What was found of a view at the start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The file to serve.
+    pub(crate) file: Option<ViewFile>,
+    /// Why the one that was live is not used.
+    pub(crate) mismatch: Option<Mismatch>,
+}
+
+/// Why there is no way back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoPrevious {
+    #[error("there is no earlier file to go back to")]
+    None,
+    #[error("{0} was built by another release: run that one, and it goes on with this file")]
+    OfAnotherRelease(String),
+    #[error("the earlier file is not what it should be: {0}")]
+    Mismatch(Mismatch),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What [`CURRENT`] says.
@@ -40,41 +66,76 @@ impl Shelf {
         Ok(Self { dir, view, readers })
     }
 
-    /// The live file, where there is one of today's fingerprint and of this log. Where the live one
-    /// is of another release, or damaged, the one before it is live again, if that is sound.
-    pub(crate) async fn live(&self, log: &Log) -> Result<Option<ViewFile>, StoreError> {
+    /// The live file, where there is one of today's fingerprint that holds what this log says.
+    /// Where there is none, the one before it is live again, or one that was built beside by
+    /// another process, if that is sound.
+    pub(crate) async fn live(&self, log: &Log) -> Result<Found, StoreError> {
         let Current { live, previous } = self.current();
-        for folder in [Some(&live), previous.as_ref()].into_iter().flatten() {
-            if self.number(folder).is_none() {
+        let mut found = Found::default();
+        let built = self.folders()?.into_iter().rev();
+        for folder in [Some(live.clone()), previous]
+            .into_iter()
+            .flatten()
+            .chain(built)
+        {
+            if self.number(&folder).is_none() || !self.dir.join(&folder).is_dir() {
                 continue;
             }
-            let there = self.dir.join(folder).is_dir();
-            if let Some(file) = if there {
-                self.sound(folder, log).await?
-            } else {
-                None
-            } {
-                if *folder == live {
-                    self.sweep()?;
-                } else {
-                    self.make_live(folder)?;
+            match self.sound(&folder, log).await? {
+                Ok(file) if file.is_built() => {
+                    if folder == live {
+                        self.sweep()?;
+                    } else {
+                        self.make_live(&folder)?;
+                    }
+                    found.file = Some(file);
+                    return Ok(found);
                 }
-                return Ok(Some(file));
+                // It is taken up again where it was left.
+                Ok(_) => {}
+                Err(mismatch) => {
+                    if folder == live {
+                        found.mismatch = Some(mismatch);
+                    }
+                    self.discard(&folder)?;
+                }
             }
-            self.discard(folder)?;
         }
-        Ok(None)
+        Ok(found)
+    }
+
+    /// The file that was live before this one.
+    pub(crate) async fn previous(&self, log: &Log) -> Result<ViewFile, NoPrevious> {
+        let folder = self.current().previous.ok_or(NoPrevious::None)?;
+        if !self.dir.join(&folder).is_dir() {
+            return Err(NoPrevious::None);
+        }
+        if self.number(&folder).is_none() {
+            return Err(NoPrevious::OfAnotherRelease(folder));
+        }
+        match self.sound(&folder, log).await? {
+            Ok(file) => Ok(file),
+            Err(mismatch) => Err(NoPrevious::Mismatch(mismatch)),
+        }
     }
 
     /// A file to build into: one that was begun and not finished, or a new one.
     pub(crate) async fn unfinished(&self, log: &Log) -> Result<ViewFile, StoreError> {
-        if let Some(begun) = self.begun()? {
-            if let Some(file) = self.sound(&begun, log).await? {
-                return Ok(file);
-            }
-            self.discard(&begun)?;
+        if let Some(file) = self.resumed(log).await? {
+            return Ok(file);
         }
         self.fresh().await
+    }
+
+    /// A file that was begun, and not finished when the process ended.
+    pub(crate) async fn resumed(&self, log: &Log) -> Result<Option<ViewFile>, StoreError> {
+        while let Some(begun) = self.begun()? {
+            match self.sound(&begun, log).await? {
+                Ok(file) => return Ok(Some(file)),
+                Err(_) => self.discard(&begun)?,
+            }
+        }
+        Ok(None)
     }
 
     /// An empty file beside all others; one that was begun and not finished is given up.
@@ -83,7 +144,11 @@ impl Shelf {
             self.discard(&begun)?;
         }
         let folder = self.next()?;
-        Ok(ViewFile::open(&self.dir, &folder, self.view.schema(), self.readers).await?)
+        self.open_file(&folder).await
+    }
+
+    async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
+        ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.readers).await
     }
 
     /// Makes this folder the live one, and removes all but the one that was live before.
@@ -100,23 +165,38 @@ impl Shelf {
         file.sync_all()?;
         fs::rename(&beside, self.dir.join(CURRENT))?;
         File::open(&self.dir)?.sync_all()?;
+        mark::remove(&self.dir.join(folder))?;
         self.sweep()?;
         Ok(())
     }
 
-    /// Removes every folder but the live one and the one before it.
+    /// Removes every folder but the live one, the one before it, and what is still being built:
+    /// by this process, after a crash, or by one of another release.
     fn sweep(&self) -> io::Result<()> {
         let Current { live, previous } = self.current();
         for folder in self.folders()? {
-            if folder != live && Some(&folder) != previous.as_ref() {
-                fs::remove_dir_all(self.dir.join(folder))?;
+            let path = self.dir.join(&folder);
+            let taken_up_again = self.number(&folder).is_some() && mark::is_on(&path);
+            let kept = folder == live || Some(&folder) == previous.as_ref();
+            if !kept && !taken_up_again && !mark::is_being_built(&path) {
+                fs::remove_dir_all(path)?;
             }
         }
         Ok(())
     }
 
+    /// Removes the live folder: nothing is live now.
+    pub(crate) fn discard_live(&self) -> io::Result<()> {
+        let live = self.current().live;
+        if live.is_empty() {
+            Ok(())
+        } else {
+            self.discard(&live)
+        }
+    }
+
     /// Removes a folder that is of no use, if it is there. If it was live, nothing is now.
-    fn discard(&self, folder: &str) -> io::Result<()> {
+    pub(crate) fn discard(&self, folder: &str) -> io::Result<()> {
         if self.current().live == folder {
             fs::remove_file(self.dir.join(CURRENT))?;
         }
@@ -126,24 +206,23 @@ impl Shelf {
         }
     }
 
-    /// The file in this folder, unless it is damaged or of another log.
-    async fn sound(&self, folder: &str, log: &Log) -> Result<Option<ViewFile>, StoreError> {
-        match ViewFile::open(&self.dir, folder, self.view.schema(), self.readers).await {
-            Ok(file) if file.is_of(log).await? => Ok(Some(file)),
-            Ok(_) => {
-                tracing::warn!(
-                    view = self.view.name(),
-                    folder,
-                    "of another log, built anew"
-                );
-                Ok(None)
-            }
-            Err(error) if is_damaged(&error) => {
-                tracing::warn!(view = self.view.name(), folder, %error, "damaged, built anew");
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
+    /// The file in this folder, or how it is not what it should be.
+    async fn sound(
+        &self,
+        folder: &str,
+        log: &Log,
+    ) -> Result<Result<ViewFile, Mismatch>, StoreError> {
+        let mismatch = match self.open_file(folder).await {
+            Ok(file) => match proof::of_tree(file.certificate(), log).await? {
+                None => return Ok(Ok(file)),
+                Some(mismatch) => mismatch,
+            },
+            Err(error) => Mismatch::Damaged {
+                reason: damage(error)?,
+            },
+        };
+        tracing::error!(view = self.view.name(), folder, %mismatch, "not used, and built anew");
+        Ok(Err(mismatch))
     }
 
     /// A folder of today's fingerprint that never became live.
@@ -202,15 +281,17 @@ impl Shelf {
     }
 }
 
-/// Whether the file is no database, or one without what every view has.
-fn is_damaged(error: &sqlx::Error) -> bool {
-    const SQLITE_CORRUPT: &str = "11";
-    const SQLITE_NOTADB: &str = "26";
-    if matches!(error, sqlx::Error::RowNotFound) {
-        return true;
+/// What is wrong with a file, if that is why it does not open.
+fn damage(error: StoreError) -> Result<String, StoreError> {
+    match error {
+        StoreError::Damaged(reason) => Ok(reason),
+        // A file without a certificate.
+        StoreError::Database(sqlx::Error::RowNotFound) => Ok("it has no certificate".to_owned()),
+        StoreError::Database(error) => {
+            let error = TableError::from(error);
+            proof::damage(&error).ok_or(StoreError::Table(error))
+        }
+        StoreError::Table(error) => proof::damage(&error).ok_or(StoreError::Table(error)),
+        error @ (StoreError::Folder(_) | StoreError::Log(_)) => Err(error),
     }
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 }

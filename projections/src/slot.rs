@@ -1,13 +1,16 @@
 //! What everyone may know of a view while it runs: where it stands, and how to read it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
+};
 
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-use crate::{store::Poison, view::AnyView};
+use crate::{store::Poison, throttle::Reads, view::AnyView};
 
 /// What a view is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,37 @@ pub enum ViewState {
         /// Why it cannot be folded.
         reason: String,
     },
+    /// Its file was not what the log makes of it: it is not read any more, and is built anew.
+    Withdrawn {
+        /// What was found.
+        reason: String,
+    },
+}
+
+/// What is being done to a file that is not live yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildPhase {
+    /// Events are folded into it.
+    #[default]
+    Folding,
+    /// What it holds is compared with the log, and its rows with what was written.
+    Verifying,
+    /// Its indexes are made.
+    Indexing,
+}
+
+/// How far a file is that is being built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildStatus {
+    /// What is being done.
+    pub phase: BuildPhase,
+    /// Every event up to here is in it.
+    pub position: Position,
+    /// Events folded a second since it began.
+    pub events_per_second: u64,
+    /// How long folding the rest takes at this rate; none where that cannot be told.
+    pub seconds_left: Option<u64>,
 }
 
 /// A view at a glance.
@@ -42,15 +76,16 @@ pub struct ViewStatus {
     /// What it is doing.
     #[serde(flatten)]
     pub state: ViewState,
-    /// How far a new file is that is being built beside the live one.
+    /// The new file that is being built, beside the live one if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub rebuilding: Option<Position>,
+    pub build: Option<BuildStatus>,
 }
 
 /// The shared side of a view: its worker writes here, everyone else looks.
 pub(crate) struct Slot {
     pub(crate) view: Arc<dyn AnyView>,
     pub(crate) fingerprint: String,
+    pub(crate) reads: Reads,
     readers: RwLock<Option<SqlitePool>>,
     standing: watch::Sender<Standing>,
 }
@@ -61,17 +96,43 @@ pub(crate) struct Standing {
     /// Of the file that can be read.
     pub(crate) live: Option<Position>,
     /// Of the file that is being built.
-    pub(crate) building: Option<Position>,
+    pub(crate) building: Option<Building>,
     pub(crate) stopped: Option<Poison>,
+    pub(crate) withdrawn: Option<String>,
+}
+
+/// Where a build stands, and where and when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Building {
+    pub(crate) position: Position,
+    phase: BuildPhase,
+    from: Position,
+    since: Instant,
+}
+
+impl Building {
+    fn status(&self, head: Position) -> BuildStatus {
+        let done = self.position.get().saturating_sub(self.from.get());
+        let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let events_per_second = done.saturating_mul(1_000) / millis.max(1);
+        let left = head.get().saturating_sub(self.position.get());
+        BuildStatus {
+            phase: self.phase,
+            position: self.position,
+            events_per_second,
+            seconds_left: left.checked_div(events_per_second),
+        }
+    }
 }
 
 impl Slot {
-    pub(crate) fn new(view: Arc<dyn AnyView>) -> Self {
+    pub(crate) fn new(view: Arc<dyn AnyView>, reads: Reads) -> Self {
         let fingerprint = view.fingerprint();
         let standing = watch::Sender::new(Standing::default());
         Self {
             view,
             fingerprint,
+            reads,
             readers: RwLock::default(),
             standing,
         }
@@ -99,11 +160,21 @@ impl Slot {
         self.standing.send_modify(|standing| {
             *standing = Standing {
                 live: Some(position),
-                building: None,
-                stopped: None,
+                ..Standing::default()
             };
         });
-        metrics::gauge!("meguri_view_stopped", "view" => self.name()).set(0.0);
+        self.measure_state();
+    }
+
+    /// Lets nobody read the file any more: it is not what it should be.
+    pub(crate) fn withdraw(&self, reason: String) -> Option<SqlitePool> {
+        let mut readers = self.readers.write().unwrap_or_else(PoisonError::into_inner);
+        self.standing.send_modify(|standing| {
+            standing.live = None;
+            standing.withdrawn = Some(reason);
+        });
+        self.measure_state();
+        readers.take()
     }
 
     pub(crate) fn reached(&self, position: Position, head: Position) {
@@ -112,15 +183,45 @@ impl Slot {
         self.measure(position, head);
     }
 
-    pub(crate) fn building(&self, position: Option<Position>) {
+    /// A build has begun here, or has come as far.
+    pub(crate) fn building(&self, position: Position) {
+        self.standing.send_modify(|standing| {
+            let begun = Building {
+                position,
+                phase: BuildPhase::Folding,
+                from: position,
+                since: Instant::now(),
+            };
+            standing.building.get_or_insert(begun).position = position;
+        });
+        self.measure_build();
+    }
+
+    pub(crate) fn phase(&self, phase: BuildPhase) {
+        self.standing.send_modify(|standing| {
+            if let Some(building) = &mut standing.building {
+                building.phase = phase;
+            }
+        });
+    }
+
+    pub(crate) fn built(&self) {
         self.standing
-            .send_modify(|standing| standing.building = position);
+            .send_modify(|standing| standing.building = None);
+        self.measure_build();
     }
 
     pub(crate) fn stopped(&self, poison: Poison) {
         self.standing
             .send_modify(|standing| standing.stopped = Some(poison));
-        metrics::gauge!("meguri_view_stopped", "view" => self.name()).set(1.0);
+        self.measure_state();
+    }
+
+    /// It is tried again.
+    pub(crate) fn retried(&self) {
+        self.standing
+            .send_modify(|standing| standing.stopped = None);
+        self.measure_state();
     }
 
     pub(crate) fn status(&self, head: Position) -> ViewStatus {
@@ -128,12 +229,15 @@ impl Slot {
             live,
             building,
             stopped,
+            withdrawn,
         } = self.standing.borrow().clone();
-        let position = live.or(building).unwrap_or_default();
-        let state = match (stopped, live) {
-            (Some(Poison { position, reason }), _) => ViewState::Stopped { position, reason },
-            (None, Some(_)) => ViewState::Live,
-            (None, None) => ViewState::Building,
+        let built = building.map(|building| building.position);
+        let position = live.or(built).unwrap_or_default();
+        let state = match (stopped, withdrawn, live) {
+            (Some(Poison { position, reason }), _, _) => ViewState::Stopped { position, reason },
+            (None, Some(reason), None) => ViewState::Withdrawn { reason },
+            (None, _, Some(_)) => ViewState::Live,
+            (None, None, None) => ViewState::Building,
         };
         ViewStatus {
             name: self.name().to_owned(),
@@ -142,7 +246,7 @@ impl Slot {
             position,
             lag: head.get().saturating_sub(position.get()),
             state,
-            rebuilding: live.and(building),
+            build: building.map(|building| building.status(head)),
         }
     }
 
@@ -151,6 +255,27 @@ impl Slot {
         let lag = head.get().saturating_sub(position.get());
         metrics::gauge!("meguri_view_position", "view" => self.name()).set(position.get() as f64);
         metrics::gauge!("meguri_view_lag_events", "view" => self.name()).set(lag as f64);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "gauges are approximate")]
+    fn measure_build(&self) {
+        let building = self.standing.borrow().building;
+        let position = building.map_or(0, |building| building.position.get());
+        let rate = building.map_or(0, |building| {
+            building.status(Position::ZERO).events_per_second
+        });
+        metrics::gauge!("meguri_view_build_position", "view" => self.name()).set(position as f64);
+        metrics::gauge!("meguri_view_build_events_per_second", "view" => self.name())
+            .set(rate as f64);
+    }
+
+    fn measure_state(&self) {
+        let standing = self.standing.borrow();
+        let flag = |set: bool| if set { 1.0 } else { 0.0 };
+        metrics::gauge!("meguri_view_stopped", "view" => self.name())
+            .set(flag(standing.stopped.is_some()));
+        metrics::gauge!("meguri_view_withdrawn", "view" => self.name())
+            .set(flag(standing.withdrawn.is_some()));
     }
 }
 

@@ -1,37 +1,71 @@
-//! A view as a file: rows and position in one SQLite database, written by one and read by many.
+//! A view as a file: rows and certificate in one SQLite database, written by one and read by many.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use meguri_log::{Filter, Log, Position, ReadError};
+use meguri_log::Position;
 use sqlx::{
-    AssertSqlSafe, Connection as _, Row as _, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    Connection as _, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
 use crate::{
-    decode::{Batch, Decoded},
+    certificate::Certificate,
+    decode::{Batch, Content, Decoded},
+    error::StoreError,
+    mark, rescan,
     row::TableError,
-    view::{AnyView, BlockError},
+    schema,
+    view::{AnyFold, AnyView, BlockError},
 };
 
-/// What every file has beside the tables of its view.
-const CONSUMED: &str = include_str!("consumed.sql");
-
 /// The name of the database in the folder of a view.
-const FILE: &str = "view.db";
+pub(crate) const FILE: &str = "view.db";
 
 /// Statements that a writer keeps prepared: a handful of sizes for each table.
 const STATEMENTS_KEPT: usize = 256;
 
+/// Events of a transaction while a file is being built: rows that many events touch are read and
+/// written once for all of them.
+const EVENTS_A_TRANSACTION: u64 = 131_072;
+
+/// Rows of a table that stay in memory from one transaction to the next while a file is built.
+const ROWS_KEPT_BUILDING: usize = 50_000;
+
+/// The same while it follows the log.
+const ROWS_KEPT_FOLLOWING: usize = 1_000;
+
+/// Memory for pages of a file that is being built, in KiB.
+const PAGES_BUILDING_KIB: u32 = 24 * 1024;
+
 /// One state of a view, built or being built: a folder with a database.
-#[derive(Debug)]
 pub(crate) struct ViewFile {
     /// The name of the folder.
     pub(crate) folder: String,
-    writer: SqliteConnection,
+    path: PathBuf,
+    view: Arc<dyn AnyView>,
+    pub(crate) writer: SqliteConnection,
     readers: SqlitePool,
-    position: Position,
-    entry: Vec<u8>,
+    /// What the file says on disk.
+    committed: Certificate,
+    /// What it will say after the transaction that is open.
+    reached: Certificate,
+    transaction: Transaction,
+    fold: Box<dyn AnyFold>,
+    built: bool,
+    events_a_transaction: u64,
+    /// Held for as long as this process builds here.
+    _building: Option<std::fs::File>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    None,
+    Open,
+    /// Something failed or was cut off in the middle: the file has to be asked where it stands.
+    Unknown,
 }
 
 /// An event that cannot be folded.
@@ -41,18 +75,15 @@ pub(crate) struct Poison {
     pub(crate) reason: String,
 }
 
-/// Why a file cannot be opened or built.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A folder cannot be made, listed or removed.
-    #[error("the folder of the view cannot be used: {0}")]
-    Folder(#[from] std::io::Error),
-    /// SQLite refuses.
-    #[error("the file of the view cannot be used: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The log that the file is compared with cannot be read.
-    #[error(transparent)]
-    Log(#[from] ReadError),
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Advanced {
+    /// All of it is in the file, or will be with the next commit.
+    Folded,
+    /// This event cannot be folded. What came before it is in the file.
+    Stopped(Poison),
+    /// The file stands further back than it did: read on from its position.
+    Rewound,
 }
 
 impl ViewFile {
@@ -60,31 +91,84 @@ impl ViewFile {
     pub(crate) async fn open(
         dir: &Path,
         folder: &str,
-        schema: &str,
+        view: Arc<dyn AnyView>,
         readers: u32,
-    ) -> Result<Self, sqlx::Error> {
+    ) -> Result<Self, StoreError> {
         let path = dir.join(folder);
         std::fs::create_dir_all(&path)?;
         let file = SqliteConnectOptions::new().filename(path.join(FILE));
-        let mut writer = connect(file.clone()).await?;
-        create_tables(&mut writer, schema).await?;
-        let (position, entry) = consumed(&mut writer).await?;
+        let options = file
+            .clone()
+            .create_if_missing(true)
+            .statement_cache_capacity(STATEMENTS_KEPT);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        schema::create(&mut writer, &*view).await?;
+        let (certificate, built) = Certificate::read(&mut writer).await?;
+        let building = if built { None } else { Some(mark::put(&path)?) };
         let readers = SqlitePoolOptions::new()
             .max_connections(readers)
             .test_before_acquire(false)
             .connect_lazy_with(file.read_only(true));
-        Ok(Self {
+        let mut file = Self {
             folder: folder.to_owned(),
+            path,
+            fold: view.start(0),
+            view,
             writer,
             readers,
-            position,
-            entry,
+            reached: certificate.clone(),
+            committed: certificate,
+            transaction: Transaction::None,
+            built,
+            events_a_transaction: 0,
+            _building: building,
+        };
+        file.set_up().await?;
+        Ok(file)
+    }
+
+    /// A file that is being built is not read, and grown again when the power fails: it needs no
+    /// journal to read from and nothing on disk before its end. After that, `synchronous = normal`
+    /// may lose the last transactions when the power fails, never a part of one: what is lost is
+    /// folded again.
+    async fn set_up(&mut self) -> Result<(), sqlx::Error> {
+        let pragmas = if self.built {
+            "pragma journal_mode = wal; pragma synchronous = normal".to_owned()
+        } else {
+            format!(
+                "pragma journal_mode = truncate; pragma synchronous = off; \
+                 pragma cache_size = -{PAGES_BUILDING_KIB}"
+            )
+        };
+        self.events_a_transaction = if self.built { 0 } else { EVENTS_A_TRANSACTION };
+        self.fold = self.start();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(pragmas))
+            .execute(&mut self.writer)
+            .await?;
+        Ok(())
+    }
+
+    fn start(&self) -> Box<dyn AnyFold> {
+        self.view.start(if self.built {
+            ROWS_KEPT_FOLLOWING
+        } else {
+            ROWS_KEPT_BUILDING
         })
     }
 
-    /// Everything up to here is in the rows.
+    /// Everything up to here is in the rows, as far as this handle has written them.
     pub(crate) fn position(&self) -> Position {
-        self.position
+        self.reached.position()
+    }
+
+    /// What the rows were made of, and what they sum up to.
+    pub(crate) fn certificate(&self) -> &Certificate {
+        &self.reached
+    }
+
+    /// Whether it can be read: all that was there when it was built is in it, with its indexes.
+    pub(crate) fn is_built(&self) -> bool {
+        self.built
     }
 
     /// The connections that read this file.
@@ -92,55 +176,163 @@ impl ViewFile {
         self.readers.clone()
     }
 
-    /// Whether the last event this file has consumed is one of this log, and not of another.
-    pub(crate) async fn is_of(&self, log: &Log) -> Result<bool, ReadError> {
-        let Some(before) = self.position.get().checked_sub(1) else {
-            return Ok(true);
-        };
-        let block = log
-            .read_all(Position::new(before), &Filter::default(), 1)
-            .await?;
-        Ok(block.events.first().is_some_and(|event| {
-            event.position() == self.position && event.entry().as_slice() == self.entry
-        }))
+    /// Where the database is.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join(FILE)
     }
 
-    /// Folds what is new in a batch and writes it with the position, in one transaction. Events
-    /// that were folded before are passed over, so that a batch may come twice. Answers the event
-    /// before which it had to stop, if there is one; what comes before that is kept.
+    /// Folds what is new in a batch, up to a position, and writes it with the certificate, in one
+    /// transaction; while the file is being built, many batches share one. Events that were folded
+    /// before are passed over, so that a batch may come twice.
     ///
     /// # Errors
-    /// [`TableError`]: nothing more was kept, or that is not known. [`ViewFile::reload`] tells;
-    /// then the batch may come again.
+    /// [`TableError`]: nothing more was kept, or that is not known; the batch may come again.
     pub(crate) async fn advance(
         &mut self,
-        view: &dyn AnyView,
         batch: &Batch,
-    ) -> Result<Option<Poison>, TableError> {
-        let (mut events, mut poison) = self.wanted(view, batch);
-        loop {
-            // The position stops short of the poison, so that the next attempt meets it first.
-            let up_to = poison
-                .as_ref()
-                .map_or(batch.up_to, |poison| before(poison.position));
-            if up_to <= self.position {
-                return Ok(poison);
-            }
-            match self.commit(view, &events, up_to, batch).await {
-                Ok(()) => return Ok(poison),
-                Err(BlockError::Table(error)) => return Err(error),
-                Err(BlockError::Poison(found)) => {
-                    events.retain(|event| event.position < found.position);
-                    poison = Some(found);
+        until: Position,
+    ) -> Result<Advanced, TableError> {
+        if self.transaction == Transaction::Unknown {
+            self.reload().await?;
+        }
+        if batch.after > self.position() {
+            return Ok(Advanced::Rewound);
+        }
+        let until = until.min(batch.up_to());
+        let (mut step, mut poison) = (until, None);
+        while self.position() < step {
+            let (events, found) = self.chosen(batch, step);
+            if let Some(found) = found {
+                step = before(found.position);
+                poison = Some(found);
+                if step <= self.position() {
+                    break;
                 }
+            }
+            let alone = self.committed.position() == self.position();
+            match self.fold(&events, batch, step).await {
+                // Events that were held back for another's sake come next.
+                Ok(()) => step = poison.as_ref().map_or(until, Poison::before),
+                Err(BlockError::Table(error)) if !error.is_duplicate() => return Err(error),
+                Err(_) if !alone => {
+                    // What came before is lost with the transaction. Read again, and each batch by
+                    // itself from now on, it stops exactly where it has to.
+                    self.reload().await?;
+                    self.events_a_transaction = 0;
+                    return Ok(Advanced::Rewound);
+                }
+                Err(failed) => {
+                    self.reload().await?;
+                    (step, poison) = narrowed(failed, &events);
+                }
+            }
+        }
+        Ok(poison.map_or(Advanced::Folded, Advanced::Stopped))
+    }
+
+    /// The events to fold next, up to the first that matters to the view and cannot be decoded.
+    fn chosen<'a>(&self, batch: &'a Batch, until: Position) -> (Vec<&'a Decoded>, Option<Poison>) {
+        let (wants, mut events) = (self.view.kinds(), Vec::new());
+        for (position, event) in batch.between(self.position(), until) {
+            match &event.content {
+                Content::Event(event) if wants.contains(event.kind) => events.push(&**event),
+                // An unknown type stops every view: whether it matters to one cannot be told.
+                Content::Undecodable { kind, reason }
+                    if kind.is_none_or(|kind| wants.contains(kind)) =>
+                {
+                    let reason = format!("position {position}: {reason}");
+                    return (events, Some(Poison { position, reason }));
+                }
+                Content::Unwanted | Content::Event(_) | Content::Undecodable { .. } => {}
+            }
+        }
+        (events, None)
+    }
+
+    async fn fold(
+        &mut self,
+        events: &[&Decoded],
+        batch: &Batch,
+        up_to: Position,
+    ) -> Result<(), BlockError> {
+        let begun = self.transaction == Transaction::Open;
+        // INVARIANT: whoever drops this future in the middle leaves `Unknown` behind.
+        self.transaction = Transaction::Unknown;
+        if !begun {
+            sqlx::raw_sql("begin immediate")
+                .execute(&mut self.writer)
+                .await?;
+        }
+        let content = &mut self.reached.content;
+        self.fold.fold(events, &mut self.writer, content).await?;
+        self.reached.frontier = batch.grow(&self.reached.frontier, up_to);
+        let uncommitted = up_to.get() - self.committed.position().get();
+        if uncommitted > self.events_a_transaction {
+            self.write().await?;
+        } else {
+            self.transaction = Transaction::Open;
+        }
+        Ok(())
+    }
+
+    /// Commits what is not committed yet.
+    ///
+    /// # Errors
+    /// [`TableError`]: the file may stand further back than it did.
+    pub(crate) async fn commit(&mut self) -> Result<(), TableError> {
+        match self.transaction {
+            Transaction::None => Ok(()),
+            Transaction::Unknown => self.reload().await,
+            Transaction::Open => {
+                self.transaction = Transaction::Unknown;
+                self.write().await
             }
         }
     }
 
-    /// Asks the file where it stands, after a failure that leaves that open.
-    pub(crate) async fn reload(&mut self) -> Result<(), sqlx::Error> {
-        (self.position, self.entry) = consumed(&mut self.writer).await?;
+    async fn write(&mut self) -> Result<(), TableError> {
+        self.fold
+            .write(&mut self.writer, &mut self.reached.content)
+            .await?;
+        let from = self.committed.position();
+        // INVARIANT: only from the position the fold began at; a second writer cannot slip in.
+        if !self.reached.write(from, &mut self.writer).await? {
+            return Err(sqlx::Error::RowNotFound.into());
+        }
+        sqlx::raw_sql("commit").execute(&mut self.writer).await?;
+        self.committed = self.reached.clone();
+        self.transaction = Transaction::None;
         Ok(())
+    }
+
+    /// Asks the file where it stands, after a failure that leaves that open.
+    pub(crate) async fn reload(&mut self) -> Result<(), TableError> {
+        self.transaction = Transaction::Unknown;
+        // Refused where the failure has ended the transaction.
+        let _ = sqlx::raw_sql("rollback").execute(&mut self.writer).await;
+        let (certificate, _) = Certificate::read(&mut self.writer).await?;
+        (self.committed, self.reached) = (certificate.clone(), certificate);
+        self.fold = self.start();
+        self.transaction = Transaction::None;
+        Ok(())
+    }
+
+    /// The sums over the rows as they stand in the file.
+    pub(crate) async fn rescan(&mut self) -> Result<crate::digest::Content, TableError> {
+        rescan::content(&mut self.writer, &*self.view).await
+    }
+
+    /// Ends the building: from now on the file has its indexes and can be read while it follows.
+    /// Nothing may be uncommitted.
+    pub(crate) async fn finish(&mut self) -> Result<(), StoreError> {
+        if self.built {
+            return Ok(());
+        }
+        schema::finish(&mut self.writer, &*self.view).await?;
+        self.built = true;
+        // What was written without waiting for the disk is brought there before it is relied on.
+        std::fs::File::open(self.database())?.sync_all()?;
+        Ok(self.set_up().await?)
     }
 
     /// Brings everything from the journal into the file itself, and the file onto the disk.
@@ -152,71 +344,29 @@ impl ViewFile {
     }
 
     /// Lets go of the file; its readers go on.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(mut self) {
+        if let Err(error) = self.commit().await {
+            tracing::debug!(%error, "the last of a view is folded again at the next start");
+        }
         // Whatever this says, all that was committed is in the file and its journal.
         let _ = self.writer.close().await;
     }
+}
 
-    /// The events to fold next, up to the first that matters to the view and cannot be decoded.
-    fn wanted<'a>(
-        &self,
-        view: &dyn AnyView,
-        batch: &'a Batch,
-    ) -> (Vec<&'a Decoded>, Option<Poison>) {
-        let mut events = Vec::new();
-        for item in batch
-            .items
-            .iter()
-            .filter(|item| item.position > self.position)
-        {
-            if item.known && !view.wants().contains(&item.event_type.as_str()) {
-                continue;
-            }
-            match &item.outcome {
-                Ok(event) => events.push(event),
-                Err(why) => {
-                    let reason =
-                        format!("{} at position {}: {why}", item.event_type, item.position);
-                    return (
-                        events,
-                        Some(Poison {
-                            position: item.position,
-                            reason,
-                        }),
-                    );
-                }
-            }
-        }
-        (events, None)
+impl std::fmt::Debug for ViewFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("ViewFile");
+        shown
+            .field("folder", &self.folder)
+            .field("position", &self.position());
+        shown.finish_non_exhaustive()
     }
+}
 
-    /// One transaction: rows and position, both or neither.
-    async fn commit(
-        &mut self,
-        view: &dyn AnyView,
-        events: &[&Decoded],
-        up_to: Position,
-        batch: &Batch,
-    ) -> Result<(), BlockError> {
-        let entry = batch
-            .entry(up_to)
-            .map(|entry| entry.to_vec())
-            .unwrap_or_default();
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        view.fold_block(events, &mut transaction).await?;
-        // INVARIANT: only from the position the fold began at; a second writer cannot slip in.
-        let moved = sqlx::query("update consumed set position = ?, entry = ? where position = ?")
-            .bind(sql(up_to))
-            .bind(&entry)
-            .bind(sql(self.position))
-            .execute(&mut *transaction)
-            .await?;
-        if moved.rows_affected() != 1 {
-            return Err(sqlx::Error::RowNotFound.into());
-        }
-        transaction.commit().await?;
-        (self.position, self.entry) = (up_to, entry);
-        Ok(())
+impl Poison {
+    /// The last position that can be folded.
+    fn before(&self) -> Position {
+        before(self.position)
     }
 }
 
@@ -224,43 +374,21 @@ fn before(position: Position) -> Position {
     Position::new(position.get().saturating_sub(1))
 }
 
-fn sql(position: Position) -> i64 {
-    // Positions stay far below 2^63: each costs a stored event.
-    i64::try_from(position.get()).unwrap_or(i64::MAX)
-}
-
-/// The connection that writes. `synchronous = normal` may lose the last transactions when the
-/// power fails, never a part of one: what is lost is folded again.
-async fn connect(file: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
-    let options = file
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .statement_cache_capacity(STATEMENTS_KEPT);
-    SqliteConnection::connect_with(&options).await
-}
-
-async fn create_tables(writer: &mut SqliteConnection, schema: &str) -> Result<(), sqlx::Error> {
-    let mut transaction = writer.begin_with("begin immediate").await?;
-    let there = sqlx::query("select 1 from sqlite_schema where name = 'consumed'")
-        .fetch_optional(&mut *transaction)
-        .await?;
-    if there.is_none() {
-        let all = format!("{CONSUMED}\n{schema}");
-        sqlx::raw_sql(AssertSqlSafe(all))
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await
-}
-
-async fn consumed(writer: &mut SqliteConnection) -> Result<(Position, Vec<u8>), sqlx::Error> {
-    let row = sqlx::query("select position, entry from consumed")
-        .fetch_one(writer)
-        .await?;
-    let position: i64 = row.try_get(0)?;
-    Ok((
-        Position::new(u64::try_from(position).unwrap_or(0)),
-        row.try_get(1)?,
-    ))
+/// How far to go after a block has failed: short of the event that failed, where that is known;
+/// half as far, where it is one of several.
+fn narrowed(failed: BlockError, events: &[&Decoded]) -> (Position, Option<Poison>) {
+    let poison = match (failed, events) {
+        (BlockError::Poison(poison), _) => poison,
+        (BlockError::Table(error), [event]) => {
+            let (position, name) = (event.position, event.kind.name());
+            let reason =
+                format!("{name} at position {position}: its row is there already: {error}");
+            Poison { position, reason }
+        }
+        (BlockError::Table(_), several) => {
+            let half = several.get((several.len() / 2).saturating_sub(1));
+            return (half.map_or(Position::ZERO, |event| event.position), None);
+        }
+    };
+    (poison.before(), Some(poison))
 }

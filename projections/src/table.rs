@@ -1,11 +1,15 @@
 //! The tables of a view: rows that are loaded by key, folded in memory and written in bulk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use async_trait::async_trait;
+use meguri_log::Position;
 use sqlx::SqliteConnection;
 
-use crate::row::{Row, TableError, delete_by_keys, select_by_keys, upsert};
+use crate::{
+    digest::{self, RowDigest, TableDigest},
+    row::{Row, TableError, Write, delete_by_keys, select_by_keys, write},
+};
 
 /// Rows that one statement writes, largest first: few different statements, each prepared once.
 const ROWS_A_STATEMENT: [usize; 4] = [128, 32, 8, 1];
@@ -34,24 +38,37 @@ pub(crate) enum FoldError {
     Impossible(String),
 }
 
-/// The rows of one table that a block of events touches.
+/// The rows of one table that a view works on, in memory.
+///
+/// Rows that folds ask for stay from block to block, so that a row which many events touch is read
+/// and written once in a transaction; the others are written with their block and forgotten.
 #[derive(Debug)]
 pub(crate) struct Rows<R: Row> {
-    asked: BTreeSet<R::Key>,
-    slots: BTreeMap<R::Key, Slot<R>>,
+    /// What the events of this block may read.
+    asked: HashSet<R::Key>,
+    slots: HashMap<R::Key, Slot<R>>,
+    /// Whether rows of this table were ever asked for.
+    stays: bool,
+    /// The event that is being folded.
+    now: Position,
 }
 
 #[derive(Debug)]
 struct Slot<R> {
     row: Option<R>,
-    touched: bool,
+    /// The digest of the row as the file has it; none where it has none.
+    stored: Option<RowDigest>,
+    /// The last event that changed it, where the file does not have that yet.
+    touched: Option<Position>,
 }
 
 impl<R: Row> Default for Rows<R> {
     fn default() -> Self {
         Self {
-            asked: BTreeSet::new(),
-            slots: BTreeMap::new(),
+            asked: HashSet::new(),
+            slots: HashMap::new(),
+            stays: false,
+            now: Position::ZERO,
         }
     }
 }
@@ -59,6 +76,7 @@ impl<R: Row> Default for Rows<R> {
 impl<R: Row> Rows<R> {
     /// Asks for a row that the fold of an event will read. It need not exist.
     pub(crate) fn ask(&mut self, key: R::Key) {
+        self.stays = true;
         self.asked.insert(key);
     }
 
@@ -72,8 +90,9 @@ impl<R: Row> Rows<R> {
             Some(Slot {
                 row: Some(row),
                 touched,
+                ..
             }) => {
-                *touched = true;
+                *touched = Some(self.now);
                 Ok(row)
             }
             Some(Slot { row: None, .. }) | None => Err(FoldError::NoRow {
@@ -83,26 +102,41 @@ impl<R: Row> Rows<R> {
         }
     }
 
-    /// Puts a row in place, whether there was one of this key or not.
+    /// Puts a row in place. Where its key was not asked for there must be none yet: the file
+    /// refuses a second one, and the view stops.
     pub(crate) fn put(&mut self, row: R) {
-        self.slots.insert(
-            row.key(),
-            Slot {
-                row: Some(row),
-                touched: true,
-            },
-        );
+        let touched = Some(self.now);
+        match self.slots.entry(row.key()) {
+            Entry::Occupied(slot) => {
+                let slot = slot.into_mut();
+                (slot.row, slot.touched) = (Some(row), touched);
+            }
+            Entry::Vacant(slot) => {
+                slot.insert(Slot {
+                    row: Some(row),
+                    stored: None,
+                    touched,
+                });
+            }
+        }
     }
 
-    /// Takes a row away, if there is one of this key.
-    pub(crate) fn remove(&mut self, key: R::Key) {
-        self.slots.insert(
-            key,
-            Slot {
-                row: None,
-                touched: true,
-            },
-        );
+    /// Takes a row away. Where its key was not asked for, it must be there, exactly as given.
+    pub(crate) fn remove(&mut self, row: &R) {
+        let touched = Some(self.now);
+        match self.slots.entry(row.key()) {
+            Entry::Occupied(slot) => {
+                let slot = slot.into_mut();
+                (slot.row, slot.touched) = (None, touched);
+            }
+            Entry::Vacant(slot) => {
+                slot.insert(Slot {
+                    row: None,
+                    stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut String::new())),
+                    touched,
+                });
+            }
+        }
     }
 
     fn asked_for(&self, key: &R::Key) -> Result<(), FoldError> {
@@ -114,139 +148,166 @@ impl<R: Row> Rows<R> {
             key: format!("{key:?}"),
         })
     }
+
+    /// Writes what was touched, in the order of the keys, and counts it into the table's digest.
+    async fn write_touched(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sum: &mut TableDigest,
+    ) -> Result<(), TableError> {
+        let touched = self
+            .slots
+            .iter_mut()
+            .filter(|(_, slot)| slot.touched.is_some());
+        let mut touched: Vec<(&R::Key, &mut Slot<R>)> = touched.collect();
+        touched.sort_unstable_by_key(|(key, _)| *key);
+        let (mut fresh, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, slot) in touched {
+            slot.touched = None;
+            if let Some(before) = &slot.stored {
+                sum.subtract(before);
+            }
+            match (&slot.row, slot.stored) {
+                (Some(row), None) => fresh.push((row, &mut slot.stored)),
+                (Some(row), Some(_)) => changed.push((row, &mut slot.stored)),
+                (None, Some(_)) => {
+                    slot.stored = None;
+                    gone.push(key);
+                }
+                // It came and went within the block.
+                (None, None) => {}
+            }
+        }
+        if !gone.is_empty() {
+            delete_by_keys::<R>(&mut *connection, &gone).await?;
+        }
+        write_all(connection, Write::Update, changed, sum).await?;
+        write_all(connection, Write::Insert, fresh, sum).await
+    }
+}
+
+/// Writes rows in statements of a few sizes, and notes their digests.
+async fn write_all<R: Row>(
+    connection: &mut SqliteConnection,
+    how: Write,
+    mut rows: Vec<(&R, &mut Option<RowDigest>)>,
+    sum: &mut TableDigest,
+) -> Result<(), TableError> {
+    let (mut written, mut text) = (0, String::new());
+    for size in ROWS_A_STATEMENT {
+        while let Some(now) = rows.get_mut(written..written + size) {
+            let mut all = Vec::with_capacity(size);
+            for (row, stored) in now {
+                let cells = row.cells();
+                let digest = digest::of_row(R::TABLE, &cells, &mut text);
+                sum.add(&digest);
+                **stored = Some(digest);
+                all.push(cells);
+            }
+            write::<R>(connection, how, all).await?;
+            written += size;
+        }
+    }
+    Ok(())
 }
 
 /// The rows of a table whatever their type: loaded before a block is folded, written after it.
 #[async_trait]
 pub(crate) trait AnyRows: Send {
-    /// Loads all rows that were asked for, with one query.
+    /// The name of the table.
+    fn table(&self) -> &'static str;
+
+    /// Its columns, those of the key first.
+    fn columns(&self) -> &'static [&'static str];
+
+    /// Says which event is folded next.
+    fn at(&mut self, position: Position);
+
+    /// Loads those rows that were asked for and are not here yet, with one query.
     async fn load(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError>;
 
-    /// Writes all rows that were touched, each once, in bulk.
-    async fn write(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError>;
+    /// Writes the rows that no later fold asks for: the block is over.
+    async fn write_block(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sum: &mut TableDigest,
+    ) -> Result<(), TableError>;
+
+    /// Writes every row that was touched, each once: the transaction is over. Keeps as many in
+    /// memory for the next.
+    async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sum: &mut TableDigest,
+        rows_kept: usize,
+    ) -> Result<(), TableError>;
 }
 
 #[async_trait]
 impl<R: Row> AnyRows for Rows<R> {
+    fn table(&self) -> &'static str {
+        R::TABLE
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        R::COLUMNS
+    }
+
+    fn at(&mut self, position: Position) {
+        self.now = position;
+    }
+
     async fn load(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError> {
-        if self.asked.is_empty() {
+        let missing = self
+            .asked
+            .iter()
+            .filter(|key| !self.slots.contains_key(*key));
+        let missing: Vec<R::Key> = missing.cloned().collect();
+        if missing.is_empty() {
             return Ok(());
         }
-        for row in select_by_keys::<R>(&mut *connection, self.asked.iter()).await? {
-            self.slots.insert(
-                row.key(),
-                Slot {
-                    row: Some(row),
-                    touched: false,
-                },
-            );
+        let mut text = String::new();
+        let found = select_by_keys::<R>(&mut *connection, missing.iter()).await?;
+        for row in found {
+            let slot = Slot {
+                stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut text)),
+                row: Some(row.clone()),
+                touched: None,
+            };
+            self.slots.insert(row.key(), slot);
+        }
+        for key in missing {
+            self.slots.entry(key).or_insert(Slot {
+                row: None,
+                stored: None,
+                touched: None,
+            });
         }
         Ok(())
     }
 
-    async fn write(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError> {
-        let touched = || self.slots.iter().filter(|(_, slot)| slot.touched);
-        let gone: Vec<_> = touched()
-            .filter(|(_, slot)| slot.row.is_none())
-            .map(|(key, _)| key)
-            .collect();
-        if !gone.is_empty() {
-            delete_by_keys::<R>(connection, gone.into_iter()).await?;
+    async fn write_block(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sum: &mut TableDigest,
+    ) -> Result<(), TableError> {
+        self.asked.clear();
+        if self.stays {
+            return Ok(());
         }
-        let mut rest: Vec<&R> = touched()
-            .filter_map(|(_, slot)| slot.row.as_ref())
-            .collect();
-        for size in ROWS_A_STATEMENT {
-            while rest.len() >= size {
-                let rows = rest.split_off(rest.len() - size);
-                upsert(connection, &rows).await?;
-            }
+        self.write(connection, sum, 0).await
+    }
+
+    async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        sum: &mut TableDigest,
+        rows_kept: usize,
+    ) -> Result<(), TableError> {
+        self.write_touched(connection, sum).await?;
+        if !self.stays || self.slots.len() > rows_kept {
+            self.slots.clear();
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use sqlx::{Connection as _, Executor as _};
-
-    use super::*;
-    use crate::row::{select, table};
-
-    table! {
-        /// Words of one book.
-        pub struct Word in "word"
-        by {
-            /// The book.
-            book: String,
-            /// The place.
-            place: u32,
-        }
-        with {
-            /// The word.
-            text: Option<String>,
-        }
-    }
-
-    fn word(place: u32, text: &str) -> Word {
-        Word {
-            book: "源氏".into(),
-            place,
-            text: Some(text.into()),
-        }
-    }
-
-    async fn file() -> SqliteConnection {
-        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let schema = "create table word (book text, place integer, text text,
-            primary key (book, place)) without rowid, strict";
-        connection.execute(schema).await.unwrap();
-        connection
-    }
-
-    #[tokio::test]
-    async fn touched_rows_are_written_in_bulk_and_come_back() {
-        let mut file = file().await;
-        let mut rows = Rows::default();
-        (0..300).for_each(|place| rows.put(word(place, "いづれ")));
-        rows.write(&mut file).await.unwrap();
-
-        let mut rows = Rows::<Word>::default();
-        rows.ask(("源氏".into(), 7));
-        rows.ask(("源氏".into(), 999));
-        rows.load(&mut file).await.unwrap();
-        rows.row(&("源氏".into(), 7)).unwrap().text = None;
-        rows.remove(("源氏".into(), 8));
-        assert!(rows.row(&("源氏".into(), 999)).is_err());
-        rows.write(&mut file).await.unwrap();
-
-        let all: Vec<Word> = select(&mut file, "order by place", vec![]).await.unwrap();
-        assert_eq!(all.len(), 299);
-        assert_eq!(
-            all[7],
-            Word {
-                text: None,
-                ..word(7, "")
-            }
-        );
-        assert_eq!(all[8], word(9, "いづれ"));
-    }
-
-    #[test]
-    fn a_row_that_was_not_asked_for_cannot_be_read_even_when_it_is_in_memory() {
-        let mut rows = Rows::default();
-        rows.put(word(1, "の"));
-        assert!(matches!(
-            rows.row(&("源氏".into(), 1)),
-            Err(FoldError::NotAsked { .. })
-        ));
-        rows.ask(("源氏".into(), 1));
-        assert!(rows.row(&("源氏".into(), 1)).is_ok());
-        rows.ask(("源氏".into(), 2));
-        assert!(matches!(
-            rows.row(&("源氏".into(), 2)),
-            Err(FoldError::NoRow { .. })
-        ));
     }
 }

@@ -1,22 +1,25 @@
 //! Given events, then rows: folds the same events in many ways and demands the same rows.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use meguri_events::{Event, Opened};
-use meguri_log::{Position, Timestamp, Version};
+use meguri_log::{Entry, Position, Timestamp, Version};
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
     cell::Cell,
-    decode::{Batch, Decoded, Item},
+    decode::{Batch, Consumed, Content, Decoded},
+    kinds::Kind,
+    proof,
     read::Reader,
+    set::of,
     slot::Slot,
-    store::ViewFile,
+    store::{Advanced, ViewFile},
+    throttle::Reads,
     view::{AnyView, View},
-    views::of,
 };
 
 pub(crate) mod log;
@@ -41,7 +44,7 @@ pub(crate) fn decoded(events: &[Event]) -> Vec<Decoded> {
         Decoded {
             position: Position::new(position),
             version: *version,
-            event_type: event.type_name().to_owned(),
+            kind: Kind::of(event.type_name()).unwrap(),
             id: Uuid::from_u128(u128::from(position)),
             at: at(i64::try_from(position).unwrap()),
             actor: "member-tester".to_owned(),
@@ -67,22 +70,19 @@ pub(crate) fn erased(event: &Event) -> Event {
     Event::decode(encoded.event_type, encoded.schema, &encoded.data, &sections).unwrap()
 }
 
+/// The public bytes of the event at this position, as far as tests care.
+pub(crate) fn entry(position: Position) -> Entry {
+    [position.get().to_le_bytes()[0]; 33]
+}
+
 /// A batch of these events, which follow one another.
 pub(crate) fn batch(events: &[Decoded]) -> Batch {
-    let item = |event: &Decoded| Item {
-        position: event.position,
-        event_type: event.event_type.clone(),
-        known: true,
-        outcome: Ok(event.clone()),
+    let consumed = |event: &Decoded| Consumed {
+        entry: entry(event.position),
+        content: Content::Event(Box::new(event.clone())),
     };
-    let entry = |event: &Decoded| [event.position.get().to_le_bytes()[0]; 33];
-    let up_to = events.last().map(|last| last.position).unwrap_or_default();
-    Batch {
-        after: Position::new(events.first().map_or(0, |first| first.position.get() - 1)),
-        up_to,
-        entries: events.iter().map(entry).collect(),
-        items: events.iter().map(item).collect(),
-    }
+    let after = events.first().map_or(0, |first| first.position.get() - 1);
+    Batch::new(Position::new(after), events.iter().map(consumed).collect())
 }
 
 /// A file into which events were folded, and the way to read it.
@@ -116,29 +116,44 @@ pub(crate) async fn given<V: View>(events: &[Event]) -> Folded {
     whole
 }
 
+/// An empty file of a view.
+pub(crate) async fn new_file(folder: &Path, view: &Arc<dyn AnyView>) -> ViewFile {
+    ViewFile::open(folder, "view", Arc::clone(view), 2)
+        .await
+        .unwrap()
+}
+
 /// Folds events in blocks of these sizes, over and over. Every third block comes again together
 /// with the next, as after a crash whose commit was not heard of.
 async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) -> Folded {
     let folder = TempDir::new().unwrap();
-    let mut file = ViewFile::open(folder.path(), "view", view.schema(), 2)
-        .await
-        .unwrap();
+    let mut file = new_file(folder.path(), view).await;
     let (mut from, mut start) = (0, 0);
     for (count, size) in (0..).zip(sizes.iter().cycle()) {
         let end = (start + size).min(events.len());
-        assert_eq!(
-            file.advance(&**view, &batch(&events[from..end]))
-                .await
-                .unwrap(),
-            None
-        );
+        let batch = batch(&events[from..end]);
+        let outcome = file.advance(&batch, batch.up_to()).await.unwrap();
+        assert_eq!(outcome, Advanced::Folded);
+        // Some of it comes while the file is being built, the rest while it is read.
+        if count == 2 {
+            file.commit().await.unwrap();
+            file.finish().await.unwrap();
+        }
         from = if count % 3 == 0 { start } else { end };
         start = end;
         if end == events.len() {
             break;
         }
     }
-    let slot = Arc::new(Slot::new(Arc::clone(view)));
+    file.commit().await.unwrap();
+    file.finish().await.unwrap();
+    let stored = file.rescan().await.unwrap();
+    assert_eq!(
+        proof::of_rows(file.certificate(), &stored),
+        None,
+        "the digest follows the rows"
+    );
+    let slot = Arc::new(Slot::new(Arc::clone(view), Reads::default()));
     slot.install(file.readers(), file.position());
     Folded {
         reader: Reader::new(slot),
@@ -150,7 +165,8 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
 /// Every row of every table of a view, in the order of the tables and their keys, as text.
 pub(crate) async fn rows(file: &SqlitePool) -> Vec<String> {
     let tables = "select name from sqlite_schema
-        where type = 'table' and name not like 'sqlite_%' and name <> 'consumed' order by name";
+        where type = 'table' and name not like 'sqlite_%' and name not in ('certificate', 'content')
+        order by name";
     let mut found = Vec::new();
     for table in sqlx::query(tables).fetch_all(file).await.unwrap() {
         let table: String = table.get(0);

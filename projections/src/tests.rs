@@ -10,3 +10,4 @@ mod poison;
 mod rebuild;
 mod rooms;
 mod run;
+mod table;

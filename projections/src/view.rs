@@ -13,6 +13,8 @@ use sqlx::SqliteConnection;
 
 use crate::{
     decode::Decoded,
+    digest::Content,
+    kinds::Kinds,
     row::TableError,
     store::Poison,
     table::{AnyRows, FoldError},
@@ -20,9 +22,9 @@ use crate::{
 
 /// A view: which events it wants, which rows they touch, and what they do to them.
 ///
-/// A value of the type holds the rows that one block of events touches; it lives for that block.
-/// The rows that come out may depend on the events and their order only, never on where the blocks
-/// were cut: everything a fold reads has to be asked for in [`View::keys`].
+/// A value of the type holds the rows that it works on, and nothing else. The rows that come out
+/// may depend on the events and their order only, never on where the blocks were cut: everything a
+/// fold reads has to be asked for in [`View::keys`].
 pub(crate) trait View: Default + Send + 'static {
     /// The name, as in paths, routes and commands.
     const NAME: &'static str;
@@ -69,14 +71,18 @@ pub(crate) trait AnyView: Send + Sync {
     fn name(&self) -> &'static str;
     fn version(&self) -> u32;
     fn schema(&self) -> &'static str;
+    /// Names of the types it wants.
     fn wants(&self) -> &'static [&'static str];
 
-    /// Folds events in order and writes the rows they touch, each once. The caller commits.
-    async fn fold_block(
-        &self,
-        events: &[&Decoded],
-        connection: &mut SqliteConnection,
-    ) -> Result<(), BlockError>;
+    /// The types it wants.
+    fn kinds(&self) -> Kinds;
+
+    /// Its tables with their columns, those of the key first.
+    fn tables(&self) -> Vec<(&'static str, &'static [&'static str])>;
+
+    /// Begins to fold. `rows_kept` is how many rows of a table may stay in memory from one
+    /// transaction to the next.
+    fn start(&self, rows_kept: usize) -> Box<dyn AnyFold>;
 
     /// The first 16 hex digits of SHA-256 over all that the rows depend on beside the events.
     fn fingerprint(&self) -> String {
@@ -113,11 +119,11 @@ fn shape(event: &Description) -> String {
 }
 
 /// A view type as a value.
-pub(crate) struct Erased<V>(PhantomData<fn() -> V>);
+pub(crate) struct Erased<V>(Kinds, PhantomData<fn() -> V>);
 
-impl<V> Erased<V> {
-    pub(crate) const fn new() -> Self {
-        Self(PhantomData)
+impl<V: View> Erased<V> {
+    pub(crate) fn new() -> Self {
+        Self(Kinds::of(V::WANTS), PhantomData)
     }
 }
 
@@ -139,26 +145,89 @@ impl<V: View> AnyView for Erased<V> {
         V::WANTS
     }
 
-    async fn fold_block(
-        &self,
+    fn kinds(&self) -> Kinds {
+        self.0
+    }
+
+    fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        let mut view = V::default();
+        let tables = view.tables();
+        tables
+            .iter()
+            .map(|table| (table.table(), table.columns()))
+            .collect()
+    }
+
+    fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
+        let view = V::default();
+        Box::new(Fold { view, rows_kept })
+    }
+}
+
+/// A view at work: the rows that it holds in memory.
+struct Fold<V> {
+    view: V,
+    rows_kept: usize,
+}
+
+/// A view at work whatever its type. After any error it is of no more use, for its rows may be
+/// half-changed: roll back and start another.
+#[async_trait]
+pub(crate) trait AnyFold: Send {
+    /// Folds events in order. Rows that later folds may ask for stay in memory.
+    async fn fold(
+        &mut self,
         events: &[&Decoded],
         connection: &mut SqliteConnection,
+        content: &mut Content,
+    ) -> Result<(), BlockError>;
+
+    /// Writes all rows that were touched, each once. The caller commits.
+    async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        content: &mut Content,
+    ) -> Result<(), TableError>;
+}
+
+#[async_trait]
+impl<V: View> AnyFold for Fold<V> {
+    async fn fold(
+        &mut self,
+        events: &[&Decoded],
+        connection: &mut SqliteConnection,
+        content: &mut Content,
     ) -> Result<(), BlockError> {
-        let mut view = V::default();
         for event in events {
             guarded(event, || {
-                view.keys(event);
+                self.view.keys(event);
                 Ok(())
             })?;
         }
-        for table in view.tables() {
+        for table in self.view.tables() {
             table.load(connection).await?;
         }
         for event in events {
-            guarded(event, || view.fold(event))?;
+            for table in self.view.tables() {
+                table.at(event.position);
+            }
+            guarded(event, || self.view.fold(event))?;
         }
-        for table in view.tables() {
-            table.write(connection).await?;
+        for table in self.view.tables() {
+            let sum = content.table(table.table());
+            table.write_block(connection, sum).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        content: &mut Content,
+    ) -> Result<(), TableError> {
+        for table in self.view.tables() {
+            let sum = content.table(table.table());
+            table.write(connection, sum, self.rows_kept).await?;
         }
         Ok(())
     }
@@ -166,7 +235,7 @@ impl<V: View> AnyView for Erased<V> {
 
 /// Runs code of a view; a panic in it is a failure of this event, and of nothing else.
 fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Result<(), BlockError> {
-    // The view value is thrown away after a panic, so nothing half-changed is ever read.
+    // The fold is thrown away after a panic, so nothing half-changed is ever read.
     let failed = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => error,
@@ -174,7 +243,8 @@ fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Resu
     };
     let reason = format!(
         "{} at position {}: {failed}",
-        event.event_type, event.position
+        event.kind.name(),
+        event.position
     );
     Err(BlockError::Poison(Poison {
         position: event.position,

@@ -1,29 +1,27 @@
 //! All views of a process: opened together, run side by side, asked through one handle.
 
-use std::{
-    fs::{DirBuilder, File, TryLockError},
-    io,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use meguri_log::{Log, Position};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
 use crate::{
+    ask::{Ask, RebuildStep},
+    error::StoreError,
     feed::Feed,
+    lock,
+    opening::Opening,
     read::Reader,
-    shelf::Shelf,
+    rebuilds::Rebuilds,
+    set::{ViewSet, of},
     slot::{Slot, Standing, ViewStatus},
-    store::{Poison, StoreError},
-    view::{AnyView, Erased, View},
-    worker::{RebuildRequest, RebuildStep, Worker},
+    store::Poison,
+    throttle::{Reads, Throttle},
+    view::View,
 };
 
 pub mod board;
@@ -50,9 +48,6 @@ use profiles::ProfileQueries;
 use rooms::RoomQueries;
 use thanks::ThanksQueries;
 
-/// The file whose lock says that a process owns the folder of the views.
-const LOCK: &str = "lock";
-
 /// Steps of a rebuild that wait for who asked for it.
 const STEPS_WAITING: usize = 64;
 
@@ -63,6 +58,10 @@ pub struct ViewSettings {
     pub block_events: usize,
     /// Connections that read one view at the same time.
     pub readers: u32,
+    /// Percent of the time that building may work while others write or read.
+    pub build_percent: u32,
+    /// What is run.
+    pub views: ViewSet,
 }
 
 impl Default for ViewSettings {
@@ -70,6 +69,8 @@ impl Default for ViewSettings {
         Self {
             block_events: 2_000,
             readers: 4,
+            build_percent: 40,
+            views: ViewSet::default(),
         }
     }
 }
@@ -120,6 +121,9 @@ pub enum RebuildError {
     /// There is no view of this name.
     #[error("there is no view {0:?}")]
     UnknownView(String),
+    /// It makes no sense now.
+    #[error("{0}")]
+    Refused(String),
     /// The views are being closed.
     #[error("the views are closed")]
     Closed,
@@ -132,7 +136,7 @@ pub struct Views(Arc<Running>);
 struct Running {
     log: Log,
     slots: Vec<Arc<Slot>>,
-    requests: Vec<mpsc::Sender<RebuildRequest>>,
+    asks: Vec<mpsc::Sender<Ask>>,
     tasks: TaskTracker,
     stop: CancellationToken,
     _stop_with_the_last: DropGuard,
@@ -146,22 +150,6 @@ impl std::fmt::Debug for Views {
     }
 }
 
-/// Every view of the product.
-fn all() -> Vec<Arc<dyn AnyView>> {
-    vec![
-        of::<board::Board>(),
-        of::<profiles::Profiles>(),
-        of::<thanks::Thanks>(),
-        of::<rooms::Rooms>(),
-        of::<history::History>(),
-    ]
-}
-
-/// A view type as a value.
-pub(crate) fn of<V: View>() -> Arc<dyn AnyView> {
-    Arc::new(Erased::<V>::new())
-}
-
 impl Views {
     /// Takes the folder, opens what is in it, and starts to fold what is missing. What was live
     /// before can be read at once; what was not is built, and can be read when it is level.
@@ -173,55 +161,42 @@ impl Views {
         dir: PathBuf,
         settings: ViewSettings,
     ) -> Result<Self, OpenViewsError> {
-        Self::open_these(log, &dir, &settings, all()).await
-    }
-
-    /// As [`Views::open`], with other views: for tests of what runs them.
-    pub(crate) async fn open_these(
-        log: Log,
-        dir: &Path,
-        settings: &ViewSettings,
-        views: Vec<Arc<dyn AnyView>>,
-    ) -> Result<Self, OpenViewsError> {
-        let lock = Arc::new(take(dir)?);
+        let lock = Arc::new(lock::take(&dir)?);
+        let views = settings.views.0;
         let feed = Feed::new(views.iter().map(AsRef::as_ref));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let (mut slots, mut requests, mut workers) = (Vec::new(), Vec::new(), Vec::new());
+        let reads = Reads::default();
+        let throttle = Throttle::new(log.clone(), reads.clone(), settings.build_percent);
+        let rebuilds = Rebuilds::start(log.clone(), throttle, stop.child_token(), &tasks);
+        let opening = Opening {
+            log: &log,
+            dir: &dir,
+            feed: &feed,
+            rebuilds: &rebuilds,
+            reads: &reads,
+            stop: &stop,
+            readers: settings.readers,
+            block_events: settings.block_events.max(1),
+        };
+        let mut opened = Vec::with_capacity(views.len());
         for view in views {
-            let slot = Arc::new(Slot::new(Arc::clone(&view)));
-            let shelf = Shelf::open(dir, view, settings.readers).map_err(StoreError::from)?;
-            let live = shelf.live(&log).await?;
-            if let Some(file) = &live {
-                slot.install(file.readers(), file.position());
-            }
-            let (request, asked) = mpsc::channel(1);
-            let worker = Worker {
-                slot: Arc::clone(&slot),
-                shelf,
-                log: log.clone(),
-                feed: feed.clone(),
-                block_events: settings.block_events.max(1),
-                stop: stop.child_token(),
-                requests: asked,
-                live: None,
-                build: None,
-            };
-            workers.push((worker, live));
-            slots.push(slot);
-            requests.push(request);
+            opened.push(opening.open(view).await?);
         }
+        let (mut slots, mut asks) = (Vec::new(), Vec::new());
         // Only now, so that after a failure nothing runs on.
-        for (worker, live) in workers {
-            tasks.spawn(held(Arc::clone(&lock), worker.run(live)));
+        for one in opened {
+            tasks.spawn(lock::held(Arc::clone(&lock), one.worker.run(one.live)));
+            slots.push(one.slot);
+            asks.push(one.ask);
         }
-        tasks.spawn(held(lock, feed.run(log.clone(), stop.child_token())));
+        tasks.spawn(lock::held(lock, feed.run(log.clone(), stop.child_token())));
         tasks.close();
         let guard = stop.clone().drop_guard();
         let running = Running {
             log,
             slots,
-            requests,
+            asks,
             tasks,
             stop,
             _stop_with_the_last: guard,
@@ -323,21 +298,48 @@ impl Views {
     /// # Errors
     /// [`RebuildError`] where it could not even begin.
     pub async fn rebuild(&self, view: &str) -> Result<mpsc::Receiver<RebuildStep>, RebuildError> {
-        let index = self.0.slots.iter().position(|slot| slot.name() == view);
-        let request = index.and_then(|index| self.0.requests.get(index));
-        let request = request.ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
         let (steps, told) = mpsc::channel(STEPS_WAITING);
-        request
-            .send(steps)
-            .await
-            .map_err(|_| RebuildError::Closed)?;
+        self.ask(view, Ask::Rebuild(steps)).await?;
         Ok(told)
+    }
+
+    /// Goes back to the file that was live before, once that has caught up. Reads go on all the
+    /// time; what happens is told as for [`Views::rebuild`].
+    ///
+    /// # Errors
+    /// [`RebuildError`] where it could not even begin.
+    pub async fn rollback(&self, view: &str) -> Result<mpsc::Receiver<RebuildStep>, RebuildError> {
+        let (steps, told) = mpsc::channel(STEPS_WAITING);
+        self.ask(view, Ask::Rollback(steps)).await?;
+        Ok(told)
+    }
+
+    /// Lets a view that has stopped try the same event again.
+    ///
+    /// # Errors
+    /// [`RebuildError::Refused`] where it has not stopped.
+    pub async fn retry(&self, view: &str) -> Result<(), RebuildError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(view, Ask::Retry(answer)).await?;
+        let answer = answered.await.map_err(|_| RebuildError::Closed)?;
+        answer.map_err(RebuildError::Refused)
+    }
+
+    pub(crate) async fn ask(&self, view: &str, ask: Ask) -> Result<(), RebuildError> {
+        let index = self.0.slots.iter().position(|slot| slot.name() == view);
+        let worker = index.and_then(|index| self.0.asks.get(index));
+        let worker = worker.ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
+        worker.send(ask).await.map_err(|_| RebuildError::Closed)
     }
 
     /// Stops folding between two transactions, closes the files and lets go of the folder.
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.wait().await;
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.0.log
     }
 
     pub(crate) fn slot(&self, view: &str) -> Option<&Arc<Slot>> {
@@ -347,32 +349,10 @@ impl Views {
     /// Reads a view. One that is not run is never ready.
     fn reader<V: View>(&self) -> Reader {
         let slot = self.slot(V::NAME).map(Arc::clone);
-        Reader::new(slot.unwrap_or_else(|| Arc::new(Slot::new(of::<V>()))))
+        Reader::new(slot.unwrap_or_else(|| Arc::new(Slot::new(of::<V>(), Reads::default()))))
     }
 }
 
 fn reached(standing: &Standing, position: Position) -> bool {
     standing.live.is_some_and(|live| live >= position)
-}
-
-/// Makes the folder this process's own. Views hold what people typed in clear, so that the folder
-/// is for the user of the process alone.
-fn take(dir: &Path) -> Result<File, OpenViewsError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(dir.join(LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenViewsError::Owned(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
-/// Runs a task that works in the folder: as long as one does, the folder is not free.
-async fn held(lock: Arc<File>, task: impl Future<Output = ()>) {
-    task.await;
-    drop(lock);
 }

@@ -2,45 +2,21 @@
 
 use std::sync::Arc;
 
-use meguri_log::{Log, Position};
-use serde::{Deserialize, Serialize};
+use meguri_log::Log;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    ask::{Ask, RebuildStep, Steps, failed, tell},
     feed::Feed,
     folding::{End, Folding, Role},
     patience::Patience,
-    shelf::Shelf,
+    proof::{self, Mismatch},
+    rebuilds::Rebuilds,
+    shelf::{Found, Shelf},
     slot::Slot,
     store::{Poison, ViewFile},
 };
-
-/// What happens during a rebuild, told to who asked for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-pub enum RebuildStep {
-    /// The new file is this far. Some steps may be left out.
-    Folded {
-        /// Every event up to here is in the new file.
-        position: Position,
-        /// Where the log ends for now.
-        head: Position,
-    },
-    /// The new file is live. The last step.
-    Switched {
-        /// Where it stood when it took over.
-        position: Position,
-    },
-    /// Nothing changed, for this reason. The last step.
-    Failed {
-        /// What stood in the way.
-        reason: String,
-    },
-}
-
-/// Asks a worker to rebuild its view.
-pub(crate) type RebuildRequest = mpsc::Sender<RebuildStep>;
 
 /// Runs one view.
 pub(crate) struct Worker {
@@ -48,9 +24,10 @@ pub(crate) struct Worker {
     pub(crate) shelf: Shelf,
     pub(crate) log: Log,
     pub(crate) feed: Feed,
+    pub(crate) rebuilds: Rebuilds,
     pub(crate) block_events: usize,
     pub(crate) stop: CancellationToken,
-    pub(crate) requests: mpsc::Receiver<RebuildRequest>,
+    pub(crate) asked: mpsc::Receiver<Ask>,
     pub(crate) live: Option<Task>,
     pub(crate) build: Option<Task>,
 }
@@ -65,13 +42,16 @@ impl Worker {
     /// Runs until it is told to stop. Then both files are at rest.
     pub(crate) async fn run(mut self, live: Option<ViewFile>) {
         match live {
-            Some(file) => self.follow(file),
+            Some(file) => {
+                self.follow(file);
+                self.resume().await;
+            }
             None => self.build_first().await,
         }
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                Some(asked_by) = self.requests.recv() => self.rebuild(asked_by).await,
+                Some(asked) = self.asked.recv() => self.answer(asked).await,
                 done = finished(&mut self.live) => {
                     self.live = None;
                     match done {
@@ -81,6 +61,7 @@ impl Worker {
                 }
                 done = finished(&mut self.build) => {
                     self.build = None;
+                    self.slot.built();
                     match done {
                         Some((folding, end)) => self.built(folding, end).await,
                         None => self.broke(),
@@ -108,7 +89,6 @@ impl Worker {
             .unwrap_or_default()
             .next();
         let reason = "its worker broke off; what it has is right".to_owned();
-        self.slot.building(None);
         self.slot.stopped(Poison { position, reason });
     }
 
@@ -118,15 +98,17 @@ impl Worker {
             file,
             slot: Arc::clone(&self.slot),
             log: self.log.clone(),
+            rebuilds: self.rebuilds.clone(),
             stop: stop.clone(),
             block_events: self.block_events,
+            until: None,
             role,
         };
         let feed = self.feed.clone();
         let handle = tokio::spawn(async move {
             let end = match folding.role {
                 Role::Live => folding.follow(&feed).await,
-                Role::Build(_) => folding.catch_up().await,
+                Role::Build(_) => folding.build().await,
             };
             (folding, end)
         });
@@ -137,32 +119,98 @@ impl Worker {
         self.live = Some(self.spawn(file, Role::Live));
     }
 
+    fn build(&mut self, file: ViewFile, asked_by: Option<Steps>) {
+        self.slot.building(file.position());
+        self.build = Some(self.spawn(file, Role::Build(asked_by)));
+    }
+
     /// Nothing can be read before this is done. It goes on where an earlier attempt ended.
     async fn build_first(&mut self) {
         let mut patience = Patience::new(self.stop.clone());
         while !self.stop.is_cancelled() {
             match self.shelf.unfinished(&self.log).await {
-                Ok(file) => {
-                    self.slot.building(Some(file.position()));
-                    self.build = Some(self.spawn(file, Role::Build(None)));
-                    return;
-                }
+                Ok(file) => return self.build(file, None),
                 Err(error) => patience.wait("a view cannot be built", &error).await,
             }
         }
     }
 
-    async fn rebuild(&mut self, asked_by: RebuildRequest) {
-        if self.build.is_some() {
-            failed(Some(&asked_by), "it is being built already");
-            return;
-        }
-        match self.shelf.fresh().await {
-            Ok(file) => {
-                self.slot.building(Some(file.position()));
-                self.build = Some(self.spawn(file, Role::Build(Some(asked_by))));
+    /// Goes on with a rebuild that was under way when the process ended.
+    async fn resume(&mut self) {
+        match self.shelf.resumed(&self.log).await {
+            Ok(Some(file)) => self.build(file, None),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(view = self.slot.name(), %error, "a rebuild cannot be resumed");
             }
-            Err(error) => failed(Some(&asked_by), &error.to_string()),
+        }
+    }
+
+    async fn answer(&mut self, asked: Ask) {
+        match asked {
+            Ask::Rebuild(steps) | Ask::Rollback(steps) if self.build.is_some() => {
+                failed(Some(&steps), "it is being built already");
+            }
+            Ask::Rebuild(steps) => match self.shelf.fresh().await {
+                Ok(file) => self.build(file, Some(steps)),
+                Err(error) => failed(Some(&steps), &error.to_string()),
+            },
+            Ask::Rollback(steps) => match self.shelf.previous(&self.log).await {
+                Ok(file) => self.build(file, Some(steps)),
+                Err(error) => failed(Some(&steps), &error.to_string()),
+            },
+            Ask::Retry(answer) => {
+                // Who asked may have gone away.
+                let _ = answer.send(self.retry().await);
+            }
+            Ask::Withdraw(mismatch) => self.withdraw(&mismatch).await,
+        }
+    }
+
+    /// Goes on with a view that has stopped, from the event it stands before.
+    async fn retry(&mut self) -> Result<(), String> {
+        if self.slot.standing().borrow().stopped.is_none() {
+            return Err("it has not stopped".to_owned());
+        }
+        if self.slot.readers().is_none() {
+            self.slot.retried();
+            self.build_first().await;
+            return Ok(());
+        }
+        match self.shelf.live(&self.log).await {
+            Ok(Found {
+                file: Some(file), ..
+            }) => {
+                self.slot.install(file.readers(), file.position());
+                self.follow(file);
+                Ok(())
+            }
+            Ok(Found { file: None, .. }) => {
+                self.slot.retried();
+                self.build_first().await;
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Takes the view out of service and builds it anew.
+    async fn withdraw(&mut self, mismatch: &Mismatch) {
+        tracing::error!(view = self.slot.name(), %mismatch, "withdrawn, and built anew");
+        let readers = self.slot.withdraw(mismatch.to_string());
+        if let Some(task) = self.live.take()
+            && let Some(folding) = task.end().await
+        {
+            folding.file.close().await;
+        }
+        if let Some(readers) = readers {
+            readers.close().await;
+        }
+        if let Err(error) = self.shelf.discard_live() {
+            tracing::warn!(view = self.slot.name(), %error, "the withdrawn file is still there");
+        }
+        if self.build.is_none() {
+            self.build_first().await;
         }
     }
 
@@ -181,18 +229,35 @@ impl Worker {
 
     /// The new file has come to rest: level, or for good.
     async fn built(&mut self, folding: Folding, end: End) {
+        let serves = self.slot.readers().is_some();
         match end {
             End::Level => self.switch(folding).await,
             End::Stopped => folding.file.close().await,
-            End::Poison(poison) => {
-                self.slot.building(None);
-                failed(asked_by(&folding), &poison.reason);
-                if self.slot.readers().is_none() {
-                    self.rest(folding, End::Poison(poison)).await;
-                } else {
-                    folding.file.close().await;
+            End::Mismatch(mismatch) => {
+                failed(asked_by(&folding), &mismatch.to_string());
+                self.give_up(folding, &mismatch).await;
+                if !serves {
+                    self.build_first().await;
                 }
             }
+            End::Poison(poison) => {
+                failed(asked_by(&folding), &poison.reason);
+                if serves {
+                    folding.file.close().await;
+                } else {
+                    self.rest(folding, End::Poison(poison)).await;
+                }
+            }
+        }
+    }
+
+    /// A new file is not what it should be: it never serves.
+    async fn give_up(&self, folding: Folding, mismatch: &Mismatch) {
+        tracing::error!(view = self.slot.name(), %mismatch, "a new file is given up");
+        let folder = folding.file.folder.clone();
+        folding.file.close().await;
+        if let Err(error) = self.shelf.discard(&folder) {
+            tracing::warn!(view = self.slot.name(), %error, "a file of no use is still there");
         }
     }
 
@@ -214,33 +279,44 @@ impl Worker {
         let switched = match end {
             End::Level => self.take_over(&mut new).await,
             End::Poison(poison) => Err(poison.reason),
+            End::Mismatch(mismatch) => Err(mismatch.to_string()),
             End::Stopped => Err("it was stopped".to_owned()),
         };
         match (switched, old) {
             (Err(reason), Some(old)) => {
-                self.slot.building(None);
                 failed(asked_by(&new), &reason);
+                new.file.close().await;
                 self.follow(old.file);
             }
-            (switched, _) => {
+            (switched, old) => {
                 // Without a file that served before, one that is right serves even where its name
                 // could not be written down: the next start finds it and goes on.
                 if let Err(error) = switched {
                     tracing::warn!(view = self.slot.name(), error, "the switch is not on disk");
                 }
-                let position = new.file.position();
+                let (position, content) = (new.file.position(), &new.file.certificate().content);
                 self.slot.install(new.file.readers(), position);
-                tell(asked_by(&new), RebuildStep::Switched { position });
+                let content = content.short();
+                tell(asked_by(&new), RebuildStep::Switched { position, content });
                 self.follow(new.file);
+                if let Some(old) = old {
+                    old.file.close().await;
+                }
             }
         }
     }
 
     async fn take_over(&self, new: &mut Folding) -> Result<(), String> {
-        new.file.flush().await.map_err(|error| error.to_string())?;
+        let words = |error: &dyn std::fmt::Display| error.to_string();
+        // Proven when it was built, with all its rows; since then it has followed the log.
+        let proven = proof::of_tree(new.file.certificate(), &self.log).await;
+        if let Some(mismatch) = proven.map_err(|error| words(&error))? {
+            return Err(mismatch.to_string());
+        }
+        new.file.flush().await.map_err(|error| words(&error))?;
         self.shelf
             .make_live(&new.file.folder)
-            .map_err(|error| error.to_string())
+            .map_err(|error| words(&error))
     }
 }
 
@@ -260,26 +336,9 @@ async fn finished(task: &mut Option<Task>) -> Option<(Folding, End)> {
     }
 }
 
-fn asked_by(folding: &Folding) -> Option<&RebuildRequest> {
+fn asked_by(folding: &Folding) -> Option<&Steps> {
     match &folding.role {
         Role::Build(asked_by) => asked_by.as_ref(),
         Role::Live => None,
     }
-}
-
-/// Tells the last step to who asked, however slowly that listens: nothing waits for it.
-fn tell(asked_by: Option<&RebuildRequest>, step: RebuildStep) {
-    if let Some(asked_by) = asked_by.cloned() {
-        // Who asked may have gone away since.
-        tokio::spawn(async move { asked_by.send(step).await.ok() });
-    }
-}
-
-fn failed(asked_by: Option<&RebuildRequest>, reason: &str) {
-    tell(
-        asked_by,
-        RebuildStep::Failed {
-            reason: reason.to_owned(),
-        },
-    );
 }

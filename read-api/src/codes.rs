@@ -95,8 +95,16 @@ pub(crate) fn reason_code() -> Object {
 /// What a view is doing.
 pub(crate) fn view_state() -> Object {
     one_of(
-        "Built for the first time, live, or stopped before an event that it cannot fold",
-        ["building", "live", "stopped"],
+        "Built for the first time, live, stopped before an event that it cannot fold, or withdrawn",
+        ["building", "live", "stopped", "withdrawn"],
+    )
+}
+
+/// What is being done to a file that is not live yet.
+pub(crate) fn build_phase() -> Object {
+    one_of(
+        "Folding events, verifying what it holds, or making its indexes",
+        ["folding", "verifying", "indexing"],
     )
 }
 

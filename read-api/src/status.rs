@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, Query, kinds};
 use meguri_log::Position;
-use meguri_projections::{ViewState, ViewStatus};
+use meguri_projections::{BuildPhase, BuildStatus, ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -54,15 +54,47 @@ pub(crate) struct ViewAnswer {
     position: u64,
     /// How many events the log is ahead.
     lag: u64,
-    /// `building` for the first time, `live`, or `stopped` before an event that it cannot fold.
+    /// `building` for the first time, `live`, `stopped` before an event that it cannot fold, or
+    /// `withdrawn` because it did not hold what the log says, and being built anew.
     #[schema(schema_with = codes::view_state)]
     state: &'static str,
     /// The event it stopped before.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_before: Option<u64>,
-    /// How far a new file is that is being built beside the live one.
+    /// The new file that is being built, beside the live one if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rebuilding: Option<u64>,
+    build: Option<BuildAnswer>,
+}
+
+/// How far a file is that is being built.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BuildStatus)]
+pub(crate) struct BuildAnswer {
+    /// `folding` events into it, `verifying` it against the log, or `indexing` it.
+    #[schema(schema_with = codes::build_phase)]
+    phase: &'static str,
+    /// Every event up to here is in it.
+    position: u64,
+    /// Events folded a second since it began.
+    events_per_second: u64,
+    /// How long folding the rest takes at this rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_left: Option<u64>,
+}
+
+impl From<BuildStatus> for BuildAnswer {
+    fn from(build: BuildStatus) -> Self {
+        Self {
+            phase: match build.phase {
+                BuildPhase::Folding => "folding",
+                BuildPhase::Verifying => "verifying",
+                BuildPhase::Indexing => "indexing",
+            },
+            position: build.position.get(),
+            events_per_second: build.events_per_second,
+            seconds_left: build.seconds_left,
+        }
+    }
 }
 
 impl From<ViewStatus> for ViewAnswer {
@@ -72,6 +104,7 @@ impl From<ViewStatus> for ViewAnswer {
             ViewState::Building => ("building", None),
             ViewState::Live => ("live", None),
             ViewState::Stopped { position, .. } => ("stopped", Some(position.get())),
+            ViewState::Withdrawn { .. } => ("withdrawn", None),
         };
         Self {
             name: view.name,
@@ -81,7 +114,7 @@ impl From<ViewStatus> for ViewAnswer {
             lag: view.lag,
             state,
             stopped_before,
-            rebuilding: view.rebuilding.map(Position::get),
+            build: view.build.map(BuildAnswer::from),
         }
     }
 }

@@ -40,6 +40,14 @@ const VIEW_STOPPED: Kind = Kind {
     en: "This view has stopped; those who run the server have to mend it",
 };
 
+/// What the view held was not what the log says: it is not shown, and built anew.
+const VIEW_WITHDRAWN: Kind = Kind {
+    code: "view-withdrawn",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    ja: "この表示は記録と一致しないため、作り直しています。しばらくしてからお試しください",
+    en: "This view did not match the log and is being built anew; try again shortly",
+};
+
 /// The view is being built for the first time.
 const VIEW_NOT_READY: Kind = Kind {
     code: "view-not-ready",
@@ -53,6 +61,7 @@ fn readable(view: &ViewStatus) -> Result<Position, Problem> {
     let problem = match view.state {
         ViewState::Live => return Ok(view.position),
         ViewState::Building => Problem::new(VIEW_NOT_READY).retry_after(1),
+        ViewState::Withdrawn { .. } => Problem::new(VIEW_WITHDRAWN).retry_after(1),
         // What it has could be read, but would silently grow old.
         ViewState::Stopped { .. } => Problem::new(VIEW_STOPPED).retry_after(60),
     };

@@ -217,18 +217,16 @@ async fn thanks_are_read_page_by_page() {
 
 #[tokio::test]
 async fn a_completion_of_members_that_nobody_registered_stops_the_fold() {
-    use crate::{store::ViewFile, testing, views::of};
-    let view = of::<Profiles>();
+    use crate::{set::of, store::Advanced, testing};
     let folder = tempfile::tempdir().unwrap();
-    let mut file = ViewFile::open(folder.path(), "view", view.schema(), 1)
-        .await
-        .unwrap();
-    let events = testing::decoded(&[registered(1, "hanako"), completed(1, 1, 2)]);
-    let poison = file
-        .advance(&*view, &testing::batch(&events))
-        .await
-        .unwrap()
-        .unwrap();
+    let mut file = testing::new_file(folder.path(), &of::<Profiles>()).await;
+    let batch = testing::batch(&testing::decoded(&[
+        registered(1, "hanako"),
+        completed(1, 1, 2),
+    ]));
+    let Advanced::Stopped(poison) = file.advance(&batch, batch.up_to()).await.unwrap() else {
+        panic!("it was folded")
+    };
     assert_eq!(poison.position.get(), 2);
     assert_eq!(file.position().get(), 1, "what came before it is kept");
 }

@@ -1,6 +1,6 @@
 //! An event that cannot be folded stops one view, loudly, and nothing else; nothing is skipped.
 
-use std::{cell::Cell, sync::Arc};
+use std::cell::Cell;
 
 use meguri_log::{Append, Cause, NewEvent, Position};
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use crate::{
     cell::Column,
     decode::Decoded,
     row::table,
+    set::{ViewSet, of},
     slot::ViewState,
     table::{AnyRows, FoldError, Rows},
     testing::{
@@ -18,7 +19,7 @@ use crate::{
         story::{left, nickname_changed, registered},
     },
     view::View,
-    views::{ViewSettings, Views, WaitError, of, profiles::Profiles},
+    views::{ViewSettings, Views, WaitError, profiles::Profiles},
 };
 
 table! {
@@ -53,19 +54,19 @@ impl View for Brittle {
     const WANTS: &'static [&'static str] = &["MemberRegistered", "NicknameChanged"];
 
     fn keys(&mut self, event: &Decoded) {
-        self.counted.ask(event.event_type.clone());
+        self.counted.ask(event.kind.name().to_owned());
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
         assert!(
-            event.event_type != "NicknameChanged" || MENDED.get(),
+            event.kind.name() != "NicknameChanged" || MENDED.get(),
             "nicknames are too much"
         );
-        match self.counted.row(&event.event_type) {
+        match self.counted.row(&event.kind.name().to_owned()) {
             Ok(counted) => counted.count += 1,
             Err(_) => {
                 self.counted.put(Counted {
-                    event_type: event.event_type.clone(),
+                    event_type: event.kind.name().to_owned(),
                     count: 1,
                 });
             }
@@ -79,8 +80,11 @@ impl View for Brittle {
 }
 
 async fn open(log: &meguri_log::Log, dir: &std::path::Path) -> Views {
-    let views = vec![of::<Brittle>(), of::<Profiles>()];
-    Views::open_these(log.clone(), dir, &ViewSettings::default(), views)
+    let settings = ViewSettings {
+        views: ViewSet(vec![of::<Brittle>(), of::<Profiles>()]),
+        ..ViewSettings::default()
+    };
+    Views::open(log.clone(), dir.to_owned(), settings)
         .await
         .unwrap()
 }
@@ -212,30 +216,36 @@ async fn a_type_that_the_catalog_does_not_know_stops_every_view() {
         else {
             panic!("{name} did not stop")
         };
-        assert!(reason.contains("FromTheFuture at position 2"), "{reason}");
+        assert!(reason.contains("position 2: FromTheFuture"), "{reason}");
     }
 }
 
 #[tokio::test]
 async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
-    use crate::{store::ViewFile, testing::batch, views::thanks::Thanks};
+    use crate::{
+        decode::Content,
+        kinds::Kind,
+        store::Advanced,
+        testing::{batch, new_file},
+        views::thanks::Thanks,
+    };
     let events = decoded(&[registered(1, "hanako"), left(1), registered(2, "taro")]);
     let mut batch = batch(&events);
-    batch.items[2].outcome = Err("section \"profile\" is damaged".into());
+    batch.events[2].content = Content::Undecodable {
+        kind: Kind::of("MemberRegistered"),
+        reason: "section \"profile\" is damaged".into(),
+    };
     let folder = TempDir::new().unwrap();
-    let profiles: Arc<_> = of::<Profiles>();
-    let mut file = ViewFile::open(folder.path(), "a", profiles.schema(), 1)
-        .await
-        .unwrap();
-    let poison = file.advance(&*profiles, &batch).await.unwrap().unwrap();
+    let mut file = new_file(&folder.path().join("a"), &of::<Profiles>()).await;
+    let Advanced::Stopped(poison) = file.advance(&batch, batch.up_to()).await.unwrap() else {
+        panic!("it was folded")
+    };
     assert_eq!(
         (poison.position, file.position()),
         (Position::new(3), Position::new(2))
     );
-    let thanks: Arc<_> = of::<Thanks>();
-    let mut file = ViewFile::open(folder.path(), "b", thanks.schema(), 1)
-        .await
-        .unwrap();
-    assert_eq!(file.advance(&*thanks, &batch).await.unwrap(), None);
+    let mut file = new_file(&folder.path().join("b"), &of::<Thanks>()).await;
+    let outcome = file.advance(&batch, batch.up_to()).await.unwrap();
+    assert_eq!(outcome, Advanced::Folded);
     assert_eq!(file.position(), Position::new(3));
 }

@@ -2,21 +2,23 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use meguri_log::Log;
+use meguri_log::{Log, Position};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::run::{LONG, assert_like_a_fresh_build, live_folder, open};
 use crate::{
+    ask::RebuildStep,
     decode::Decoded,
-    slot::ViewState,
+    set::{ViewSet, of},
+    slot::{BuildPhase, ViewState},
     table::{AnyRows, FoldError},
     testing::{
         log,
-        story::{member, random_story, registered, thanked},
+        story::{member, random_story, registered, requested, thanked},
     },
     view::View,
-    views::{RebuildError, ViewSettings, Views, of, thanks::Thanks},
-    worker::RebuildStep,
+    views::{RebuildError, ViewSettings, Views, thanks::Thanks},
 };
 
 async fn rebuild(views: &Views, name: &str) -> Vec<RebuildStep> {
@@ -26,6 +28,13 @@ async fn rebuild(views: &Views, name: &str) -> Vec<RebuildStep> {
         steps.push(step);
     }
     steps
+}
+
+fn switched_at(steps: &[RebuildStep]) -> Option<Position> {
+    match steps.last() {
+        Some(RebuildStep::Switched { position, .. }) => Some(*position),
+        Some(_) | None => None,
+    }
 }
 
 async fn story_and_views(folder: &Path) -> (Log, Views) {
@@ -55,13 +64,18 @@ async fn a_rebuild_tells_how_far_it_is_and_switches() {
     let steps = rebuild(&views, "rooms").await;
     let head = log.known_head();
     assert!(
-        matches!(steps.first(), Some(RebuildStep::Folded { position, .. }) if *position < head)
+        matches!(steps.first(), Some(RebuildStep::Folded { .. })),
+        "{steps:?}"
     );
-    assert_eq!(
-        steps.last(),
-        Some(&RebuildStep::Switched { position: head })
-    );
-    assert_eq!(views.status()[3].rebuilding, None);
+    for phase in [BuildPhase::Verifying, BuildPhase::Indexing] {
+        let position = head;
+        assert!(
+            steps.contains(&RebuildStep::Phase { phase, position }),
+            "{steps:?}"
+        );
+    }
+    assert_eq!(switched_at(&steps), Some(head), "{steps:?}");
+    assert_eq!(views.status()[3].build, None);
     assert_like_a_fresh_build(&views, &log).await;
     log::append(&log, &[thanked(1, 2, 1, None)]).await;
     assert_like_a_fresh_build(&views, &log).await;
@@ -72,28 +86,31 @@ async fn reads_go_on_during_rebuilds_and_never_return_something_older() {
     let folder = TempDir::new().unwrap();
     let (log, views) = story_and_views(folder.path()).await;
     log::append(&log, &[registered(9, "kyuko")]).await;
+    let enough = CancellationToken::new();
     let writing = tokio::spawn({
-        let (log, views) = (log.clone(), views.clone());
+        let (log, views, enough) = (log.clone(), views.clone(), enough.clone());
         async move {
-            for number in 0..300_u64 {
-                let position = log::append(&log, &[thanked(1, 2, 9, None)]).await;
+            let mut number = 1_000;
+            while !enough.is_cancelled() {
+                let events = [requested(number, 2, 9), thanked(number, 2, 9, None)];
+                let position = log::append(&log, &events).await;
                 views.wait_for("thanks", position, LONG).await.unwrap();
                 let page = views.thanks().received(member(9), None, 1).await.unwrap();
                 assert_eq!(page.items[0].position, position, "after {number} thanks");
+                number += 1;
             }
+            number
         }
     });
-    let mut rebuilds = 0;
-    while !writing.is_finished() {
+    for _ in 0..3 {
         let steps = rebuild(&views, "thanks").await;
         assert!(
             matches!(steps.last(), Some(RebuildStep::Switched { .. })),
             "{steps:?}"
         );
-        rebuilds += 1;
     }
-    writing.await.unwrap();
-    assert!(rebuilds > 1, "{rebuilds} rebuilds");
+    enough.cancel();
+    assert!(writing.await.unwrap() > 1_003, "members wrote all the time");
     assert_like_a_fresh_build(&views, &log).await;
     assert_eq!(
         folders(&folder.path().join("views"), "thanks").len(),
@@ -117,7 +134,7 @@ async fn who_asks_for_a_rebuild_and_does_not_listen_hinders_nothing() {
         .unwrap();
     views.wait_for_all(position, LONG).await.unwrap();
     let mut unheard = views.rebuild("rooms").await.unwrap();
-    while folders(&dir, "rooms").len() < 2 || views.status()[3].rebuilding.is_some() {
+    while folders(&dir, "rooms").len() < 2 || views.status()[3].build.is_some() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let position = log::append(&log, &[thanked(1, 2, 1, None)]).await;
@@ -148,16 +165,13 @@ async fn only_one_rebuild_of_a_view_runs_at_a_time_and_only_of_a_view_there_is()
         let views = views.clone();
         async move { rebuild(&views, "rooms").await }
     });
-    while views.status()[3].rebuilding.is_none() {
+    while views.status()[3].build.is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let second = rebuild(&views, "rooms").await;
     let reason = "it is being built already".to_owned();
     assert_eq!(second, [RebuildStep::Failed { reason }]);
-    assert_eq!(
-        first.await.unwrap().last(),
-        Some(&RebuildStep::Switched { position })
-    );
+    assert_eq!(switched_at(&first.await.unwrap()), Some(position));
     let unknown = views.rebuild("nothing").await.map(drop);
     assert_eq!(unknown, Err(RebuildError::UnknownView("nothing".into())));
     views.close().await;
@@ -238,9 +252,11 @@ async fn a_view_of_a_later_release_is_built_in_a_folder_of_its_own_and_the_old_o
     let rows = super::run::rows(&views, "thanks").await;
     views.close().await;
 
-    let settings = ViewSettings::default();
-    let later = vec![of::<LaterThanks>()];
-    let views = Views::open_these(log.clone(), &dir, &settings, later)
+    let settings = ViewSettings {
+        views: ViewSet(vec![of::<LaterThanks>()]),
+        ..ViewSettings::default()
+    };
+    let views = Views::open(log.clone(), dir.clone(), settings)
         .await
         .unwrap();
     views

@@ -268,7 +268,7 @@ impl Board {
         post.lat_e7 = place.map(|place| e7(place.lat));
         post.lon_e7 = place.map(|place| e7(place.lon));
         for tag in before {
-            self.tags.remove((tag, id));
+            self.tags.remove(&PostTag { tag, post: id });
         }
         for tag in tags {
             self.tags.put(PostTag { tag, post: id });

@@ -99,7 +99,7 @@ impl View for History {
             position: event.position,
             exchange,
             version: event.version,
-            event_type: event.event_type.clone(),
+            event_type: event.kind.name().to_owned(),
             id: event.id,
             at: event.at,
             actor: event.actor.clone(),

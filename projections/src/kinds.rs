@@ -1,0 +1,79 @@
+//! Types of events as small numbers, and sets of them: which view wants what is asked for every
+//! event.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use meguri_events::TYPES;
+
+/// The type of an event, as its place in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind(u8);
+
+/// A set of types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kinds(u128);
+
+const _: () = assert!(TYPES.len() <= 128, "a set has a bit for every type");
+
+static PLACES: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
+    (0..)
+        .map(Kind)
+        .zip(TYPES)
+        .map(|(kind, name)| (*name, kind))
+        .collect()
+});
+
+impl Kind {
+    /// The type of this name; none where the catalog does not know it.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        PLACES.get(name).copied()
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        TYPES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+}
+
+impl Kinds {
+    /// The types of these names.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        names
+            .iter()
+            .filter_map(|name| Kind::of(name))
+            .fold(Self::default(), Self::with)
+    }
+
+    const fn with(self, kind: Kind) -> Self {
+        Self(self.0 | 1 << kind.0)
+    }
+
+    pub(crate) const fn contains(self, kind: Kind) -> bool {
+        self.0 & (1 << kind.0) != 0
+    }
+
+    /// Those of both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_was_put_into_it() {
+        let set = Kinds::of(&["ThanksSent", "MemberLeft"]);
+        for name in TYPES {
+            let wanted = ["ThanksSent", "MemberLeft"].contains(name);
+            let kind = Kind::of(name).filter(|kind| set.contains(*kind));
+            assert_eq!(kind.map(Kind::name), wanted.then_some(*name));
+        }
+        assert_eq!(Kind::of("ThanksTaken"), None);
+        assert_eq!(
+            Kinds::of(&["ThanksSent"]).and(Kinds::of(&["MemberLeft"])),
+            set
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Opening a view: what is there of it is served at once, if it is what the log says.
+
+use std::{path::Path, sync::Arc};
+
+use meguri_log::Log;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ask::Ask,
+    error::StoreError,
+    feed::Feed,
+    rebuilds::Rebuilds,
+    shelf::{Found, Shelf},
+    slot::Slot,
+    store::ViewFile,
+    throttle::Reads,
+    view::AnyView,
+    worker::Worker,
+};
+
+/// What all views of a process share.
+pub(crate) struct Opening<'a> {
+    pub(crate) log: &'a Log,
+    pub(crate) dir: &'a Path,
+    pub(crate) feed: &'a Feed,
+    pub(crate) rebuilds: &'a Rebuilds,
+    pub(crate) reads: &'a Reads,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) readers: u32,
+    pub(crate) block_events: usize,
+}
+
+/// A view that is ready to run.
+pub(crate) struct Opened {
+    pub(crate) worker: Worker,
+    pub(crate) live: Option<ViewFile>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) ask: mpsc::Sender<Ask>,
+}
+
+impl Opening<'_> {
+    /// Opens one view. Nothing runs yet.
+    pub(crate) async fn open(&self, view: Arc<dyn AnyView>) -> Result<Opened, StoreError> {
+        let slot = Arc::new(Slot::new(Arc::clone(&view), self.reads.clone()));
+        let folders = Shelf::open(self.dir, view, self.readers)?;
+        let Found { file, mismatch } = folders.live(self.log).await?;
+        if let Some(mismatch) = mismatch {
+            slot.withdraw(mismatch.to_string());
+        }
+        if let Some(file) = &file {
+            slot.install(file.readers(), file.position());
+        }
+        let (ask, asked) = mpsc::channel(1);
+        let worker = Worker {
+            slot: Arc::clone(&slot),
+            shelf: folders,
+            log: self.log.clone(),
+            feed: self.feed.clone(),
+            rebuilds: self.rebuilds.clone(),
+            block_events: self.block_events,
+            stop: self.stop.child_token(),
+            asked,
+            live: None,
+            build: None,
+        };
+        Ok(Opened {
+            worker,
+            live: file,
+            slot,
+            ask,
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! Which views a process runs.
+
+use std::sync::Arc;
+
+use crate::{
+    kinds::Kinds,
+    view::{AnyFold, AnyView, Erased, View},
+    views::{board, history, profiles, rooms, thanks},
+};
+
+/// Views to run, each once.
+#[derive(Clone)]
+pub struct ViewSet(pub(crate) Vec<Arc<dyn AnyView>>);
+
+impl Default for ViewSet {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+impl std::fmt::Debug for ViewSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set()
+            .entries(self.0.iter().map(|view| view.name()))
+            .finish()
+    }
+}
+
+/// A view type as a value.
+pub(crate) fn of<V: View>() -> Arc<dyn AnyView> {
+    Arc::new(Erased::<V>::new())
+}
+
+impl ViewSet {
+    /// Every view of the product.
+    pub fn all() -> Self {
+        Self(vec![
+            of::<board::Board>(),
+            of::<profiles::Profiles>(),
+            of::<thanks::Thanks>(),
+            of::<rooms::Rooms>(),
+            of::<history::History>(),
+        ])
+    }
+
+    /// Only the views of these names: what reads others finds them not ready.
+    #[must_use]
+    pub fn only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|view| names.contains(&view.name()));
+        self
+    }
+
+    /// The same views, of which this one counts as changed: as a release that raised its version
+    /// would run them. It is built anew beside what there is.
+    #[must_use]
+    pub fn revised(mut self, name: &str) -> Self {
+        for view in self.0.iter_mut().filter(|view| view.name() == name) {
+            *view = Arc::new(Revised(Arc::clone(view)));
+        }
+        self
+    }
+}
+
+/// A view under the next version.
+struct Revised(Arc<dyn AnyView>);
+
+impl AnyView for Revised {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn version(&self) -> u32 {
+        self.0.version() + 1
+    }
+
+    fn schema(&self) -> &'static str {
+        self.0.schema()
+    }
+
+    fn wants(&self) -> &'static [&'static str] {
+        self.0.wants()
+    }
+
+    fn kinds(&self) -> Kinds {
+        self.0.kinds()
+    }
+
+    fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        self.0.tables()
+    }
+
+    fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
+        self.0.start(rows_kept)
+    }
+}
