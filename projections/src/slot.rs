@@ -23,6 +23,7 @@ pub enum ViewState {
     /// It met an event that it cannot fold. What it has can be read; nothing is skipped.
     Stopped {
         /// The event it stands before.
+        #[serde(rename = "stopped_before")]
         position: Position,
         /// Why it cannot be folded.
         reason: String,

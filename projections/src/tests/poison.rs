@@ -12,7 +12,7 @@ use crate::{
     decode::Decoded,
     row::table,
     set::{ViewSet, of},
-    slot::ViewState,
+    slot::{ViewState, ViewStatus},
     table::{AnyRows, FoldError, Rows},
     testing::{
         decoded, log,
@@ -151,6 +151,18 @@ async fn a_panicking_fold_stops_its_view_at_that_event_while_others_go_on() {
         "what came before is kept"
     );
     assert_eq!(views.status()[1].state, ViewState::Live);
+}
+
+#[tokio::test]
+async fn another_process_is_told_of_a_stopped_view_too() {
+    let folder = TempDir::new().unwrap();
+    let (log, views) = tripped(&folder).await;
+    let head = log.known_head();
+    views.wait_for("brittle", head, LONG).await.unwrap_err();
+    let brittle = views.status().swap_remove(0);
+    let sent = serde_json::to_string(&brittle).unwrap();
+    let told: ViewStatus = serde_json::from_str(&sent).unwrap();
+    assert_eq!(told, brittle);
 }
 
 #[tokio::test]
