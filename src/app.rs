@@ -1,8 +1,5 @@
 //! Both sides of the house in one process: the log, the commands and policies, the views, HTTP.
 
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +8,26 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Redirect;
 use axum::routing::get;
-use axum::serve::ListenerExt as _;
 use meguri_commands::{CommandSettings, Commands, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
 use meguri_log::{Clock, Log, SystemClock};
 use meguri_projections::control::Server;
-use meguri_projections::{ViewSettings, Views};
+use meguri_projections::{OpenViewsError, ViewSettings, Views};
 use meguri_read_api::{Metrics, ReadApi};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::connections::{Connections, Ending, Entrance};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::{storage, telemetry};
+
+/// How often one looks whether the views are free.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How an app is put together where the settings do not say; the default is that of production.
 #[derive(Debug, Clone)]
@@ -80,10 +80,20 @@ impl App {
 
     /// As [`App::start`], put together otherwise.
     pub async fn start_with(settings: &Settings, parts: Parts) -> Result<Self, Failure> {
+        let log = storage::open_with(settings, Arc::clone(&parts.clock)).await?;
+        Self::start_on(log, settings, parts, Instant::now()).await
+    }
+
+    /// As [`App::start_with`], on a log that is open. Views that another process owns are waited
+    /// for until then.
+    pub async fn start_on(
+        log: Log,
+        settings: &Settings,
+        parts: Parts,
+        views_until: Instant,
+    ) -> Result<Self, Failure> {
         let metrics = telemetry::metrics()?;
-        let log = storage::open_with(settings, parts.clock).await?;
-        let folder = storage::views_folder(settings);
-        let views = match Views::open(log.clone(), folder, ViewSettings::default()).await {
+        let views = match open_views(&log, settings, views_until).await {
             Ok(views) => views,
             Err(error) => {
                 log.close().await;
@@ -157,40 +167,18 @@ impl App {
         &self.commands
     }
 
-    /// Serves until `told_to_stop`, then takes no more requests, answers those that were
+    /// Serves until it is told to end, then takes no more requests, answers those that were
     /// accepted, and closes everything.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        told_to_stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), Failure> {
-        let service = self
-            .router
-            .clone()
-            .into_make_service_with_connect_info::<SocketAddr>();
-        // Answers are small: one that waits to be joined by the next comes 40 ms late.
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection cannot be told to send at once");
-            }
-        });
-        let stopping = self.stopping.clone();
-        let told = async move {
-            told_to_stop.await;
-            tracing::info!("stopping: answering what was accepted");
-            stopping.cancel();
-        };
-        let serving = axum::serve(listener, service).with_graceful_shutdown(told);
-        let patience = patience(self.stopping.clone(), self.grace);
-        let served: io::Result<()> = tokio::select! {
-            served = serving => served,
-            () = patience => {
-                tracing::warn!(grace = ?self.grace, "some clients did not finish in time");
-                Ok(())
-            }
-        };
+    pub async fn serve(self, entrance: Entrance, told: impl Future<Output = Ending>) {
+        let mut connections = Connections::new(self.router.clone());
+        let ending = connections.accept(entrance, told).await;
+        tracing::info!("stopping: answering what was accepted");
+        self.stopping.cancel();
+        let answered = connections.finish(ending);
+        if tokio::time::timeout(self.grace, answered).await.is_err() {
+            tracing::warn!(grace = ?self.grace, "some clients did not finish in time");
+        }
         self.close().await;
-        served.map_err(|source| Failure::Serve { source })
     }
 
     /// Ends what runs beside, then the views, then the log: it finishes what it has accepted.
@@ -207,10 +195,21 @@ impl App {
     }
 }
 
-/// Waits until it is time to stop, and then as long as clients may take to finish.
-async fn patience(stopping: CancellationToken, grace: Duration) {
-    stopping.cancelled().await;
-    tokio::time::sleep(grace).await;
+/// Opens the views; those that another process owns as soon as it lets go of them.
+async fn open_views(
+    log: &Log,
+    settings: &Settings,
+    until: Instant,
+) -> Result<Views, OpenViewsError> {
+    loop {
+        let folder = storage::views_folder(settings);
+        match Views::open(log.clone(), folder, ViewSettings::default()).await {
+            Err(OpenViewsError::Owned(_)) if Instant::now() < until => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Runs the policies; without them the server goes on, and says so.

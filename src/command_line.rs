@@ -31,7 +31,7 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API (this is what happens without a subcommand)
-    Serve,
+    Serve(ServeArgs),
     /// Fill the log with a believable Japanese community, through the real commands
     Demo(DemoArgs),
     /// Look into the log
@@ -45,6 +45,14 @@ pub enum Command {
     Auditor(AuditorCommand),
     /// Print what is in force, and where each value came from
     Config,
+}
+
+/// How serving begins.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Take the place of the server that runs on this data folder, without failing a request
+    #[arg(long)]
+    pub replace: bool,
 }
 
 /// How large the community is, and which one.

@@ -9,6 +9,7 @@ use meguri_projections::{OpenViewsError, RebuildError};
 use thiserror::Error;
 
 use crate::demo::DemoError;
+use crate::handover::HandoverError;
 use crate::settings::SettingsError;
 use crate::telemetry::TelemetryError;
 
@@ -107,11 +108,14 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
-    /// The server stopped serving.
-    #[error("the server cannot serve any more: {source}")]
-    Serve {
-        /// What the system said.
-        source: io::Error,
+    /// The running server does not make way, and serves on.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    /// The running server was asked to make way, and takes too long.
+    #[error("process {pid} takes no requests any more, but does not let go of the views")]
+    NotFreed {
+        /// Which process.
+        pid: u32,
     },
     /// The description of the API cannot be written.
     #[error("the description of the API cannot be written: {0}")]
@@ -145,7 +149,7 @@ impl Failure {
             | Self::AuditorName(_)
             | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
-            Self::Views(OpenViewsError::Owned(_)) => IN_USE,
+            Self::Views(OpenViewsError::Owned(_)) | Self::NotFreed { .. } => IN_USE,
             _ => FAILED,
         }
     }
@@ -162,11 +166,14 @@ impl Failure {
             }
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Some(
                 "another server listens there; choose another address with `--listen ADDR` \
-                 (port 0 takes any that is free)",
+                 (port 0 takes any that is free); `meguri serve --replace` takes the place of the \
+                 server that runs on this data folder",
             ),
-            Self::Views(OpenViewsError::Owned(_)) => {
-                Some("one process at a time owns a data folder; give this one its own with --data")
-            }
+            Self::Views(OpenViewsError::Owned(_)) => Some(
+                "one process at a time owns a data folder; give this one its own with --data; \
+                 `meguri serve --replace` takes the place of a running server",
+            ),
+            Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
             Self::Rebuild(_) | Self::Refused(_) => Some("`meguri views list` shows their names"),
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")

@@ -7,8 +7,10 @@ pub mod app;
 pub mod auditor;
 pub mod command_line;
 pub mod config;
+pub mod connections;
 pub mod demo;
 pub mod failure;
+pub mod handover;
 pub mod log;
 pub mod period;
 pub mod serve;
@@ -19,7 +21,7 @@ pub mod views;
 
 use std::io::Write;
 
-use command_line::{Command, CommandLine};
+use command_line::{Command, CommandLine, ServeArgs};
 use failure::Failure;
 use settings::Settings;
 
@@ -40,8 +42,9 @@ pub async fn dispatch(
     settings: &Settings,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    match line.command.as_ref().unwrap_or(&Command::Serve) {
-        Command::Serve => serve::run(settings, out).await,
+    let serve = Command::Serve(ServeArgs::default());
+    match line.command.as_ref().unwrap_or(&serve) {
+        Command::Serve(args) => serve::run(settings, args, out).await,
         Command::Demo(args) => demo::run(settings, args, out).await,
         Command::Log(command) => log::run(settings, command, out).await,
         Command::Views(command) => views::run(settings, command, out).await,

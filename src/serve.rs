@@ -1,31 +1,130 @@
-//! `meguri serve`: the server, until it is told to stop.
+//! `meguri serve`: the server, until it is told to stop or another process takes its place.
 
-use std::io::Write;
+use std::future::pending;
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use meguri_log::Log;
+use meguri_projections::OpenViewsError;
+use tokio::net::{TcpListener, lookup_host};
+use tokio::time::Instant;
 
-use crate::app::App;
+use crate::app::{App, Parts};
+use crate::command_line::ServeArgs;
+use crate::connections::{Ending, Entrance};
 use crate::failure::{Failure, to_stdout};
+use crate::handover::{HandoverError, Offer, Place, Predecessor};
 use crate::settings::Settings;
+use crate::storage;
 
-/// Serves until SIGINT or SIGTERM, and finishes what was accepted before it returns.
+/// How long a server that is replaced may take after it has answered everyone.
+const TO_CLOSE: Duration = Duration::from_secs(10);
+
+/// Serves until SIGINT or SIGTERM, or until it is replaced, and finishes what was accepted before
+/// it returns.
 ///
 /// The first line on `out` says where it listens.
-pub async fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    let address = &settings.listen.value;
-    let failed = |source| Failure::Listen {
-        address: address.clone(),
-        source,
+pub async fn run(
+    settings: &Settings,
+    args: &ServeArgs,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let data = &settings.data.value;
+    let (app, entrance) = if args.replace && Predecessor::find(data).await?.is_some() {
+        replace(settings).await?
+    } else {
+        start(settings).await?
     };
-    // Listening comes first: who asks early waits for the answer instead of being refused.
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let app = App::start(settings).await?;
-    out.write_all(greeting(bound).as_bytes())
+    let address = entrance.listener.local_addr().map_err(failed(settings))?;
+    let grace = settings.shutdown_grace.value.duration();
+    let offer = Offer::bind(app.views(), data, &entrance.listener, grace);
+    let offer = offer.inspect_err(|error| {
+        tracing::warn!(%error, "`meguri serve --replace` cannot reach this server");
+    });
+    out.write_all(greeting(address).as_bytes())
         .and_then(|()| out.flush())
         .map_err(to_stdout)?;
-    app.serve(listener, told_to_stop()).await
+    app.serve(entrance, told(offer.ok())).await;
+    Ok(())
+}
+
+/// Starts where no server runs.
+async fn start(settings: &Settings) -> Result<(App, Entrance), Failure> {
+    // Listening comes first: who asks early waits for the answer instead of being refused.
+    let listener = listen(settings).await?;
+    let app = App::start(settings).await?;
+    Ok((app, listener.into()))
+}
+
+/// Starts in the place of a running server, which serves on until there is nothing left to do but
+/// to take over. From then on who connects waits in the queue of the listening socket.
+async fn replace(settings: &Settings) -> Result<(App, Entrance), Failure> {
+    let log = prepare(settings).await?;
+    let (entrance, pid, until) = match take_over(settings).await {
+        Ok(taken) => taken,
+        Err(failure) => {
+            log.close().await;
+            return Err(failure);
+        }
+    };
+    let app = App::start_on(log, settings, Parts::default(), until).await;
+    match app {
+        Ok(app) => Ok((app, entrance)),
+        Err(Failure::Views(OpenViewsError::Owned(_))) => Err(Failure::NotFreed { pid }),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Does beside the running server what takes time: what fails here fails while it serves on.
+async fn prepare(settings: &Settings) -> Result<Log, Failure> {
+    storage::open(settings).await
+}
+
+/// Asks the running server to make way. Gives where clients come in, and until when the views of
+/// that process have to be free.
+async fn take_over(settings: &Settings) -> Result<(Entrance, u32, Instant), Failure> {
+    let Some(mut running) = Predecessor::find(&settings.data.value).await? else {
+        return Err(HandoverError::Refused.into());
+    };
+    let Place {
+        listener,
+        address,
+        pid,
+        grace,
+    } = running.place().await?;
+    let listener = if is_wanted(address, settings).await? {
+        TcpListener::from_std(listener).map_err(failed(settings))?
+    } else {
+        listen(settings).await?
+    };
+    let until = Instant::now() + grace + TO_CLOSE;
+    let kept = running.make_way(until).await?;
+    tracing::info!(
+        connections = kept.len(),
+        "taking the place of process {pid}"
+    );
+    Ok((Entrance { listener, kept }, pid, until))
+}
+
+/// Whether the settings ask for this address; port 0 asks for any port.
+async fn is_wanted(address: SocketAddr, settings: &Settings) -> Result<bool, Failure> {
+    let wanted = lookup_host(&settings.listen.value)
+        .await
+        .map_err(failed(settings))?;
+    let mut wanted = wanted.filter(|it| it.ip() == address.ip());
+    Ok(wanted.any(|it| it.port() == 0 || it.port() == address.port()))
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
+    TcpListener::bind(&settings.listen.value)
+        .await
+        .map_err(failed(settings))
+}
+
+fn failed(settings: &Settings) -> impl FnOnce(io::Error) -> Failure {
+    let address = settings.listen.value.clone();
+    move |source| Failure::Listen { address, source }
 }
 
 fn greeting(address: SocketAddr) -> String {
@@ -48,6 +147,20 @@ A whole community: meguri demo          Stop: Ctrl-C
     )
 }
 
+/// Waits for a signal, or for the process that takes the place of this one.
+async fn told(offer: Option<Offer>) -> Ending {
+    let replaced = async {
+        match offer {
+            Some(offer) => offer.taken().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = told_to_stop() => Ending::Stop,
+        successor = replaced => Ending::Replaced(successor),
+    }
+}
+
 /// Waits for SIGINT (Ctrl-C) or SIGTERM (what service managers send).
 async fn told_to_stop() {
     #[cfg(unix)]
@@ -63,14 +176,14 @@ async fn told_to_stop() {
             },
             (Err(error), _) | (_, Err(error)) => {
                 tracing::error!(%error, "cannot hear signals; stop the process by force");
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             }
         }
     }
     #[cfg(not(unix))]
     if let Err(error) = tokio::signal::ctrl_c().await {
         tracing::error!(%error, "cannot hear signals; stop the process by force");
-        std::future::pending::<()>().await;
+        pending::<()>().await;
     }
 }
 

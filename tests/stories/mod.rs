@@ -3,6 +3,7 @@
 mod command_line;
 mod demo;
 mod front_door;
+mod handover;
 mod log;
 mod processes;
 mod shutdown;

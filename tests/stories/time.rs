@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meguri::app::{App, Parts};
+use meguri::connections::Ending;
 use meguri::settings::{Flags, Settings};
 use meguri_log::{ManualClock, Timestamp};
 use serde_json::{Value, json};
@@ -45,8 +46,11 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = Api::new(&format!("http://{}", listener.local_addr().unwrap()));
         let (stop, told) = oneshot::channel();
-        let told = async move { told.await.unwrap_or_default() };
-        let serving = tokio::spawn(async move { app.serve(listener, told).await.unwrap() });
+        let told = async move {
+            told.await.unwrap();
+            Ending::Stop
+        };
+        let serving = tokio::spawn(async move { app.serve(listener.into(), told).await });
         Self {
             _folder: folder,
             clock,

@@ -65,6 +65,11 @@ impl Api {
         }
     }
 
+    /// Where connections are to be opened, as `127.0.0.1:8080`.
+    pub(crate) fn host(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// Whether the server would take traffic now.
     pub(crate) async fn is_ready(&self) -> bool {
         let answer = self

@@ -2,4 +2,5 @@
 
 pub(crate) mod api;
 pub(crate) mod chance;
+pub(crate) mod connection;
 pub(crate) mod server;

@@ -4,7 +4,7 @@ use super::api::Api;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -48,13 +48,15 @@ impl Installation {
         self.folder.path().join("data")
     }
 
+    /// Runs a subcommand to its end, whatever that is.
+    pub(crate) fn end_of(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Runs a subcommand to its end and returns what it printed.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
-        let output = self
-            .command(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output = self.end_of(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
@@ -75,7 +77,20 @@ impl Installation {
 
     /// Starts a server and waits until it is ready.
     pub(crate) async fn serve(&self) -> Server {
-        let mut server = self.launch();
+        Self::ready(self.launch()).await
+    }
+
+    /// Starts a server in the place of the one that runs here, and waits until it is ready.
+    pub(crate) async fn replace(&self) -> Server {
+        self.replace_at("127.0.0.1:0").await
+    }
+
+    /// As [`Installation::replace`], listening at another address.
+    pub(crate) async fn replace_at(&self, address: &str) -> Server {
+        Self::ready(self.launch_with(&["serve", "--replace", "--listen", address])).await
+    }
+
+    async fn ready(mut server: Server) -> Server {
         let line = server.first_line();
         let address = line
             .split_whitespace()
@@ -94,7 +109,11 @@ impl Installation {
 
     /// Starts a server and does not wait for anything.
     pub(crate) fn launch(&self) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.launch_with(&["serve", "--listen", "127.0.0.1:0"])
+    }
+
+    fn launch_with(&self, arguments: &[&str]) -> Server {
+        let mut command = self.command(arguments);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -131,6 +150,11 @@ impl Installation {
         }
         command.current_dir(self.folder.path());
         command
+    }
+
+    /// What its servers have said on standard error.
+    pub(crate) fn diagnostics(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap()
     }
 
     fn log(&self) -> PathBuf {
@@ -180,7 +204,7 @@ impl Server {
     }
 
     /// `kill -TERM`, and waits for the graceful end.
-    pub(crate) async fn terminate(mut self) {
+    pub(crate) async fn terminate(self) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -189,6 +213,11 @@ impl Server {
                 .unwrap()
                 .success()
         );
+        self.ended().await;
+    }
+
+    /// Waits for its graceful end.
+    pub(crate) async fn ended(mut self) {
         for _ in 0..LOOKS_MAX {
             if let Some(status) = self.child.try_wait().unwrap() {
                 assert!(
@@ -200,6 +229,11 @@ impl Server {
             tokio::time::sleep(PAUSE).await;
         }
         panic!("the server was told to stop, and has not after 60 s");
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn first_line(&mut self) -> String {
