@@ -3,7 +3,7 @@
 use meguri_domain::{Aggregate, Claim, Exchange, Member, Post};
 use meguri_events::{Event, Opened};
 use meguri_log::{
-    Log, Position, Recorded, Section, SectionContent, StreamName, StreamRange, Version,
+    Log, OpenedEvent, Position, Recorded, SectionContent, StreamName, StreamRange, Version,
 };
 
 use crate::CommandError;
@@ -94,9 +94,9 @@ impl Snapshot {
         loop {
             let range = StreamRange::forward_from(snapshot.version.next());
             let events = log.read_stream(stream, range).await?;
-            let sections = log.open_sections(&events).await?;
-            for (recorded, sections) in events.iter().zip(&sections) {
-                let event = decode(recorded, sections)?;
+            let opened = log.open_events(&events).await?;
+            for (recorded, opened) in events.iter().zip(opened) {
+                let event = decode(recorded, opened?)?;
                 snapshot = snapshot.after(&event, recorded.version(), recorded.position());
             }
             if events.len() < range.limit {
@@ -107,14 +107,11 @@ impl Snapshot {
 }
 
 /// The event that was recorded.
-fn decode(recorded: &Recorded, sections: &[Section]) -> Result<Event, CommandError> {
-    let header = match recorded.header() {
-        None => {
-            return Err(CommandError::Frozen {
-                stream: recorded.stream().to_owned(),
-            });
-        }
-        Some(header) => header.map_err(|error| CommandError::Broken(error.to_string()))?,
+fn decode(recorded: &Recorded, opened: Option<OpenedEvent<'_>>) -> Result<Event, CommandError> {
+    let Some(OpenedEvent { header, sections }) = opened else {
+        return Err(CommandError::Frozen {
+            stream: recorded.stream().to_owned(),
+        });
     };
     let opened: Vec<(&str, Opened<'_>)> = sections
         .iter()

@@ -73,13 +73,15 @@ async fn print(
     keep_sealed: bool,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let opened = if keep_sealed {
-        vec![vec![]; events.len()]
+    let mut opened = if keep_sealed {
+        None
     } else {
-        log.open_sections(events).await?
+        Some(log.open_events(events).await?)
     };
-    for (event, sections) in events.iter().zip(&opened) {
-        let text = describe(event, sections)?;
+    for event in events {
+        let opened = opened.as_mut().and_then(Iterator::next).transpose()?;
+        let sections = opened.flatten().map(|event| event.sections);
+        let text = describe(event, &sections.unwrap_or_default())?;
         out.write_all(text.as_bytes()).map_err(to_stdout)?;
     }
     Ok(())

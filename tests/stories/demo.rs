@@ -7,7 +7,9 @@ use indicatif::ProgressBar;
 use meguri::command_line::DemoArgs;
 use meguri::demo::{self, DemoError, StoryClock, Told};
 use meguri_commands::{CommandSettings, Commands, Password};
-use meguri_log::{Clock, Filter, Log, Position, Recorded, SectionContent, SystemClock};
+use meguri_log::{
+    Clock, Filter, Log, OpenedEvent, Position, Recorded, SectionContent, SystemClock,
+};
 use meguri_test_logs::{Backend, Home};
 use serde_json::Value;
 
@@ -55,13 +57,13 @@ async fn events(log: &Log) -> Vec<Recorded> {
 /// depend on how fast the machine is, and no claims, whose names depend on the vault.
 async fn sequences(log: &Log) -> BTreeMap<String, Vec<String>> {
     let events = events(log).await;
-    let sections = log.open_sections(&events).await.unwrap();
+    let opened = log.open_events(&events).await.unwrap();
     let mut streams: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (event, sections) in events.iter().zip(sections) {
+    for (event, opened) in events.iter().zip(opened) {
         if event.stream().starts_with("claim-") {
             continue;
         }
-        let header = event.header().unwrap().unwrap();
+        let OpenedEvent { header, sections } = opened.unwrap().unwrap();
         let mut data: Value = serde_json::from_str(header.data).unwrap();
         for time in ["reported_at", "open_until"] {
             data.as_object_mut().unwrap().remove(time);
@@ -165,9 +167,9 @@ async fn with_passwords_anyone_can_sign_in_as_a_member() {
     };
     let (_home, log, _) = told_on(Backend::Sqlite, &args).await;
     let events = events(&log).await;
-    let of_first = log.open_sections(&events[..3]).await.unwrap().concat();
+    let of_first = log.open_events(&events[..3]).await.unwrap();
     let profile = of_first
-        .into_iter()
+        .flat_map(|opened| opened.unwrap().unwrap().sections)
         .find_map(|section| match section.content {
             SectionContent::Plain(bytes) if section.name == "profile" => Some(bytes),
             SectionContent::Plain(_) | SectionContent::Erased => None,

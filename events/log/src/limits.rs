@@ -43,7 +43,7 @@ pub const SCAN_POSITIONS_MAX: u64 = 50_000;
 pub const HEADS_CACHED_MAX: usize = 262_144;
 
 /// Keys of the vault that are kept open in memory.
-pub const KEYS_CACHED_MAX: usize = 65_536;
+pub const KEYS_CACHED_MAX: usize = 131_072;
 
 /// Bytes of newest events that followers share before the slow ones read from the store.
 pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;

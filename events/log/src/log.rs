@@ -1,12 +1,10 @@
 //! The log as its users see it: one handle to append, read, follow and open.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aes_gcm::Aes256Gcm;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -28,11 +26,11 @@ use crate::{
     postgres::PostgresStore,
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
-    seal::{self, OpenSealError, Section},
+    seal,
     sqlite::SqliteStore,
     store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::{KeyId, Vault},
+    vault::Vault,
     writer::{RESOLVE_FOR, Request, Writer},
 };
 
@@ -310,45 +308,6 @@ impl Log {
     pub fn follow(&self, after: Position) -> Follower {
         let (recent, store) = (Arc::clone(&self.0.recent), Arc::clone(&self.0.store));
         Follower::new(after, recent, store, self.0.closing.clone())
-    }
-
-    /// Opens the sealed sections of events, in their order. A redacted event has none.
-    ///
-    /// # Errors
-    /// [`OpenSealError::Damaged`] where a key exists and does not open its section.
-    pub async fn open_sections(
-        &self,
-        events: &[Recorded],
-    ) -> Result<Vec<Vec<Section>>, OpenSealError> {
-        let mut headers = Vec::with_capacity(events.len());
-        let mut ids: HashMap<String, Option<KeyId>> = HashMap::new();
-        for event in events {
-            let header = event.header().transpose();
-            let header = header.map_err(|error| OpenSealError::Header(error.to_string()))?;
-            for listed in header.iter().flat_map(|header| &header.sealed) {
-                if !ids.contains_key(listed.key) {
-                    ids.insert(listed.key.to_owned(), listed.key.parse().ok());
-                }
-            }
-            headers.push(header);
-        }
-        let ids: Vec<KeyId> = ids.into_values().flatten().collect();
-        let keys = self.0.vault.keys(&ids).await?;
-        let keys: HashMap<String, Arc<Aes256Gcm>> = keys
-            .into_iter()
-            .filter_map(|key| Some((key.id.to_string(), key.cipher?)))
-            .collect();
-        let opened = headers
-            .iter()
-            .zip(events)
-            .map(|(header, event)| match header {
-                None => Ok(Vec::new()),
-                Some(header) => {
-                    let key_of = |key: &str| keys.get(key).map(AsRef::as_ref);
-                    seal::open(event.position(), header, event.sealed_bytes(), key_of)
-                }
-            });
-        opened.collect()
     }
 
     /// What stores the events.

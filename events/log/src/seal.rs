@@ -2,8 +2,10 @@
 //! section).
 
 use aes_gcm::{
-    Aes256Gcm, KeyInit,
-    aead::{Aead, Payload},
+    AesGcm, KeyInit,
+    aead::consts::U12,
+    aead::{Aead, AeadInOut, Payload},
+    aes::Aes256Enc,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
@@ -12,15 +14,20 @@ use uuid::Uuid;
 
 use crate::{
     append::{AppendError, NewEvent},
-    header::{Header, Sealing},
+    header::{Header, SealedRef, Sealing},
     recorded::Entry,
     stream::Position,
-    vault::{Vault, VaultError},
+    vault::{FoundKey, Vault, VaultError},
 };
+
+/// AES-256-GCM. GCM only ever encrypts with AES, so that half of it takes half the time to set up.
+pub(crate) type Cipher = AesGcm<Aes256Enc, U12>;
 
 const SALT_BYTES: usize = 32;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
+/// Base64 of 32 bytes.
+const COMMITMENT_CHARS: usize = 44;
 
 /// A section of an event, opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +61,8 @@ pub enum OpenSealError {
     /// The header cannot be read, so that it is not known what is sealed.
     #[error("{0}")]
     Header(String),
-    /// The vault could not be asked; try again later.
+    /// The vault: where it could not be asked, try again later; where it is damaged, the key of a
+    /// section does not unwrap, and only a backup of the vault helps.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -86,8 +94,12 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
 }
 
 /// What a section's ciphertext is bound to.
-fn bound_to(event: Uuid, section: &str, key: &str) -> String {
-    format!("{event}/{section}/{key}")
+fn bind_to(aad: &mut String, event: Uuid, section: &str, key: &str) {
+    aad.push_str(event.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    for part in [section, key] {
+        aad.push('/');
+        aad.push_str(part);
+    }
 }
 
 /// Seals the sections of an event: what the header lists, and the bytes that are stored.
@@ -99,16 +111,16 @@ pub(crate) async fn seal(
     let mut stored = Vec::new();
     for section in &event.sealed {
         let key = vault.current_key(&section.subject, &section.class).await?;
-        let Some(cipher) = &key.cipher else {
+        let Some(secret) = &key.key else {
             let (subject, class) = (section.subject.clone(), section.class.to_string());
             return Err(AppendError::Erased { subject, class });
         };
         let salt = random::<SALT_BYTES>()?;
         let nonce = random::<NONCE_BYTES>()?;
-        let id = key.id.to_string();
-        let aad = bound_to(event.id, &section.section, &id);
+        let mut aad = String::new();
+        bind_to(&mut aad, event.id, &section.section, &key.id);
         let salted = [&salt, section.plaintext.as_slice()].concat();
-        let ciphertext = encrypt(cipher, nonce, &salted, aad.as_bytes())?;
+        let ciphertext = encrypt(&cipher(secret), nonce, &salted, aad.as_bytes())?;
         let length = NONCE_BYTES + ciphertext.len();
         let length =
             u32::try_from(length).map_err(|_| AppendError::Invalid("a section of 4 GiB".into()))?;
@@ -117,7 +129,7 @@ pub(crate) async fn seal(
         stored.extend_from_slice(&ciphertext);
         listed.push(Sealing {
             section: section.section.to_string(),
-            key: id,
+            key: key.id,
             commitment: STANDARD.encode(hmac_sha256(&salt, &[&section.plaintext])),
         });
     }
@@ -125,7 +137,7 @@ pub(crate) async fn seal(
 }
 
 pub(crate) fn encrypt(
-    cipher: &Aes256Gcm,
+    cipher: &Cipher,
     nonce: [u8; NONCE_BYTES],
     plain: &[u8],
     aad: &[u8],
@@ -136,53 +148,87 @@ pub(crate) fn encrypt(
 }
 
 /// The cipher of a key.
-pub(crate) fn cipher(key: &[u8; 32]) -> Aes256Gcm {
-    Aes256Gcm::new(key.into())
+pub(crate) fn cipher(key: &[u8; 32]) -> Cipher {
+    Cipher::new(key.into())
 }
 
 /// Undoes [`encrypt`]; none where the tag does not match.
-pub(crate) fn decrypt(cipher: &Aes256Gcm, stored: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, ciphertext) = stored.split_first_chunk::<NONCE_BYTES>()?;
-    cipher
-        .decrypt(
-            nonce.into(),
-            Payload {
-                msg: ciphertext,
-                aad,
-            },
-        )
-        .ok()
+pub(crate) fn decrypt(cipher: &Cipher, stored: &[u8], aad: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(stored.len());
+    decrypt_into(&mut plain, cipher, stored, aad)?;
+    Some(plain)
 }
 
-/// Opens the sections of an event with keys that are at hand.
-pub(crate) fn open<'k>(
-    position: Position,
-    header: &Header<'_>,
-    mut stored: &[u8],
-    key_of: impl Fn(&str) -> Option<&'k Aes256Gcm>,
-) -> Result<Vec<Section>, OpenSealError> {
-    let mut sections = Vec::with_capacity(header.sealed.len());
-    for listed in &header.sealed {
-        let damaged = || OpenSealError::Damaged {
-            position,
-            section: listed.section.into(),
-        };
-        let taken = take_section(&mut stored);
-        let content = match (key_of(listed.key), taken) {
-            (None, _) => SectionContent::Erased,
-            (Some(_), None) => return Err(damaged()),
-            (Some(cipher), Some(bytes)) => {
-                let aad = bound_to(header.id, listed.section, listed.key);
-                let salted = decrypt(cipher, bytes, aad.as_bytes()).ok_or_else(damaged)?;
-                SectionContent::Plain(committed(&salted, listed.commitment).ok_or_else(damaged)?)
-            }
-        };
-        sections.push(Section {
-            name: listed.section.into(),
-            content,
-        });
+/// Decrypts in place of what `plain` holds.
+fn decrypt_into(plain: &mut Vec<u8>, cipher: &Cipher, stored: &[u8], aad: &[u8]) -> Option<()> {
+    let (nonce, rest) = stored.split_first_chunk::<NONCE_BYTES>()?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
+    plain.clear();
+    plain.extend_from_slice(ciphertext);
+    let opened =
+        cipher.decrypt_inout_detached(nonce.into(), aad, plain.as_mut_slice().into(), tag.into());
+    opened.ok()
+}
+
+/// Opens the sections of events, one event after the other, in buffers of its own.
+#[derive(Default)]
+pub(crate) struct Opener {
+    aad: String,
+    salted: Vec<u8>,
+}
+
+impl Opener {
+    /// Opens the sections of an event with their keys, which come in the order of the header.
+    pub(crate) fn open(
+        &mut self,
+        position: Position,
+        header: &Header<'_>,
+        mut stored: &[u8],
+        keys: &[FoundKey],
+    ) -> Result<Vec<Section>, OpenSealError> {
+        let mut sections = Vec::with_capacity(keys.len());
+        for (listed, key) in header.sealed.iter().zip(keys) {
+            let taken = take_section(&mut stored);
+            let damaged = || OpenSealError::Damaged {
+                position,
+                section: listed.section.into(),
+            };
+            let content = match key {
+                FoundKey::Gone => SectionContent::Erased,
+                FoundKey::Damaged => {
+                    let what = format!("the key {} does not unwrap", listed.key);
+                    return Err(OpenSealError::Vault(VaultError::Damaged(what)));
+                }
+                FoundKey::Whole(key) => {
+                    let opened = self.plaintext(header.id, listed, taken, key);
+                    SectionContent::Plain(opened.ok_or_else(damaged)?)
+                }
+            };
+            sections.push(Section {
+                name: listed.section.into(),
+                content,
+            });
+        }
+        Ok(sections)
     }
-    Ok(sections)
+
+    /// The plaintext of a section, if it is what the header committed to.
+    fn plaintext(
+        &mut self,
+        event: Uuid,
+        listed: &SealedRef<'_>,
+        stored: Option<&[u8]>,
+        key: &[u8; 32],
+    ) -> Option<Vec<u8>> {
+        self.aad.clear();
+        bind_to(&mut self.aad, event, listed.section, listed.key);
+        decrypt_into(&mut self.salted, &cipher(key), stored?, self.aad.as_bytes())?;
+        let (salt, plaintext) = self.salted.split_first_chunk::<SALT_BYTES>()?;
+        let mut commitment = [0; COMMITMENT_CHARS];
+        let committed = hmac_sha256(salt, &[plaintext]);
+        STANDARD.encode_slice(committed, &mut commitment).ok()?;
+        (commitment == listed.commitment.as_bytes()).then(|| plaintext.to_vec())
+    }
 }
 
 /// Takes the next `u32 length ‖ bytes` off the front.
@@ -195,11 +241,4 @@ fn take_section<'a>(stored: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (section, rest) = rest.split_at(length);
     *stored = rest;
     Some(section)
-}
-
-/// The plaintext behind its salt, if it is what the header committed to.
-fn committed(salted: &[u8], commitment: &str) -> Option<Vec<u8>> {
-    let (salt, plaintext) = salted.split_first_chunk::<SALT_BYTES>()?;
-    let expected = STANDARD.decode(commitment).ok()?;
-    (hmac_sha256(salt, &[plaintext]).as_slice() == expected).then(|| plaintext.to_vec())
 }

@@ -6,9 +6,9 @@ mod database;
 mod kek;
 mod keys;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use aes_gcm::Aes256Gcm;
+use zeroize::Zeroizing;
 
 pub use accounts::TokenHolder;
 pub use kek::{Kek, KekError};
@@ -27,7 +27,7 @@ pub struct Vault(Arc<Opened>);
 struct Opened {
     database: Database,
     keys: Arc<Keys>,
-    pepper: zeroize::Zeroizing<[u8; 32]>,
+    pepper: Zeroizing<[u8; 32]>,
     clock: Arc<dyn Clock>,
 }
 
@@ -57,48 +57,23 @@ impl From<sqlx::Error> for VaultError {
     }
 }
 
-/// The id of a key: `<subject>/<class>/<n>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId {
-    /// Whose key it is.
-    pub subject: Arc<str>,
-    /// The retention class.
-    pub class: Arc<str>,
-    /// The how-manieth key of this person and class, from 1.
-    pub n: u32,
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.subject, self.class, self.n)
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = VaultError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = text.rsplitn(3, '/');
-        let n = parts.next().and_then(|n| n.parse().ok());
-        match (parts.next(), parts.next(), n) {
-            (Some(class), Some(subject), Some(n)) => Ok(Self {
-                subject: subject.into(),
-                class: class.into(),
-                n,
-            }),
-            _ => Err(VaultError::Damaged(format!(
-                "{text:?} is not the id of a key"
-            ))),
-        }
-    }
-}
-
-/// A key, or what is left of it.
-#[derive(Clone)]
-pub(crate) struct Key {
-    pub(crate) id: KeyId,
+/// The newest key of a person and class, to seal with.
+pub(crate) struct SealingKey {
+    /// `<subject>/<class>/<n>`.
+    pub(crate) id: String,
     /// None once it is destroyed.
-    pub(crate) cipher: Option<Arc<Aes256Gcm>>,
+    pub(crate) key: Option<Zeroizing<[u8; 32]>>,
+}
+
+/// What the vault has under the id of a key.
+#[derive(Clone)]
+pub(crate) enum FoundKey {
+    /// The key.
+    Whole(Zeroizing<[u8; 32]>),
+    /// Nothing any more: it was destroyed; or nothing yet.
+    Gone,
+    /// A key that does not unwrap.
+    Damaged,
 }
 
 impl Vault {
@@ -132,13 +107,16 @@ impl Vault {
 
     /// The key that seals for this person and class today, made where there is none. It is durable
     /// when this returns.
-    pub(crate) async fn current_key(&self, subject: &str, class: &str) -> Result<Key, VaultError> {
+    pub(crate) async fn current_key(
+        &self,
+        subject: &str,
+        class: &str,
+    ) -> Result<SealingKey, VaultError> {
         self.0.keys.current(subject, class).await
     }
 
-    /// The keys of these ids, in their order, read in one go; destroyed and unknown ones have no
-    /// cipher.
-    pub(crate) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<Key>, VaultError> {
+    /// What there is under each of these ids, in their order; an id may come more than once.
+    pub(crate) async fn keys(&self, ids: &[&str]) -> Result<Vec<FoundKey>, VaultError> {
         self.0.keys.of(ids).await
     }
 

@@ -19,6 +19,9 @@ pub(super) enum Database {
     Postgres(PgPool),
 }
 
+/// Subject, class, number, and the key in its wrapping unless it is destroyed.
+pub(super) type StoredKey = (String, String, i64, Option<Vec<u8>>);
+
 /// Runs one expression on whichever database it is; both understand `$1` and the SQL that is used
 /// here.
 macro_rules! on {
@@ -116,6 +119,32 @@ impl Database {
         self.meta(name)
             .await?
             .ok_or_else(|| VaultError::Damaged(format!("{name} is missing")))
+    }
+
+    /// The keys that there are of these, as `(subject, class, n, wrapped)`, in no order.
+    pub(super) async fn keys(
+        &self,
+        keys: &[(&str, &str, u32)],
+    ) -> Result<Vec<StoredKey>, VaultError> {
+        Ok(match self {
+            Self::Sqlite(pool) => {
+                let list = serde_json::to_string(keys).unwrap_or_default();
+                let statement = "select subject, class, n, wrapped from json_each($1) \
+                     cross join vault_keys on subject = value ->> 0 and class = value ->> 1 \
+                     and n = value ->> 2";
+                sqlx::query_as(statement).bind(list).fetch_all(pool).await?
+            }
+            Self::Postgres(pool) => {
+                let subjects: Vec<&str> = keys.iter().map(|key| key.0).collect();
+                let classes: Vec<&str> = keys.iter().map(|key| key.1).collect();
+                let numbers: Vec<i64> = keys.iter().map(|key| key.2.into()).collect();
+                let statement = "select subject, class, n, wrapped from vault_keys join \
+                     unnest($1::text[], $2::text[], $3::bigint[]) as wanted (subject, class, n) \
+                     using (subject, class, n)";
+                let query = sqlx::query_as(statement).bind(subjects).bind(classes);
+                query.bind(numbers).fetch_all(pool).await?
+            }
+        })
     }
 
     pub(super) async fn close(&self) {

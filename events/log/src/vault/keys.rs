@@ -2,33 +2,37 @@
 //! key.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aes_gcm::Aes256Gcm;
 use lru::LruCache;
-use sqlx::AssertSqlSafe;
 use zeroize::Zeroizing;
 
 use super::{
-    Key, KeyId, VaultError,
+    FoundKey, SealingKey, VaultError,
     database::{Database, on},
 };
-use crate::{limits::KEYS_CACHED_MAX, seal};
+use crate::{
+    limits::KEYS_CACHED_MAX,
+    seal::{self, Cipher},
+};
 
 /// Keys that one statement reads.
-const KEYS_A_STATEMENT: usize = 200;
+const KEYS_A_STATEMENT: usize = 1_000;
+/// Keys that are looked up before others may: about a tenth of a millisecond.
+const KEYS_A_TURN: usize = 1_000;
 
 /// A person and a retention class.
 type Owner = (Arc<str>, Arc<str>);
 
 pub(super) struct Keys {
     database: Database,
-    kek: Aes256Gcm,
-    /// By id; a key that is destroyed has no cipher.
-    open: Mutex<LruCache<KeyId, Option<Arc<Aes256Gcm>>>>,
+    kek: Cipher,
+    /// By id, those that were used last. As short as they are, for there are many; what it takes to
+    /// decrypt with one is made at each use.
+    open: Mutex<LruCache<Box<str>, FoundKey>>,
     /// The newest number of each owner.
     newest: Mutex<LruCache<Owner, u32>>,
     /// Owners who wait for their first key, and the gate through which one task makes all of them
@@ -43,8 +47,8 @@ impl Keys {
         Self {
             database,
             kek: seal::cipher(&kek),
-            open: Mutex::new(LruCache::new(capacity)),
-            newest: Mutex::new(LruCache::new(capacity)),
+            open: Mutex::new(LruCache::sparse(capacity)),
+            newest: Mutex::new(LruCache::sparse(capacity)),
             wanted: Mutex::default(),
             making: tokio::sync::Mutex::default(),
         }
@@ -54,7 +58,7 @@ impl Keys {
         self: &Arc<Self>,
         subject: &str,
         class: &str,
-    ) -> Result<Key, VaultError> {
+    ) -> Result<SealingKey, VaultError> {
         let owner: Owner = (subject.into(), class.into());
         if let Some(key) = self.cached(&owner) {
             return Ok(key);
@@ -68,7 +72,7 @@ impl Keys {
             .map_err(|error| VaultError::Unavailable(error.to_string()))?
     }
 
-    async fn first(&self, owner: Owner) -> Result<Key, VaultError> {
+    async fn first(&self, owner: Owner) -> Result<SealingKey, VaultError> {
         lock(&self.wanted).push(owner.clone());
         let _turn = self.making.lock().await;
         if let Some(key) = self.cached(&owner) {
@@ -82,49 +86,45 @@ impl Keys {
         self.make(&wanted).await?;
         let (subject, class) = &owner;
         self.cached(&owner)
-            .ok_or_else(|| VaultError::Damaged(format!("no key for {subject}/{class}")))
+            .ok_or_else(|| VaultError::Damaged(format!("no key unwraps for {subject}/{class}")))
     }
 
-    fn cached(&self, owner: &Owner) -> Option<Key> {
+    fn cached(&self, owner: &Owner) -> Option<SealingKey> {
         let n = *lock(&self.newest).get(owner)?;
-        let id = KeyId {
-            subject: Arc::clone(&owner.0),
-            class: Arc::clone(&owner.1),
-            n,
+        let id = id_of(owner, n);
+        let found = lock(&self.open).get(id.as_str())?.clone();
+        let key = match found {
+            FoundKey::Whole(key) => Some(key),
+            FoundKey::Gone => None,
+            FoundKey::Damaged => return None,
         };
-        let cipher = lock(&self.open).get(&id)?.clone();
-        Some(Key { id, cipher })
+        Some(SealingKey { id, key })
     }
 
     /// Makes the first key of each owner who has none, and reads the newest of all of them, in one
     /// transaction.
     async fn make(&self, owners: &[Owner]) -> Result<(), VaultError> {
         let mut fresh = Vec::with_capacity(owners.len());
-        for (subject, class) in owners {
-            let id = KeyId {
-                subject: Arc::clone(subject),
-                class: Arc::clone(class),
-                n: 1,
-            };
+        for owner in owners {
             let key = Zeroizing::new(seal::random::<32>()?);
-            fresh.push((self.wrap(&id, &key)?, id));
+            fresh.push(self.wrap(&id_of(owner, 1), &key)?);
         }
         let mut found = Vec::with_capacity(owners.len());
         on!(&self.database, pool => {
             let mut transaction = pool.begin().await?;
-            for (wrapped, id) in &fresh {
+            for (wrapped, (subject, class)) in fresh.iter().zip(owners) {
                 sqlx::query(
                     "insert into vault_keys (subject, class, n, epoch, wrapped) \
                      values ($1, $2, 1, 1, $3) on conflict do nothing",
                 )
-                .bind(&*id.subject)
-                .bind(&*id.class)
+                .bind(&**subject)
+                .bind(&**class)
                 .bind(wrapped)
                 .execute(&mut *transaction)
                 .await?;
             }
             for (subject, class) in owners {
-                let (n, wrapped): (i64, Option<Vec<u8>>) = sqlx::query_as(
+                let newest: (i64, Option<Vec<u8>>) = sqlx::query_as(
                     "select n, wrapped from vault_keys where subject = $1 and class = $2 \
                      order by n desc limit 1",
                 )
@@ -132,112 +132,101 @@ impl Keys {
                 .bind(&**class)
                 .fetch_one(&mut *transaction)
                 .await?;
-                let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
-                found.push((KeyId { subject: subject.clone(), class: class.clone(), n }, wrapped));
+                found.push(newest);
             }
             transaction.commit().await?;
         });
         // INVARIANT: nobody seals with a key that is not durable, so none is remembered before the
         // commit.
-        for (id, wrapped) in found {
-            let owner = (Arc::clone(&id.subject), Arc::clone(&id.class));
-            let n = id.n;
-            self.remember(id, wrapped.as_deref())?;
-            lock(&self.newest).put(owner, n);
+        for (owner, (n, wrapped)) in owners.iter().zip(found) {
+            let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
+            self.remember(&id_of(owner, n), wrapped.as_deref());
+            lock(&self.newest).put(owner.clone(), n);
         }
         Ok(())
     }
 
-    pub(super) async fn of(&self, ids: &[KeyId]) -> Result<Vec<Key>, VaultError> {
-        let missing: Vec<&KeyId> = {
-            let open = lock(&self.open);
-            ids.iter().filter(|id| !open.contains(*id)).collect()
-        };
-        let mut loaded = HashMap::new();
-        for ids in missing.chunks(KEYS_A_STATEMENT) {
-            self.load(ids, &mut loaded).await?;
-        }
-        let mut open = lock(&self.open);
-        let keys = ids.iter().map(|id| {
-            let cipher = loaded
-                .remove(id)
-                .or_else(|| open.get(id).cloned())
-                .flatten();
-            Key {
-                id: id.clone(),
-                cipher,
+    /// One answer for each id, in their order; ids may come more than once.
+    pub(super) async fn of(self: &Arc<Self>, ids: &[&str]) -> Result<Vec<FoundKey>, VaultError> {
+        let (mut keys, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        for ids in ids.chunks(KEYS_A_TURN) {
+            let mut open = lock(&self.open);
+            for id in ids {
+                let key = open.get(*id).cloned();
+                if key.is_none() {
+                    missing.push(keys.len());
+                }
+                keys.push(key.unwrap_or(FoundKey::Gone));
             }
-        });
-        Ok(keys.collect())
+        }
+        if missing.is_empty() {
+            return Ok(keys);
+        }
+        let wanted: HashSet<&str> = missing.iter().map(|index| ids[*index]).collect();
+        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+        // A task of its own, as in `current`.
+        let this = Arc::clone(self);
+        let loading = tokio::spawn(async move { this.load(wanted).await });
+        let loaded = loading
+            .await
+            .map_err(|error| VaultError::Unavailable(error.to_string()))??;
+        for index in missing {
+            if let Some(key) = loaded.get(ids[index]) {
+                keys[index] = key.clone();
+            }
+        }
+        Ok(keys)
     }
 
     /// Reads keys from the database. One that is not there is not remembered as missing: another
     /// process may be about to make it.
-    async fn load(
-        &self,
-        ids: &[&KeyId],
-        loaded: &mut HashMap<KeyId, Option<Arc<Aes256Gcm>>>,
-    ) -> Result<(), VaultError> {
-        let places: Vec<String> = (0..ids.len())
-            .map(|index| index * 3)
-            .map(|index| format!("(${}, ${}, ${})", index + 1, index + 2, index + 3))
-            .collect();
-        let statement = format!(
-            "select subject, class, n, wrapped from vault_keys \
-             where (subject, class, n) in (values {})",
-            places.join(", ")
-        );
-        let found: Vec<(String, String, i64, Option<Vec<u8>>)> = on!(&self.database, pool => {
-            let mut query = sqlx::query_as(AssertSqlSafe(statement));
-            for id in ids {
-                query = query.bind(&*id.subject).bind(&*id.class).bind(i64::from(id.n));
+    async fn load(&self, ids: Vec<String>) -> Result<HashMap<String, FoundKey>, VaultError> {
+        let mut loaded = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(KEYS_A_STATEMENT) {
+            let parts: Vec<_> = ids.iter().filter_map(|id| parts_of(id)).collect();
+            for (subject, class, n, wrapped) in self.database.keys(&parts).await? {
+                let id = format!("{subject}/{class}/{n}");
+                let key = self.remember(&id, wrapped.as_deref());
+                loaded.insert(id, key);
             }
-            query.fetch_all(pool).await?
-        });
-        for (subject, class, n, wrapped) in found {
-            let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
-            let id = KeyId {
-                subject: subject.into(),
-                class: class.into(),
-                n,
-            };
-            let cipher = self.remember(id.clone(), wrapped.as_deref())?;
-            loaded.insert(id, cipher);
         }
-        Ok(())
+        Ok(loaded)
     }
 
-    fn remember(
-        &self,
-        id: KeyId,
-        wrapped: Option<&[u8]>,
-    ) -> Result<Option<Arc<Aes256Gcm>>, VaultError> {
-        let cipher = wrapped
-            .map(|wrapped| self.unwrap(&id, wrapped))
-            .transpose()?
-            .map(Arc::new);
-        lock(&self.open).put(id, cipher.clone());
-        Ok(cipher)
+    /// Takes a key out of its wrapping, and remembers it unless it is damaged: it may be put right.
+    fn remember(&self, id: &str, wrapped: Option<&[u8]>) -> FoundKey {
+        let key = match wrapped.map(|wrapped| self.unwrap(id, wrapped)) {
+            Some(Some(key)) => FoundKey::Whole(key),
+            Some(None) => return FoundKey::Damaged,
+            None => FoundKey::Gone,
+        };
+        lock(&self.open).put(id.into(), key.clone());
+        key
     }
 
-    fn wrap(&self, id: &KeyId, key: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
+    fn wrap(&self, id: &str, key: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
         let nonce = seal::random()?;
-        let ciphertext = seal::encrypt(&self.kek, nonce, key, id.to_string().as_bytes())?;
+        let ciphertext = seal::encrypt(&self.kek, nonce, key, id.as_bytes())?;
         Ok([&nonce, ciphertext.as_slice()].concat())
     }
 
-    fn unwrap(&self, id: &KeyId, wrapped: &[u8]) -> Result<Aes256Gcm, VaultError> {
-        let damaged = || VaultError::Damaged(format!("the key {id} does not unwrap"));
-        let aad = id.to_string();
-        let key = seal::decrypt(&self.kek, wrapped, aad.as_bytes()).ok_or_else(damaged)?;
-        let key: Zeroizing<[u8; 32]> = Zeroizing::new(
-            Zeroizing::new(key)
-                .as_slice()
-                .try_into()
-                .map_err(|_| damaged())?,
-        );
-        Ok(seal::cipher(&key))
+    fn unwrap(&self, id: &str, wrapped: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let key = Zeroizing::new(seal::decrypt(&self.kek, wrapped, id.as_bytes())?);
+        key.as_slice().try_into().ok().map(Zeroizing::new)
     }
+}
+
+/// The id of a key: `<subject>/<class>/<n>`.
+fn id_of((subject, class): &Owner, n: u32) -> String {
+    format!("{subject}/{class}/{n}")
+}
+
+/// Undoes [`id_of`].
+fn parts_of(id: &str) -> Option<(&str, &str, u32)> {
+    let mut parts = id.rsplitn(3, '/');
+    let n = parts.next()?.parse().ok()?;
+    let class = parts.next()?;
+    Some((parts.next()?, class, n))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

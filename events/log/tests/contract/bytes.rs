@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use meguri_log::{ManualClock, Position, SectionContent, StreamRange};
+use meguri_log::{ManualClock, OpenedEvent, Position, SectionContent, StreamRange};
 use meguri_test_logs::{Backend, Home, on_both_backends};
 use sha2::Sha256;
 use uuid::{Uuid, uuid};
@@ -123,13 +123,10 @@ async fn a_section_opens_with_its_key_and_matches_its_commitment(backend: Backen
     let (length, rest) = stored.split_first_chunk::<4>().unwrap();
     assert_eq!(u32::from_be_bytes(*length) as usize, rest.len());
     assert_eq!(rest.len(), 12 + 32 + plaintext.len() + 16);
-    let opened = log.open_sections(&read).await.unwrap();
-    assert_eq!(opened[0][0].name, "words");
-    assert_eq!(
-        opened[0][0].content,
-        SectionContent::Plain(plaintext.into())
-    );
-    let header = read[0].header().unwrap().unwrap();
+    let opened = log.open_events(&read).await.unwrap().next().unwrap();
+    let OpenedEvent { header, sections } = opened.unwrap().unwrap();
+    assert_eq!(sections[0].name, "words");
+    assert_eq!(sections[0].content, SectionContent::Plain(plaintext.into()));
     assert_eq!(
         STANDARD.decode(header.sealed[0].commitment).unwrap().len(),
         32

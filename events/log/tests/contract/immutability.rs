@@ -1,7 +1,7 @@
 //! The database itself refuses to change or delete an event; redaction empties three columns and no
 //! more.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use meguri_log::{Filter, Location, ManualClock, Position, SectionContent};
 use meguri_test_logs::{Backend, Home, on_both_backends};
@@ -15,23 +15,36 @@ on_both_backends!(
     a_section_moved_to_another_event_does_not_open,
 );
 
-/// The database of a log, as somebody who has got hold of it uses it.
+/// A database, as somebody who has got hold of it uses it.
 pub(super) enum Database {
     Sqlite(sqlx::SqlitePool),
     Postgres(sqlx::PgPool),
 }
 
 impl Database {
+    /// That of the log.
     pub(super) async fn of(home: &Home) -> Self {
         match home.options(Arc::new(ManualClock::default())).location {
-            Location::Sqlite { log, .. } => {
-                let url = format!("sqlite:{}", log.display());
-                Self::Sqlite(sqlx::SqlitePool::connect(&url).await.unwrap())
-            }
-            Location::Postgres { log, .. } => {
-                Self::Postgres(sqlx::PgPool::connect(&log).await.unwrap())
-            }
+            Location::Sqlite { log, .. } => Self::sqlite(&log).await,
+            Location::Postgres { log, .. } => Self::postgres(&log).await,
         }
+    }
+
+    /// That of the vault.
+    pub(super) async fn of_vault(home: &Home) -> Self {
+        match home.options(Arc::new(ManualClock::default())).location {
+            Location::Sqlite { vault, .. } => Self::sqlite(&vault).await,
+            Location::Postgres { vault, .. } => Self::postgres(&vault).await,
+        }
+    }
+
+    async fn sqlite(path: &Path) -> Self {
+        let url = format!("sqlite:{}", path.display());
+        Self::Sqlite(sqlx::SqlitePool::connect(&url).await.unwrap())
+    }
+
+    async fn postgres(url: &str) -> Self {
+        Self::Postgres(sqlx::PgPool::connect(url).await.unwrap())
     }
 
     pub(super) async fn run(&self, statement: &str) -> Result<u64, String> {
@@ -111,7 +124,8 @@ async fn a_redacted_event_keeps_its_place_and_entry(backend: Backend) {
         (after[0].event_type(), after[0].entry()),
         ("Made", before[0].entry())
     );
-    assert!(log.open_sections(&after).await.unwrap()[0].is_empty());
+    let opened = log.open_events(&after).await.unwrap().next().unwrap();
+    assert!(opened.unwrap().is_none());
 }
 
 async fn a_section_moved_to_another_event_does_not_open(backend: Backend) {
@@ -136,10 +150,14 @@ async fn a_section_moved_to_another_event_does_not_open(backend: Backend) {
         .await
         .unwrap()
         .events;
+    let mut opened = log.open_events(&read).await.unwrap();
     assert_eq!(
-        log.open_sections(&read).await.unwrap_err().to_string(),
+        opened.next().unwrap().unwrap_err().to_string(),
         r#"section "words" of the event at position 1 is damaged"#
     );
-    let second = log.open_sections(&read[1..]).await.unwrap();
-    assert_eq!(second[0][0].content, SectionContent::Plain("{}".into()));
+    let second = opened.next().unwrap().unwrap().unwrap();
+    assert_eq!(
+        second.sections[0].content,
+        SectionContent::Plain("{}".into())
+    );
 }

@@ -163,7 +163,7 @@ async fn what_is_read_is_what_was_appended(backend: Backend) {
 }
 
 /// Polls a future so many times, then drops it.
-async fn cut_off_after(polls: usize, future: impl Future) {
+pub(super) async fn cut_off_after(polls: usize, future: impl Future) {
     let mut future = pin!(future);
     let mut left = polls;
     poll_fn(|context| {
