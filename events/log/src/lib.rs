@@ -59,6 +59,7 @@ mod frontiers;
 mod header;
 pub mod limits;
 mod log;
+mod moment;
 mod open;
 mod options;
 mod postgres;

@@ -12,6 +12,7 @@ mod concurrency;
 mod follow;
 mod frontiers;
 mod immutability;
+mod moment;
 mod open;
 mod outage;
 mod read;
