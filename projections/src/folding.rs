@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use meguri_log::{Filter, Log, Position, ReadError};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ask::RebuildStep,
+    ask::{RebuildStep, Steps},
     decode::{Batch, DecodeError, decode},
     error::StoreError,
     feed::Feed,
@@ -70,7 +70,19 @@ pub(crate) enum Role {
     /// To be read while it follows.
     Live,
     /// To take over once it is level; who asked for it hears how far it is.
-    Build(Option<mpsc::Sender<RebuildStep>>),
+    Build(Option<Steps>),
+    /// To be compared with, or looked at; who asked for it hears how far it is.
+    Shadow(Option<Steps>),
+}
+
+impl Role {
+    /// Who asked for it.
+    pub(crate) fn asked_by(&self) -> Option<&Steps> {
+        match self {
+            Self::Live => None,
+            Self::Build(asked_by) | Self::Shadow(asked_by) => asked_by.as_ref(),
+        }
+    }
 }
 
 impl Folding {
@@ -219,29 +231,28 @@ impl Folding {
     }
 
     fn phase(&self, phase: BuildPhase) {
-        if let Role::Build(asked_by) = &self.role {
+        if let Role::Build(_) = self.role {
             self.slot.phase(phase);
-            if let Some(asked_by) = asked_by {
-                let position = self.file.position();
-                let _ = asked_by.try_send(RebuildStep::Phase { phase, position });
-            }
         }
+        let position = self.file.position();
+        self.step(RebuildStep::Phase { phase, position });
     }
 
     fn tell(&self) {
         let (position, head) = (self.file.position(), self.log.known_head());
         match &self.role {
-            Role::Live => self.slot.reached(position, head),
-            Role::Build(asked_by) => {
-                self.slot.building(position);
-                if let Some(asked_by) = asked_by {
-                    // Who does not listen closely misses a step, and the build does not wait.
-                    let _ = asked_by.try_send(RebuildStep::Folded {
-                        position,
-                        head: Position::max(position, head),
-                    });
-                }
-            }
+            Role::Live => return self.slot.reached(position, head),
+            Role::Build(_) => self.slot.building(position),
+            Role::Shadow(_) => {}
+        }
+        let head = self.until.unwrap_or(head).max(position);
+        self.step(RebuildStep::Folded { position, head });
+    }
+
+    fn step(&self, step: RebuildStep) {
+        if let Some(asked_by) = self.role.asked_by() {
+            // Who does not listen closely misses a step, and the build does not wait.
+            let _ = asked_by.try_send(step);
         }
     }
 }

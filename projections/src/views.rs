@@ -1,6 +1,11 @@
 //! All views of a process: opened together, run side by side, asked through one handle.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use meguri_log::{Log, Position};
 use tokio::sync::{mpsc, oneshot};
@@ -137,6 +142,10 @@ struct Running {
     log: Log,
     slots: Vec<Arc<Slot>>,
     asks: Vec<mpsc::Sender<Ask>>,
+    rebuilds: Rebuilds,
+    dir: PathBuf,
+    readers: u32,
+    block_events: usize,
     tasks: TaskTracker,
     stop: CancellationToken,
     _stop_with_the_last: DropGuard,
@@ -197,6 +206,10 @@ impl Views {
             log,
             slots,
             asks,
+            rebuilds,
+            dir,
+            readers: settings.readers,
+            block_events: settings.block_events.max(1),
             tasks,
             stop,
             _stop_with_the_last: guard,
@@ -336,6 +349,28 @@ impl Views {
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.wait().await;
+    }
+
+    /// Where all views are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    pub(crate) fn readers(&self) -> u32 {
+        self.0.readers
+    }
+
+    pub(crate) fn block_events(&self) -> usize {
+        self.0.block_events
+    }
+
+    pub(crate) fn rebuilds(&self) -> Rebuilds {
+        self.0.rebuilds.clone()
+    }
+
+    /// Cancelled when the views are closed.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.0.stop.child_token()
     }
 
     pub(crate) fn log(&self) -> &Log {

@@ -108,7 +108,7 @@ impl Worker {
         let handle = tokio::spawn(async move {
             let end = match folding.role {
                 Role::Live => folding.follow(&feed).await,
-                Role::Build(_) => folding.build().await,
+                Role::Build(_) | Role::Shadow(_) => folding.build().await,
             };
             (folding, end)
         });
@@ -234,14 +234,14 @@ impl Worker {
             End::Level => self.switch(folding).await,
             End::Stopped => folding.file.close().await,
             End::Mismatch(mismatch) => {
-                failed(asked_by(&folding), &mismatch.to_string());
+                failed(folding.role.asked_by(), &mismatch.to_string());
                 self.give_up(folding, &mismatch).await;
                 if !serves {
                     self.build_first().await;
                 }
             }
             End::Poison(poison) => {
-                failed(asked_by(&folding), &poison.reason);
+                failed(folding.role.asked_by(), &poison.reason);
                 if serves {
                     folding.file.close().await;
                 } else {
@@ -284,7 +284,7 @@ impl Worker {
         };
         match (switched, old) {
             (Err(reason), Some(old)) => {
-                failed(asked_by(&new), &reason);
+                failed(new.role.asked_by(), &reason);
                 new.file.close().await;
                 self.follow(old.file);
             }
@@ -297,7 +297,10 @@ impl Worker {
                 let (position, content) = (new.file.position(), &new.file.certificate().content);
                 self.slot.install(new.file.readers(), position);
                 let content = content.short();
-                tell(asked_by(&new), RebuildStep::Switched { position, content });
+                tell(
+                    new.role.asked_by(),
+                    RebuildStep::Switched { position, content },
+                );
                 self.follow(new.file);
                 if let Some(old) = old {
                     old.file.close().await;
@@ -333,12 +336,5 @@ async fn finished(task: &mut Option<Task>) -> Option<(Folding, End)> {
     match task {
         Some(task) => (&mut task.handle).await.ok(),
         None => std::future::pending().await,
-    }
-}
-
-fn asked_by(folding: &Folding) -> Option<&Steps> {
-    match &folding.role {
-        Role::Build(asked_by) => asked_by.as_ref(),
-        Role::Live => None,
     }
 }

@@ -1,0 +1,91 @@
+//! A file built up to a position, that nobody reads yet: to compare with, or to look at the past.
+
+use std::{path::Path, sync::Arc};
+
+use meguri_log::Position;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ask::Steps,
+    error::StoreError,
+    folding::{End, Folding, Role},
+    proof::Mismatch,
+    slot::Slot,
+    store::ViewFile,
+    views::{RebuildError, Views},
+};
+
+/// Why a file was not built. What there is of it goes on where it ended, if it is built again.
+#[derive(Debug, thiserror::Error)]
+pub enum ShadowError {
+    /// There is no such view, or it cannot be asked any more.
+    #[error(transparent)]
+    View(#[from] RebuildError),
+    /// The file cannot be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An event before that position cannot be folded.
+    #[error("{0}")]
+    Poison(String),
+    /// The new file is not what the log says: the disk or the log is damaged.
+    #[error("the new file is not what the log says: {0}")]
+    Mismatch(Mismatch),
+}
+
+impl Views {
+    /// Builds a view from the log up to a position, in this folder, and proves it; one that was
+    /// begun there before is gone on with. The log must have come so far.
+    ///
+    /// # Errors
+    /// [`ShadowError`].
+    pub(crate) async fn shadow(
+        &self,
+        view: &str,
+        dir: &Path,
+        folder: &str,
+        until: Position,
+        steps: Option<Steps>,
+    ) -> Result<ViewFile, ShadowError> {
+        let slot = self
+            .slot(view)
+            .ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
+        let file = ViewFile::open(dir, folder, Arc::clone(&slot.view), self.readers()).await?;
+        self.advance_shadow(file, slot, until, steps).await
+    }
+
+    /// Brings such a file further, up to a position.
+    ///
+    /// # Errors
+    /// [`ShadowError`].
+    pub(crate) async fn advance_shadow(
+        &self,
+        file: ViewFile,
+        slot: &Arc<Slot>,
+        until: Position,
+        steps: Option<Steps>,
+    ) -> Result<ViewFile, ShadowError> {
+        let stop: CancellationToken = self.stopping();
+        let mut folding = Folding {
+            file,
+            slot: Arc::clone(slot),
+            log: self.log().clone(),
+            rebuilds: self.rebuilds(),
+            stop,
+            block_events: self.block_events(),
+            until: Some(until),
+            role: Role::Shadow(steps),
+        };
+        match folding.build().await {
+            End::Level => Ok(folding.file),
+            End::Stopped => {
+                folding.file.close().await;
+                Err(RebuildError::Closed.into())
+            }
+            End::Poison(poison) => {
+                folding.file.close().await;
+                Err(ShadowError::Poison(poison.reason))
+            }
+            End::Mismatch(mismatch) => Err(ShadowError::Mismatch(mismatch)),
+        }
+    }
+}
