@@ -104,7 +104,9 @@ async fn rebuild(owner: &Owner, name: &str, out: &mut (dyn Write + Send)) -> Res
                     reason,
                 });
             }
-            RebuildStep::Phase { .. } => {}
+            RebuildStep::Phase { .. }
+            | RebuildStep::Comparing { .. }
+            | RebuildStep::Tracing { .. } => {}
             RebuildStep::Switched { position, .. } => {
                 progress.clear();
                 let seconds = started.elapsed().as_secs_f64();

@@ -24,6 +24,16 @@ pub enum RebuildStep {
         /// Every event up to here is in the new file.
         position: Position,
     },
+    /// The file that was looked into is compared with the one that was built beside.
+    Comparing {
+        /// As of where.
+        position: Position,
+    },
+    /// It is built once more, to see which events touch the rows that differ.
+    Tracing {
+        /// How many rows are watched.
+        rows: u64,
+    },
     /// The new file is live. The last step.
     Switched {
         /// Where it stood when it took over.

@@ -33,8 +33,9 @@ impl Certificate {
     /// [`StoreError::Damaged`] where that is no certificate.
     pub(crate) async fn read(file: &mut SqliteConnection) -> Result<(Self, bool), StoreError> {
         let row = sqlx::query("select position, frontier, built from certificate")
-            .fetch_one(&mut *file)
-            .await?;
+            .fetch_optional(&mut *file)
+            .await?
+            .ok_or_else(|| StoreError::Damaged("it has no certificate".to_owned()))?;
         let position: i64 = row.try_get(0)?;
         let frontier: Vec<u8> = row.try_get(1)?;
         let frontier = Frontier::from_bytes(&frontier)

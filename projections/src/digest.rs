@@ -17,20 +17,25 @@ pub(crate) type RowDigest = [u8; 32];
 /// The digest of a row. `text` is room to write in.
 pub(crate) fn of_row(table: &str, cells: &[Cell], text: &mut String) -> RowDigest {
     text.clear();
+    write_row(cells, text);
+    of_text(table, text.as_bytes())
+}
+
+/// Writes cells as SQLite's `json_array` writes them.
+pub(crate) fn write_row(cells: &[Cell], text: &mut String) {
     for (index, cell) in cells.iter().enumerate() {
         text.push(if index == 0 { '[' } else { ',' });
         cell.write_json(text);
     }
     text.push(']');
-    of_text(table, text)
 }
 
-/// The digest of a row that is written as JSON already.
-pub(crate) fn of_text(table: &str, row: &str) -> RowDigest {
+/// The digest of a row that is written as JSON already, also where a damaged text in it is none.
+pub(crate) fn of_text(table: &str, row: &[u8]) -> RowDigest {
     let mut hash = Sha256::new();
     hash.update(table.as_bytes());
     hash.update([0]);
-    hash.update(row.as_bytes());
+    hash.update(row);
     hash.finalize().into()
 }
 
@@ -132,7 +137,7 @@ mod tests {
     use super::*;
 
     fn digest(number: u8) -> RowDigest {
-        of_text("a", &number.to_string())
+        of_text("a", number.to_string().as_bytes())
     }
 
     #[test]

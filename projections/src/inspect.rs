@@ -1,17 +1,33 @@
-//! Looking into a view that is being read: does it hold what the log says?
+//! Looking into a view that is read: does it hold what the log says?
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 
 use crate::{
-    ask::Ask,
-    certificate::Certificate,
+    ask::{Ask, RebuildStep, Steps},
+    compare::RowDiff,
+    error::StoreError,
+    pair::{Looked, Pair},
     proof::{self, Mismatch, ProofError},
     read::QueryError,
-    rescan,
     row::TableError,
+    shadow::ShadowError,
+    shelf::Shelf,
+    slot::Slot,
+    store::{FILE, ViewFile},
+    trace::{Trace, Traced, TracedRow},
     views::{RebuildError, Views},
 };
+
+/// Where views are built to be compared with, beside the folders of all views.
+const SHADOW: &str = "shadow";
 
 /// What was found of a view that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +54,47 @@ pub enum InspectError {
     /// Nothing was proven. Try again.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// Somebody looks into it already. Try again when that is done.
+    #[error("the view {0} is being looked into already")]
+    Busy(&'static str),
+    /// There is nothing to compare with.
+    #[error("the view {0} has no earlier file to compare with")]
+    NoPrevious(&'static str),
+    /// The file is not one that can be compared.
+    #[error("{} cannot be compared: {reason}", .file.display())]
+    Incomparable {
+        /// Where it is.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The view could not be built to compare with.
+    #[error(transparent)]
+    Build(#[from] ShadowError),
+    /// The file did not stay as it was while it was looked into. Try again.
+    #[error("the file of the view {0} was written from elsewhere meanwhile")]
+    Moved(&'static str),
+    /// The folder beside the live one cannot be used.
+    #[error("the folder of the view cannot be used: {0}")]
+    Folder(#[from] io::Error),
+}
+
+impl From<TableError> for InspectError {
+    fn from(error: TableError) -> Self {
+        Self::Proof(error.into())
+    }
+}
+
+impl From<sqlx::Error> for InspectError {
+    fn from(error: sqlx::Error) -> Self {
+        TableError::from(error).into()
+    }
+}
+
+impl From<StoreError> for InspectError {
+    fn from(error: StoreError) -> Self {
+        ShadowError::from(error).into()
+    }
 }
 
 impl Views {
@@ -48,50 +105,234 @@ impl Views {
     /// # Errors
     /// [`InspectError`] where nothing could be compared.
     pub async fn prove(&self, view: &str) -> Result<Proven, InspectError> {
-        let slot = self
-            .slot(view)
-            .ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
-        let readers = slot.readers().ok_or(QueryError::NotReady(slot.name()))?;
-        let proven = match self.look(&readers, slot).await {
-            Ok(proven) => proven,
-            Err(ProofError::File(error)) => {
-                let reason = proof::damage(&error).ok_or(ProofError::File(error))?;
-                Proven {
-                    position: Position::ZERO,
-                    rows: 0,
-                    content: String::new(),
-                    mismatch: Some(Mismatch::Damaged { reason }),
-                }
-            }
-            Err(error @ ProofError::Log(_)) => return Err(error.into()),
-        };
-        if let Some(mismatch) = &proven.mismatch {
-            self.ask(view, Ask::Withdraw(mismatch.clone())).await?;
-        }
-        Ok(proven)
-    }
-
-    async fn look(
-        &self,
-        readers: &sqlx::SqlitePool,
-        slot: &crate::slot::Slot,
-    ) -> Result<Proven, ProofError> {
-        // One moment of the file, however long it takes to read it.
-        let mut moment = readers.begin().await.map_err(TableError::from)?;
-        let (certificate, _) = Certificate::read(&mut moment)
-            .await
-            .map_err(TableError::from)?;
-        let found = rescan::content(&mut moment, &*slot.view).await?;
-        drop(moment);
-        let mut mismatch = proof::of_tree(&certificate, self.log()).await?;
-        if mismatch.is_none() {
-            mismatch = proof::of_rows(&certificate, &found);
+        let slot = self.inspected(view)?;
+        let mut pair = Pair::open(live(slot)?).await?;
+        pair.begin().await?;
+        let Looked {
+            position,
+            content,
+            mismatch,
+        } = pair.look(&*slot.view, self.log()).await?;
+        if let Some(mismatch) = &mismatch {
+            self.withdraw(slot, &pair, mismatch.clone()).await?;
         }
         Ok(Proven {
-            position: certificate.position(),
-            rows: found.rows(),
-            content: found.short(),
+            position,
+            rows: content.rows(),
+            content: content.short(),
             mismatch,
         })
+    }
+
+    fn inspected(&self, view: &str) -> Result<&Arc<Slot>, RebuildError> {
+        let unknown = || RebuildError::UnknownView(view.to_owned());
+        self.slot(view).ok_or_else(unknown)
+    }
+
+    /// Has this file served no more, if it still is, and the view built anew.
+    async fn withdraw(
+        &self,
+        slot: &Slot,
+        pair: &Pair,
+        mismatch: Mismatch,
+    ) -> Result<(), RebuildError> {
+        if live(slot).is_ok_and(|live| live == pair.database) {
+            self.ask(slot.name(), Ask::Withdraw(mismatch)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the file is that is read now.
+fn live(slot: &Slot) -> Result<PathBuf, QueryError> {
+    let readers = slot.readers().ok_or(QueryError::NotReady(slot.name()))?;
+    Ok(readers.connect_options().get_filename().to_owned())
+}
+
+/// One look into a view, for which it is built beside. There is one at a time.
+pub(crate) struct Inspection<'a> {
+    pub(crate) views: &'a Views,
+    pub(crate) slot: &'a Arc<Slot>,
+    steps: Option<Steps>,
+    _alone: MutexGuard<'a, ()>,
+}
+
+impl<'a> Inspection<'a> {
+    pub(crate) fn begin(
+        views: &'a Views,
+        view: &str,
+        steps: Option<Steps>,
+    ) -> Result<Self, InspectError> {
+        let slot = views.inspected(view)?;
+        let alone = slot.looked_into.try_lock();
+        Ok(Self {
+            views,
+            slot,
+            steps,
+            _alone: alone.map_err(|_| InspectError::Busy(slot.name()))?,
+        })
+    }
+
+    /// Where the file is that is read now.
+    pub(crate) fn live(&self) -> Result<PathBuf, InspectError> {
+        Ok(live(self.slot)?)
+    }
+
+    /// Where the file is that was read before it, of whatever release.
+    pub(crate) fn previous(&self) -> Result<PathBuf, InspectError> {
+        let shelf = Shelf::open(self.views.dir(), Arc::clone(&self.slot.view), 1)?;
+        let before = shelf.folder_before();
+        let none = InspectError::NoPrevious(self.slot.name());
+        Ok(before.ok_or(none)?.join(FILE))
+    }
+
+    /// Where any file of this view stands, if it can be compared with what the log makes; and
+    /// whether it has consumed other events than the log's.
+    pub(crate) async fn standing(
+        &self,
+        pair: &mut Pair,
+    ) -> Result<(Position, Option<Mismatch>), InspectError> {
+        let incomparable = |pair: &Pair, reason| InspectError::Incomparable {
+            file: pair.database.clone(),
+            reason,
+        };
+        let (of, certificate) = match pair.certificate().await {
+            Ok(known) => known,
+            Err(error) => {
+                let reason = proof::damage(&error).ok_or(error)?;
+                return Err(incomparable(pair, reason));
+            }
+        };
+        if of != self.slot.name() {
+            return Err(incomparable(pair, format!("it is of the view {of}")));
+        }
+        match proof::of_tree(&certificate, self.views.log()).await {
+            Ok(Some(beyond @ Mismatch::Beyond { .. })) => {
+                Err(incomparable(pair, beyond.to_string()))
+            }
+            Ok(mismatch) => Ok((certificate.position(), mismatch)),
+            Err(error) => Err(ProofError::from(error).into()),
+        }
+    }
+
+    /// Tells who asked what is being done.
+    pub(crate) fn step(&self, step: RebuildStep) {
+        if let Some(steps) = &self.steps {
+            // Who does not listen closely misses a step, and nothing waits.
+            let _ = steps.try_send(step);
+        }
+    }
+
+    /// What a file holds at its moment, which begins, against its certificate and the log; and
+    /// whether its tables and indexes agree.
+    pub(crate) async fn look(&self, pair: &mut Pair) -> Result<Looked, InspectError> {
+        pair.begin().await?;
+        let mut looked = pair.look(&*self.slot.view, self.views.log()).await?;
+        if looked.mismatch.is_none() {
+            looked.mismatch = pair.integrity().await?;
+        }
+        Ok(looked)
+    }
+
+    /// Builds the view up to the moment of a file: the one that has begun, or one that begins
+    /// when that is nearly done, for a moment that lasts long keeps what is written in the journal.
+    pub(crate) async fn build_up_to(&self, pair: &mut Pair) -> Result<Beside, InspectError> {
+        let begun = pair.position().await?;
+        let beside = self.build(begun).await?;
+        pair.begin().await?;
+        let position = pair.position().await?;
+        if position < begun {
+            return Err(InspectError::Moved(self.slot.name()));
+        }
+        let file = self
+            .views
+            .advance_shadow(beside.file, self.slot, position, self.steps.clone())
+            .await?;
+        Ok(Beside { file, ..beside })
+    }
+
+    /// Builds the view beside, up to a position.
+    pub(crate) async fn build(&self, until: Position) -> Result<Beside, InspectError> {
+        let (name, steps) = (self.slot.name(), self.steps.clone());
+        let dir = self.views.dir().join(SHADOW);
+        let folder = Folder::empty(dir.join(name))?;
+        let file = self.views.shadow(name, &dir, name, until, steps).await?;
+        Ok(Beside {
+            file,
+            _folder: folder,
+        })
+    }
+
+    /// Asks the events, by building once more, which of them have touched these rows.
+    pub(crate) async fn trace(
+        &self,
+        until: Position,
+        rows: Vec<RowDiff>,
+    ) -> Result<Vec<TracedRow>, InspectError> {
+        self.step(RebuildStep::Tracing {
+            rows: rows.len() as u64,
+        });
+        let trace = Arc::new(Trace::of(&rows));
+        let view = Arc::new(Traced {
+            view: Arc::clone(&self.slot.view),
+            trace: Arc::clone(&trace),
+        });
+        let dir = self.views.dir().join(SHADOW);
+        let name = format!("{}.traced", self.slot.name());
+        let _folder = Folder::empty(dir.join(&name))?;
+        let file = ViewFile::open(&dir, &name, view, 1).await?;
+        let steps = self.steps.clone();
+        let file = self
+            .views
+            .advance_shadow(file, self.slot, until, steps)
+            .await?;
+        file.close().await;
+        Ok(trace.told(rows))
+    }
+
+    /// Has this file served no more, if it still is, and the view built anew.
+    pub(crate) async fn withdraw(
+        &self,
+        pair: &Pair,
+        mismatch: &Mismatch,
+    ) -> Result<(), InspectError> {
+        let mismatch = mismatch.clone();
+        Ok(self.views.withdraw(self.slot, pair, mismatch).await?)
+    }
+}
+
+/// A view that was built beside, and is removed when it is not needed any more.
+pub(crate) struct Beside {
+    pub(crate) file: ViewFile,
+    _folder: Folder,
+}
+
+/// A folder that goes away with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn empty(path: PathBuf) -> io::Result<Self> {
+        remove(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "it is still there");
+        }
+    }
+}
+
+/// Removes what a crash has left of views that were looked into.
+pub(crate) fn sweep(views: &Path) -> io::Result<()> {
+    remove(&views.join(SHADOW))
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }

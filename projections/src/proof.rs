@@ -38,6 +38,14 @@ pub enum Mismatch {
         /// How many there are.
         found: u64,
     },
+    /// What it was built from and what it says of its rows is right, and the log makes others: the
+    /// fold has changed without its version, depends on something else than the events, or the
+    /// file was changed by somebody who adjusted its digest.
+    #[error("{differing} rows are not what the log makes of them")]
+    Differs {
+        /// How many rows are changed, missing or too many.
+        differing: u64,
+    },
     /// The file cannot be read to its end.
     #[error("the file is damaged: {0}", reason)]
     Damaged {
@@ -121,20 +129,22 @@ pub(crate) async fn of_file(
 
 /// What is wrong with a file, if that is why it could not be read.
 pub(crate) fn damage(error: &TableError) -> Option<String> {
-    const SQLITE_CORRUPT: &str = "11";
-    const SQLITE_NOTADB: &str = "26";
+    /// The statement fits every sound file: a table is gone, or holds what it cannot hold.
+    const SQLITE_ERROR: u32 = 1;
+    /// The file says that it is of a newer format, which can be read only.
+    const SQLITE_READONLY: u32 = 8;
+    const SQLITE_CORRUPT: u32 = 11;
+    const SQLITE_NOTADB: u32 = 26;
     match error {
+        // A text that is none.
+        TableError::Database(
+            error @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+        ) => Some(error.to_string()),
         TableError::Database(error) => {
-            let code = error.as_database_error()?.code()?;
+            let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
             // Extended codes carry the primary one in their lowest byte.
-            let primary = code
-                .parse::<u32>()
-                .ok()
-                .map(|code| (code & 0xff).to_string());
-            let damaged = [SQLITE_CORRUPT, SQLITE_NOTADB]
-                .map(Some)
-                .contains(&primary.as_deref());
-            damaged.then(|| error.to_string())
+            let damaged = [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff));
+            (damaged || code == SQLITE_READONLY).then(|| error.to_string())
         }
         TableError::Cell(_) | TableError::Damaged(_) | TableError::Missing { .. } => {
             Some(error.to_string())

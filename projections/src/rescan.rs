@@ -101,27 +101,29 @@ impl Scan {
                 query = cell.bind(query);
             }
             let block = query.fetch_one(&mut *file).await?;
-            let rows: Option<&str> = block.try_get(0)?;
-            let mut count = 0;
-            for row in rows.into_iter().flat_map(str::lines) {
+            let rows: Option<&[u8]> = block.try_get(0)?;
+            let rows = rows
+                .into_iter()
+                .flat_map(|rows| rows.split(|byte| *byte == b'\n'));
+            let (mut count, mut at) = (0, None);
+            for row in rows {
                 sum.add(&digest::of_text(self.table, row));
-                count += 1;
+                (count, at) = (count + 1, Some(row));
             }
             if count < ROWS_A_BLOCK {
                 return Ok(sum);
             }
-            last = self.last(&block, rows.unwrap_or_default())?;
+            last = self.last(&block, at.unwrap_or_default())?;
             statement = &self.next;
         }
     }
 
     /// The key of the last row of a block.
-    fn last(&self, block: &SqliteRow, rows: &str) -> Result<Vec<Cell>, TableError> {
+    fn last(&self, block: &SqliteRow, row: &[u8]) -> Result<Vec<Cell>, TableError> {
         if self.key.is_empty() {
             return Ok(vec![Cell::Int(block.try_get(1)?)]);
         }
-        let row = rows.lines().next_back().unwrap_or_default();
-        let row: Vec<serde_json::Value> = serde_json::from_str(row)
+        let row: Vec<serde_json::Value> = serde_json::from_slice(row)
             .map_err(|error| TableError::Damaged(format!("{}: {error}", self.table)))?;
         let cell = |place: &usize| match row.get(*place) {
             Some(serde_json::Value::String(text)) => Cell::Text(text.clone()),

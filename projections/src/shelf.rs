@@ -119,6 +119,12 @@ impl Shelf {
         }
     }
 
+    /// The folder that was live before this one, of whatever release.
+    pub(crate) fn folder_before(&self) -> Option<PathBuf> {
+        let before = self.dir.join(self.current().previous?);
+        before.is_dir().then_some(before)
+    }
+
     /// A file to build into: one that was begun and not finished, or a new one.
     pub(crate) async fn unfinished(&self, log: &Log) -> Result<ViewFile, StoreError> {
         if let Some(file) = self.resumed(log).await? {

@@ -87,6 +87,8 @@ pub(crate) struct Slot {
     pub(crate) view: Arc<dyn AnyView>,
     pub(crate) fingerprint: String,
     pub(crate) reads: Reads,
+    /// Held by who looks into the view, one at a time: it is dear, and its files have fixed names.
+    pub(crate) looked_into: tokio::sync::Mutex<()>,
     readers: RwLock<Option<SqlitePool>>,
     standing: watch::Sender<Standing>,
 }
@@ -134,6 +136,7 @@ impl Slot {
             view,
             fingerprint,
             reads,
+            looked_into: tokio::sync::Mutex::default(),
             readers: RwLock::default(),
             standing,
         }

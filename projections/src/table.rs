@@ -7,8 +7,10 @@ use meguri_log::Position;
 use sqlx::SqliteConnection;
 
 use crate::{
+    decode::Decoded,
     digest::{self, RowDigest, TableDigest},
     row::{Row, TableError, Write, delete_by_keys, select_by_keys, write},
+    trace::Trace,
 };
 
 /// Rows that one statement writes, largest first: few different statements, each prepared once.
@@ -51,6 +53,8 @@ pub(crate) struct Rows<R: Row> {
     stays: bool,
     /// The event that is being folded.
     now: Position,
+    /// Which rows it has touched, where somebody wants to know.
+    noted: Option<Vec<R::Key>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,7 @@ impl<R: Row> Default for Rows<R> {
             slots: HashMap::new(),
             stays: false,
             now: Position::ZERO,
+            noted: None,
         }
     }
 }
@@ -86,6 +91,7 @@ impl<R: Row> Rows<R> {
     /// [`FoldError::NoRow`] where there is none, [`FoldError::NotAsked`] where `keys` did not ask.
     pub(crate) fn row(&mut self, key: &R::Key) -> Result<&mut R, FoldError> {
         self.asked_for(key)?;
+        self.note(key);
         match self.slots.get_mut(key) {
             Some(Slot {
                 row: Some(row),
@@ -105,8 +111,9 @@ impl<R: Row> Rows<R> {
     /// Puts a row in place. Where its key was not asked for there must be none yet: the file
     /// refuses a second one, and the view stops.
     pub(crate) fn put(&mut self, row: R) {
-        let touched = Some(self.now);
-        match self.slots.entry(row.key()) {
+        let (key, touched) = (row.key(), Some(self.now));
+        self.note(&key);
+        match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
                 (slot.row, slot.touched) = (Some(row), touched);
@@ -123,8 +130,9 @@ impl<R: Row> Rows<R> {
 
     /// Takes a row away. Where its key was not asked for, it must be there, exactly as given.
     pub(crate) fn remove(&mut self, row: &R) {
-        let touched = Some(self.now);
-        match self.slots.entry(row.key()) {
+        let (key, touched) = (row.key(), Some(self.now));
+        self.note(&key);
+        match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
                 (slot.row, slot.touched) = (None, touched);
@@ -136,6 +144,12 @@ impl<R: Row> Rows<R> {
                     touched,
                 });
             }
+        }
+    }
+
+    fn note(&mut self, key: &R::Key) {
+        if let Some(noted) = &mut self.noted {
+            noted.push(key.clone());
         }
     }
 
@@ -223,6 +237,12 @@ pub(crate) trait AnyRows: Send {
     /// Says which event is folded next.
     fn at(&mut self, position: Position);
 
+    /// Notes from now on which rows each event touches.
+    fn watch(&mut self);
+
+    /// Tells which rows this event has touched, the last that was folded, and what they are now.
+    fn tell(&mut self, event: &Decoded, trace: &Trace);
+
     /// Loads those rows that were asked for and are not here yet, with one query.
     async fn load(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError>;
 
@@ -255,6 +275,17 @@ impl<R: Row> AnyRows for Rows<R> {
 
     fn at(&mut self, position: Position) {
         self.now = position;
+    }
+
+    fn watch(&mut self) {
+        self.noted = Some(Vec::new());
+    }
+
+    fn tell(&mut self, event: &Decoded, trace: &Trace) {
+        for key in self.noted.iter_mut().flat_map(|noted| noted.drain(..)) {
+            let row = self.slots.get(&key).and_then(|slot| slot.row.as_ref());
+            trace.touched::<R>(&key, row, event);
+        }
     }
 
     async fn load(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError> {

@@ -1,9 +1,12 @@
 //! What the views promise, in sentences of the product, and what runs them, whatever goes wrong.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bisect;
 mod board;
 mod control;
 mod crash;
+mod damage;
+mod diff;
 mod history;
 mod people;
 mod poison;
@@ -11,3 +14,5 @@ mod rebuild;
 mod rooms;
 mod run;
 mod table;
+mod verify;
+mod withdrawn;

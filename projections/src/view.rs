@@ -4,6 +4,7 @@ use std::{
     any::Any,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use crate::{
     row::TableError,
     store::Poison,
     table::{AnyRows, FoldError},
+    trace::Trace,
 };
 
 /// A view: which events it wants, which rows they touch, and what they do to them.
@@ -159,8 +161,11 @@ impl<V: View> AnyView for Erased<V> {
     }
 
     fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
-        let view = V::default();
-        Box::new(Fold { view, rows_kept })
+        Box::new(Fold {
+            view: V::default(),
+            rows_kept,
+            trace: None,
+        })
     }
 }
 
@@ -168,12 +173,17 @@ impl<V: View> AnyView for Erased<V> {
 struct Fold<V> {
     view: V,
     rows_kept: usize,
+    /// Hears which events touch the rows that somebody watches.
+    trace: Option<Arc<Trace>>,
 }
 
 /// A view at work whatever its type. After any error it is of no more use, for its rows may be
 /// half-changed: roll back and start another.
 #[async_trait]
 pub(crate) trait AnyFold: Send {
+    /// Tells from now on which events touch the rows that are watched.
+    fn watch(&mut self, trace: Arc<Trace>);
+
     /// Folds events in order. Rows that later folds may ask for stay in memory.
     async fn fold(
         &mut self,
@@ -192,6 +202,15 @@ pub(crate) trait AnyFold: Send {
 
 #[async_trait]
 impl<V: View> AnyFold for Fold<V> {
+    fn watch(&mut self, trace: Arc<Trace>) {
+        for table in self.view.tables() {
+            if trace.watches(table.table()) {
+                table.watch();
+            }
+        }
+        self.trace = Some(trace);
+    }
+
     async fn fold(
         &mut self,
         events: &[&Decoded],
@@ -212,6 +231,11 @@ impl<V: View> AnyFold for Fold<V> {
                 table.at(event.position);
             }
             guarded(event, || self.view.fold(event))?;
+            if let Some(trace) = &self.trace {
+                for table in self.view.tables() {
+                    table.tell(event, trace);
+                }
+            }
         }
         for table in self.view.tables() {
             let sum = content.table(table.table());

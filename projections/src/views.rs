@@ -18,7 +18,7 @@ use crate::{
     ask::{Ask, RebuildStep},
     error::StoreError,
     feed::Feed,
-    lock,
+    inspect, lock,
     opening::Opening,
     read::Reader,
     rebuilds::Rebuilds,
@@ -171,6 +171,7 @@ impl Views {
         settings: ViewSettings,
     ) -> Result<Self, OpenViewsError> {
         let lock = Arc::new(lock::take(&dir)?);
+        inspect::sweep(&dir)?;
         let views = settings.views.0;
         let feed = Feed::new(views.iter().map(AsRef::as_ref));
         let stop = CancellationToken::new();

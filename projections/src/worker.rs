@@ -126,9 +126,18 @@ impl Worker {
 
     /// Nothing can be read before this is done. It goes on where an earlier attempt ended.
     async fn build_first(&mut self) {
+        self.build_to_serve(false).await;
+    }
+
+    async fn build_to_serve(&mut self, anew: bool) {
         let mut patience = Patience::new(self.stop.clone());
         while !self.stop.is_cancelled() {
-            match self.shelf.unfinished(&self.log).await {
+            let file = if anew {
+                self.shelf.fresh().await
+            } else {
+                self.shelf.unfinished(&self.log).await
+            };
+            match file {
                 Ok(file) => return self.build(file, None),
                 Err(error) => patience.wait("a view cannot be built", &error).await,
             }
@@ -210,7 +219,8 @@ impl Worker {
             tracing::warn!(view = self.slot.name(), %error, "the withdrawn file is still there");
         }
         if self.build.is_none() {
-            self.build_first().await;
+            // What was live before it may be no better.
+            self.build_to_serve(true).await;
         }
     }
 

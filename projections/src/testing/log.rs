@@ -76,3 +76,12 @@ fn new_event(event: &Event) -> NewEvent {
         sealed: sealed.collect(),
     }
 }
+
+/// Runs a test on a log of either kind, each in a folder of its own.
+pub(crate) async fn on_both(test: impl AsyncFn(Log, &Path)) {
+    let folder = tempfile::tempdir().unwrap();
+    test(sqlite(folder.path()).await, folder.path()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = postgres(folder.path(), databases().await).await;
+    test(log, folder.path()).await;
+}

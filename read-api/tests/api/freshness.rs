@@ -108,3 +108,31 @@ async fn a_view_that_stopped_is_not_read_and_says_so() {
     assert_eq!(status["views"][0]["state"], "stopped");
     assert_eq!(status["views"][0]["stopped_before"], before.get() + 1);
 }
+
+#[tokio::test]
+async fn a_view_that_does_not_hold_what_the_log_says_is_not_read_until_it_is_built_anew() {
+    let house = House::lived_in().await;
+    let mut steps = house.views.rebuild("profiles").await.unwrap();
+    while steps.recv().await.is_some() {}
+    house.damage("profiles", "ren");
+    let proven = house.views.prove("profiles").await.unwrap();
+    assert!(proven.mismatch.is_some(), "{proven:?}");
+    let withdrawn = async {
+        loop {
+            let answer = house.get("/api/members/ren", None).await;
+            if answer.status == 503 {
+                return answer;
+            }
+        }
+    };
+    let long = Duration::from_secs(20);
+    let answer = tokio::time::timeout(long, withdrawn).await.unwrap();
+    assert_eq!(answer.json()["type"], "/problems/view-withdrawn");
+    assert_eq!(answer.header("retry-after"), "1");
+    let back = async {
+        while house.get("/api/members/ren", None).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(long, back).await.unwrap();
+}

@@ -52,7 +52,7 @@ pub(crate) struct House {
     pub(crate) openapi: OpenApi,
     pub(crate) shutdown: CancellationToken,
     next_id: AtomicU64,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl House {
@@ -95,7 +95,7 @@ impl House {
             openapi,
             shutdown,
             next_id: AtomicU64::new(1),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -168,6 +168,22 @@ impl House {
             sealed: Vec::new(),
         };
         self.write("system".to_owned(), event).await;
+    }
+
+    /// Turns a byte around, where this text stands in the files of a view.
+    pub(crate) fn damage(&self, view: &str, text: &str) {
+        let folders = std::fs::read_dir(self.folder.path().join("views").join(view)).unwrap();
+        for folder in folders {
+            let file = folder.unwrap().path().join("view.db");
+            let mut bytes = std::fs::read(&file).unwrap_or_default();
+            let found = bytes
+                .windows(text.len())
+                .position(|part| part == text.as_bytes());
+            if let Some(found) = found {
+                bytes[found] ^= 1;
+                std::fs::write(&file, bytes).unwrap();
+            }
+        }
     }
 
     async fn write(&self, actor: String, event: NewEvent) -> Position {

@@ -1,0 +1,322 @@
+//! Two versions of a view are compared as of where the older one stands, whatever their shapes.
+
+use std::path::Path;
+
+use meguri_log::{Log, Position};
+use serde_json::{Value, json};
+
+use super::{run::LONG, verify::by_hand};
+use crate::{
+    compare::{RowDiff, TableDiff},
+    decode::Decoded,
+    diff::Diff,
+    inspect::InspectError,
+    row::table,
+    set::{ViewSet, of},
+    table::{AnyRows, FoldError, Rows},
+    testing::{
+        log,
+        story::{left, nickname_changed, registered},
+    },
+    view::{AnyView, View},
+    views::{ViewSettings, Views},
+};
+
+/// The first release: an entry for every event.
+mod first {
+    use super::*;
+
+    table! {
+        /// An event.
+        pub struct Entry in "entry"
+        by {
+            /// Where it stands.
+            position: u64,
+        }
+        with {
+            /// Its type.
+            kind: String,
+            /// Told by this release only.
+            version: u64,
+        }
+    }
+
+    #[derive(Default)]
+    pub(super) struct Journal {
+        entries: Rows<Entry>,
+    }
+
+    impl View for Journal {
+        const NAME: &'static str = "journal";
+        const VERSION: u32 = 1;
+        const SCHEMA: &'static str = "
+            create table entry (position integer primary key, kind text not null,
+                version integer not null) strict;
+            create table dropped (a integer primary key) strict;
+            create table rekeyed (a integer primary key, b integer) strict;";
+        const WANTS: &'static [&'static str] = super::WANTS;
+
+        fn keys(&mut self, _event: &Decoded) {}
+
+        fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+            self.entries.put(Entry {
+                position: event.position.get(),
+                kind: event.kind.name().to_owned(),
+                version: event.version.get(),
+            });
+            Ok(())
+        }
+
+        fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
+            vec![&mut self.entries]
+        }
+    }
+}
+
+/// The second release: shouts names, says nothing of those who leave, and twice that others came.
+mod second {
+    use super::*;
+
+    table! {
+        /// An event.
+        pub struct Entry in "entry"
+        by {
+            /// Where it stands.
+            position: u64,
+        }
+        with {
+            /// Its type.
+            kind: String,
+            /// Who did it.
+            actor: Option<String>,
+        }
+    }
+
+    #[derive(Default)]
+    pub(super) struct Journal {
+        entries: Rows<Entry>,
+    }
+
+    impl View for Journal {
+        const NAME: &'static str = "journal";
+        const VERSION: u32 = 2;
+        const SCHEMA: &'static str = "
+            create table entry (position integer primary key, kind text not null, actor text)
+                strict;
+            create table rekeyed (a integer, b integer primary key) strict;
+            create table added (a integer primary key) strict;";
+        const WANTS: &'static [&'static str] = super::WANTS;
+
+        fn keys(&mut self, _event: &Decoded) {}
+
+        fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+            let position = event.position.get();
+            let (positions, kind) = match event.kind.name() {
+                "NicknameChanged" => (vec![position], "NICKNAMECHANGED"),
+                "MemberLeft" => (vec![], ""),
+                other => (vec![position, position + 1_000], other),
+            };
+            for position in positions {
+                self.entries.put(Entry {
+                    position,
+                    kind: kind.to_owned(),
+                    actor: Some(event.actor.clone()),
+                });
+            }
+            Ok(())
+        }
+
+        fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
+            vec![&mut self.entries]
+        }
+    }
+}
+
+const WANTS: &[&str] = &["MemberRegistered", "MemberLeft", "NicknameChanged"];
+
+async fn journal<V: View>(log: &Log, folder: &Path) -> Views {
+    let settings = ViewSettings {
+        views: ViewSet(vec![of::<V>()]),
+        ..ViewSettings::default()
+    };
+    let views = Views::open(log.clone(), folder.join("views"), settings)
+        .await
+        .unwrap();
+    views
+        .wait_for("journal", log.known_head(), LONG)
+        .await
+        .unwrap();
+    views
+}
+
+fn row(key: u64, here: Option<Value>, there: Option<Value>) -> RowDiff {
+    let fields = |row: Value| {
+        let row: Vec<(String, Value)> = serde_json::from_value(row).unwrap();
+        row
+    };
+    RowDiff {
+        table: "entry".to_owned(),
+        key: format!("[{key}]"),
+        here: here.map(fields),
+        there: there.map(fields),
+    }
+}
+
+#[tokio::test]
+async fn versions_of_other_shapes_are_compared_in_what_both_have() {
+    log::on_both(async |log, folder| {
+        let events = [
+            registered(1, "hanako"),
+            nickname_changed(1, "はな"),
+            left(1),
+        ];
+        let stood = log::append(&log, &events).await;
+        journal::<first::Journal>(&log, folder).await.close().await;
+        log::append(&log, &[registered(2, "taro")]).await;
+        let views = journal::<second::Journal>(&log, folder).await;
+        let diff = views.diff("journal", None).await.unwrap();
+        let actor = json!(["actor", "member-tester"]);
+        let samples = vec![
+            row(
+                2,
+                Some(json!([["position", 2], ["kind", "NICKNAMECHANGED"], actor])),
+                Some(json!([
+                    ["position", 2],
+                    ["kind", "NicknameChanged"],
+                    ["version", 2]
+                ])),
+            ),
+            row(
+                1_001,
+                Some(json!([
+                    ["position", 1_001],
+                    ["kind", "MemberRegistered"],
+                    actor
+                ])),
+                None,
+            ),
+            row(
+                3,
+                None,
+                Some(json!([
+                    ["position", 3],
+                    ["kind", "MemberLeft"],
+                    ["version", 3]
+                ])),
+            ),
+        ];
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let folder = |view: &dyn AnyView| format!("{}-{}", view.version(), view.fingerprint());
+        let expected = Diff {
+            view: "journal".to_owned(),
+            position: stood,
+            here: folder(&*of::<second::Journal>()),
+            there: folder(&*of::<first::Journal>()),
+            tables: vec![
+                TableDiff::OnlyHere {
+                    table: "added".to_owned(),
+                    rows: 0,
+                },
+                TableDiff::Compared {
+                    table: "entry".to_owned(),
+                    equal: 1,
+                    changed: 1,
+                    only_here: 1,
+                    only_there: 1,
+                    columns_only_here: names(&["actor"]),
+                    columns_only_there: names(&["version"]),
+                    samples,
+                },
+                TableDiff::OtherKey {
+                    table: "rekeyed".to_owned(),
+                    here: names(&["b"]),
+                    there: names(&["a"]),
+                },
+                TableDiff::OnlyThere {
+                    table: "dropped".to_owned(),
+                    rows: 0,
+                },
+            ],
+        };
+        assert_eq!(diff, expected);
+        assert!(!diff.is_equal());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_that_was_only_rebuilt_is_equal_to_what_it_was_also_where_it_has_gone_on() {
+    log::on_both(async |log, folder| {
+        let stood = log::append(&log, &[registered(1, "hanako")]).await;
+        let views = journal::<first::Journal>(&log, folder).await;
+        let none = views.diff("journal", None).await;
+        assert!(
+            matches!(none, Err(InspectError::NoPrevious("journal"))),
+            "{none:?}"
+        );
+        let mut steps = views.rebuild("journal").await.unwrap();
+        while steps.recv().await.is_some() {}
+        let position = log::append(&log, &[nickname_changed(1, "はな")]).await;
+        views.wait_for("journal", position, LONG).await.unwrap();
+        let diff = views.diff("journal", None).await.unwrap();
+        assert!(diff.is_equal(), "{diff:?}");
+        assert_eq!((diff.position, diff.there + ".2"), (stood, diff.here));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_many_differences_a_few_are_shown_and_all_are_counted() {
+    log::on_both(async |log, folder| {
+        let events: Vec<_> = (0..20).map(|number| registered(number, "m")).collect();
+        log::append(&log, &events).await;
+        let views = journal::<first::Journal>(&log, folder).await;
+        by_hand(
+            &views,
+            "journal",
+            "update entry set kind = 'X'; delete from entry where position > 15",
+        )
+        .await;
+        let mut steps = views.rebuild("journal").await.unwrap();
+        while steps.recv().await.is_some() {}
+        let tables = views.diff("journal", None).await.unwrap().tables;
+        let entry = tables.iter().find(|table| table.differing() > 0).unwrap();
+        let TableDiff::Compared {
+            equal,
+            changed,
+            only_here,
+            only_there,
+            samples,
+            ..
+        } = entry
+        else {
+            panic!("{entry:?}")
+        };
+        assert_eq!((*equal, *changed, *only_here, *only_there), (0, 15, 5, 0));
+        let keys: Vec<_> = samples.iter().map(|row| row.key.as_str()).collect();
+        assert_eq!(keys, ["[1]", "[2]", "[3]", "[16]", "[17]", "[18]"]);
+        let from = [("kind", &json!("MemberRegistered"), &json!("X"))];
+        assert_eq!(samples[0].changes(), from);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_version_of_another_log_is_not_compared() {
+    log::on_both(async |log, folder| {
+        log::append(&log, &[registered(1, "hanako"), left(1)]).await;
+        journal::<first::Journal>(&log, folder).await.close().await;
+        let home = folder.join("other");
+        std::fs::create_dir(&home).unwrap();
+        let other = log::sqlite(&home).await;
+        log::append(&other, &[registered(2, "taro"), left(2)]).await;
+        let views = journal::<second::Journal>(&other, folder).await;
+        let refused = views.diff("journal", None).await.unwrap_err().to_string();
+        let reason = format!(
+            "up to position {} it has consumed the tree",
+            Position::new(2)
+        );
+        assert!(refused.contains(&reason), "{refused}");
+    })
+    .await;
+}
