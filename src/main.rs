@@ -6,6 +6,11 @@ use clap::Parser;
 use meguri::command_line::CommandLine;
 use meguri::failure::Failure;
 
+/// Views are built in many threads that pass rows to each other: the system's allocator keeps a
+/// heap for each, and takes twice the memory and a third more time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match meguri::run(&CommandLine::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,7 +10,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
     ("meguri-log", &[]),
     ("meguri-postgres-cluster", &[]),
-    ("meguri-benches", &["meguri-log"]),
+    (
+        "meguri-benches",
+        &[
+            "meguri",
+            "meguri-events",
+            "meguri-log",
+            "meguri-projections",
+        ],
+    ),
     (
         "meguri-test-logs",
         &["meguri-log", "meguri-postgres-cluster"],

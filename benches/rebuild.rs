@@ -1,0 +1,299 @@
+//! Rebuilding views from a community of a million events, beside row-by-row replay, and beside the
+//! limits of reading the log and of writing the same rows.
+//!
+//! `cargo bench -p meguri-benches --bench rebuild -- [sqlite] [postgres] [events]`
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench prints, and stops on failure"
+)]
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt as _;
+use indicatif::ProgressBar;
+use meguri::{command_line::DemoArgs, demo};
+use meguri_benches::{median, peak_memory_mib, rate, timed};
+use meguri_events::{Event, Opened};
+use meguri_log::{Filter, Kek, Location, Log, LogOptions, Position, SystemClock};
+use meguri_projections::{ViewSet, ViewSettings, Views};
+use meguri_test_logs::{Backend, Home};
+use sqlx::{
+    Connection as _, PgPool, Row as _, SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions,
+};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 5;
+const EVENTS: u64 = 1_000_000;
+/// Events of an exchange of the demo, about.
+const EVENTS_AN_EXCHANGE: u64 = 13;
+/// Events that row-by-row replay is measured with: all of them would take minutes.
+const REPLAYED: i64 = 100_000;
+
+const FOLDING: [&str; 3] = ["board", "profiles", "thanks"];
+const ALL: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"];
+
+/// Builds views from nothing, as a node does that has lost its folder; answers events a second.
+async fn build(log: &Log, names: &[&str], keep: Option<&Path>) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = keep.map_or(folder.path().join("views"), Path::to_owned);
+    let settings = ViewSettings {
+        views: ViewSet::all().only(names),
+        ..ViewSettings::default()
+    };
+    let head = log.head().await.unwrap().position;
+    let (views, taken) = timed(async {
+        let views = Views::open(log.clone(), dir, settings).await.unwrap();
+        let patience = Duration::from_hours(1);
+        views.wait_for_all(head, patience).await.unwrap();
+        views
+    })
+    .await;
+    views.close().await;
+    per_second(head, taken)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a bench has fewer events")]
+fn per_second(events: Position, taken: Duration) -> f64 {
+    rate(events.get() as usize, taken)
+}
+
+/// Reads the log and does nothing with it.
+async fn read(log: &Log) -> f64 {
+    let (last, taken) = timed(async {
+        let (mut blocks, mut last) = (log.read_ahead(Position::ZERO, Filter::default()), None);
+        while let Some(block) = blocks.next().await {
+            last = Some(block.unwrap().up_to);
+        }
+        last.unwrap()
+    })
+    .await;
+    per_second(last, taken)
+}
+
+/// Copies the rows of views that were built into new files, with their indexes, as fast as SQLite
+/// can: `insert … select`, without journal and without waiting for the disk.
+async fn copy(views: &Path, names: &[&str], events: Position) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let copies = names.iter().map(|name| {
+        let view = std::fs::read_dir(views.join(name)).unwrap();
+        let view = view.map(|entry| entry.unwrap().path().join("view.db"));
+        let from = view.into_iter().find(|path| path.exists()).unwrap();
+        copy_file(from, folder.path().join(name))
+    });
+    let (_, taken) = timed(futures::future::join_all(copies)).await;
+    per_second(events, taken)
+}
+
+async fn copy_file(from: PathBuf, to: PathBuf) {
+    let options = SqliteConnectOptions::new()
+        .filename(to)
+        .create_if_missing(true);
+    let mut copy = SqliteConnection::connect_with(&options).await.unwrap();
+    let fast = "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -24576";
+    sqlx::raw_sql(fast).execute(&mut copy).await.unwrap();
+    let attach = format!("attach '{}' as built", from.display());
+    run(&mut copy, attach).await;
+    let things = "select type, name, sql from built.sqlite_schema where sql is not null
+        order by type desc, rowid";
+    let things = sqlx::query(things).fetch_all(&mut copy).await.unwrap();
+    run(&mut copy, "begin".to_owned()).await;
+    for thing in things {
+        let (kind, name): (String, String) = (thing.get(0), thing.get(1));
+        run(&mut copy, thing.get(2)).await;
+        if kind == "table" {
+            run(
+                &mut copy,
+                format!("insert into main.{name} select * from built.{name}"),
+            )
+            .await;
+        }
+    }
+    run(&mut copy, "commit".to_owned()).await;
+}
+
+async fn run(connection: &mut SqliteConnection, sql: String) {
+    let sql = sqlx::AssertSqlSafe(sql);
+    sqlx::raw_sql(sql).execute(connection).await.unwrap();
+}
+
+/// What most would write first: row after row out of the database, each decoded and each written
+/// with a statement of its own, a thousand to a transaction; into the one table of `history`.
+async fn replay(rows: impl futures::Stream<Item = (i64, Vec<u8>)>) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new()
+        .filename(folder.path().join("history"))
+        .create_if_missing(true)
+        .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
+    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+    let table = "create table event (position integer primary key, stream text, version integer,
+        type text, at text, actor text, data text)";
+    run(&mut file, table.to_owned()).await;
+    let (count, taken) = timed(async {
+        let (mut count, mut rows) = (0_usize, std::pin::pin!(rows));
+        while let Some((position, header)) = rows.next().await {
+            if count.is_multiple_of(1_000) {
+                let turn = if count == 0 { "begin" } else { "commit; begin" };
+                run(&mut file, turn.to_owned()).await;
+            }
+            write_one(&mut file, position, &header).await;
+            count += 1;
+        }
+        run(&mut file, "commit".to_owned()).await;
+        count
+    })
+    .await;
+    rate(count, taken)
+}
+
+async fn write_one(file: &mut SqliteConnection, position: i64, header: &[u8]) {
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let text = |name: &str| header[name].as_str().unwrap_or_default().to_owned();
+    let schema = u32::try_from(header["schema"].as_u64().unwrap()).unwrap();
+    let sections = header["sealed"].as_array().into_iter().flatten();
+    let sections: Vec<_> = sections
+        .map(|section| (section["section"].as_str().unwrap(), Opened::Erased))
+        .collect();
+    let data = header["data"].to_string();
+    Event::decode(&text("type"), schema, &data, &sections).unwrap();
+    sqlx::query("insert into event values (?, ?, ?, ?, ?, ?, ?)")
+        .bind(position)
+        .bind(text("stream"))
+        .bind(header["version"].as_i64())
+        .bind(text("type"))
+        .bind(text("at"))
+        .bind(text("actor"))
+        .bind(data)
+        .execute(file)
+        .await
+        .unwrap();
+}
+
+const ROWS: &str = "select position, header from events where position <= $1 order by position";
+
+async fn replayed(location: &Location) -> f64 {
+    match location {
+        Location::Sqlite { log, .. } => {
+            let url = format!("sqlite:{}", log.display());
+            let pool = SqlitePool::connect(&url).await.unwrap();
+            let rows = sqlx::query(ROWS).bind(REPLAYED).fetch(&pool);
+            replay(rows.map(|row| row.map(|row| (row.get(0), row.get(1))).unwrap())).await
+        }
+        Location::Postgres { log, .. } => {
+            let pool = PgPool::connect(log).await.unwrap();
+            let rows = sqlx::query(ROWS).bind(REPLAYED).fetch(&pool);
+            replay(rows.map(|row| row.map(|row| (row.get(0), row.get(1))).unwrap())).await
+        }
+    }
+}
+
+/// Tells the story of a community into a log, in a process of its own, so that none of it is left
+/// in the memory of this one.
+fn filled(backend: Backend, events: u64) -> (Home, LogOptions) {
+    let home = Home::new(backend);
+    let options = home.options(Arc::new(SystemClock));
+    let (log, vault) = match &options.location {
+        Location::Sqlite { log, vault } => (log.into(), vault.into()),
+        Location::Postgres { log, vault } => (OsString::from(log), OsString::from(vault)),
+    };
+    let folder = home.folder().as_os_str();
+    let events = OsString::from(events.to_string());
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args([OsStr::new("--fill"), &log, &vault, folder, &events])
+        .status();
+    assert!(status.unwrap().success());
+    (home, options)
+}
+
+async fn fill(log: &str, vault: &str, folder: &Path, events: u64) {
+    let location = if log.starts_with("postgres") {
+        Location::Postgres {
+            log: log.to_owned(),
+            vault: vault.to_owned(),
+        }
+    } else {
+        Location::Sqlite {
+            log: log.into(),
+            vault: vault.into(),
+        }
+    };
+    let clock = demo::StoryClock::default();
+    let options = LogOptions {
+        clock: Arc::new(clock.clone()),
+        ..LogOptions::new(location, Kek::File(folder.join("vault.kek")))
+    };
+    let log = Log::open(&options).await.unwrap();
+    let exchanges = events / EVENTS_AN_EXCHANGE;
+    let story = DemoArgs {
+        members: (exchanges / 8).max(50),
+        exchanges,
+        seed: 1,
+        passwords: false,
+    };
+    let hidden = ProgressBar::hidden();
+    demo::fill(&log, &clock, &story, &hidden).await.unwrap();
+    log.close().await;
+}
+
+async fn measure(backend: Backend, events: u64) {
+    let (_home, options) = filled(backend, events);
+    let log = Log::open(&options).await.unwrap();
+    let head = log.head().await.unwrap().position;
+    let (mut three, mut five, mut reading, mut writing) = (vec![], vec![], vec![], vec![]);
+    let (mut memory, mut replaying) = (0.0_f64, vec![]);
+    for _ in 0..ROUNDS {
+        peak_memory_mib();
+        three.push(build(&log, &FOLDING, None).await);
+        let kept = tempfile::tempdir().unwrap();
+        let dir = kept.path().join("views");
+        five.push(build(&log, &ALL, Some(&dir)).await);
+        memory = memory.max(peak_memory_mib());
+        reading.push(read(&log).await);
+        writing.push(copy(&dir, &ALL, head).await);
+        replaying.push(replayed(&options.location).await);
+    }
+    log.close().await;
+    println!("{backend:?}, {head} events, median of {ROUNDS}, in events/s");
+    println!(
+        "  row-by-row replay into one table  {:>9.0}",
+        median(replaying)
+    );
+    println!("  board, profiles and thanks        {:>9.0}", median(three));
+    println!("  all five                          {:>9.0}", median(five));
+    println!(
+        "  limit: reading alone              {:>9.0}",
+        median(reading)
+    );
+    println!(
+        "  limit: writing the five's rows    {:>9.0}",
+        median(writing)
+    );
+    println!("  peak memory of the builds         {memory:>9.0} MiB");
+}
+
+#[tokio::main]
+async fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, log, vault, folder, events] = &wanted[..]
+        && command == "--fill"
+    {
+        return fill(log, vault, Path::new(folder), events.parse().unwrap()).await;
+    }
+    let events = wanted.iter().find_map(|argument| argument.parse().ok());
+    let named = |name: &str| wanted.iter().any(|argument| argument == name);
+    let wants = |name| named(name) || !(named("sqlite") || named("postgres"));
+    for (name, backend) in [("sqlite", Backend::Sqlite), ("postgres", Backend::Postgres)] {
+        if wants(name) {
+            measure(backend, events.unwrap_or(EVENTS)).await;
+        }
+    }
+}
