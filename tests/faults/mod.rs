@@ -9,5 +9,6 @@ mod kill;
 mod load;
 mod log;
 mod picture;
+mod rebuild;
 mod story;
 mod verdict;

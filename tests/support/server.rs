@@ -54,6 +54,11 @@ impl Installation {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
+    /// The log's and the vault's database, if they are in PostgreSQL.
+    pub(crate) fn databases(&self) -> Option<(String, String)> {
+        self.databases.clone()
+    }
+
     /// Runs a subcommand to its end and returns what it printed.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let output = self.end_of(arguments);
