@@ -38,6 +38,8 @@ pub struct Parts {
     pub commands: CommandSettings,
     /// The limits of HTTP.
     pub limits: Limits,
+    /// The views, and how they are run.
+    pub views: ViewSettings,
 }
 
 impl Default for Parts {
@@ -46,6 +48,7 @@ impl Default for Parts {
             clock: Arc::new(SystemClock),
             commands: CommandSettings::default(),
             limits: Limits::default(),
+            views: ViewSettings::default(),
         }
     }
 }
@@ -93,7 +96,7 @@ impl App {
         views_until: Instant,
     ) -> Result<Self, Failure> {
         let metrics = telemetry::metrics()?;
-        let views = match open_views(&log, settings, views_until).await {
+        let views = match open_views(&log, settings, &parts.views, views_until).await {
             Ok(views) => views,
             Err(error) => {
                 log.close().await;
@@ -199,11 +202,12 @@ impl App {
 async fn open_views(
     log: &Log,
     settings: &Settings,
+    how: &ViewSettings,
     until: Instant,
 ) -> Result<Views, OpenViewsError> {
     loop {
         let folder = storage::views_folder(settings);
-        match Views::open(log.clone(), folder, ViewSettings::default()).await {
+        match Views::open(log.clone(), folder, how.clone()).await {
             Err(OpenViewsError::Owned(_)) if Instant::now() < until => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }

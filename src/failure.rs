@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use meguri_log::{AppendError, BadStreamName, OpenError, OpenSealError, ReadError, VaultError};
 use meguri_projections::control::ControlError;
-use meguri_projections::{OpenViewsError, RebuildError};
+use meguri_projections::{OpenViewsError, PrepareError, RebuildError};
 use thiserror::Error;
 
 use crate::demo::DemoError;
@@ -80,6 +80,9 @@ pub enum Failure {
     /// The views do not open.
     #[error(transparent)]
     Views(OpenViewsError),
+    /// The views of this release cannot be built beside those of the running server.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// The process that owns the views cannot be asked.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -3,10 +3,11 @@
 use std::future::pending;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meguri_log::Log;
-use meguri_projections::OpenViewsError;
+use meguri_projections::{OpenViewsError, Prepared, Views};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::Instant;
 
@@ -30,11 +31,22 @@ pub async fn run(
     args: &ServeArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
+    run_with(settings, args, Parts::default(), out, signalled()).await
+}
+
+/// As [`run`], put together otherwise, and until `told_to_stop`.
+pub async fn run_with(
+    settings: &Settings,
+    args: &ServeArgs,
+    parts: Parts,
+    out: &mut (dyn Write + Send),
+    told_to_stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
     let data = &settings.data.value;
     let (app, entrance) = if args.replace && Predecessor::find(data).await?.is_some() {
-        replace(settings).await?
+        replace(settings, parts).await?
     } else {
-        start(settings).await?
+        start(settings, parts).await?
     };
     let address = entrance.listener.local_addr().map_err(failed(settings))?;
     let grace = settings.shutdown_grace.value.duration();
@@ -45,22 +57,22 @@ pub async fn run(
     out.write_all(greeting(address).as_bytes())
         .and_then(|()| out.flush())
         .map_err(to_stdout)?;
-    app.serve(entrance, told(offer.ok())).await;
+    app.serve(entrance, told(told_to_stop, offer.ok())).await;
     Ok(())
 }
 
 /// Starts where no server runs.
-async fn start(settings: &Settings) -> Result<(App, Entrance), Failure> {
+async fn start(settings: &Settings, parts: Parts) -> Result<(App, Entrance), Failure> {
     // Listening comes first: who asks early waits for the answer instead of being refused.
     let listener = listen(settings).await?;
-    let app = App::start(settings).await?;
+    let app = App::start_with(settings, parts).await?;
     Ok((app, listener.into()))
 }
 
 /// Starts in the place of a running server, which serves on until there is nothing left to do but
 /// to take over. From then on who connects waits in the queue of the listening socket.
-async fn replace(settings: &Settings) -> Result<(App, Entrance), Failure> {
-    let log = prepare(settings).await?;
+async fn replace(settings: &Settings, parts: Parts) -> Result<(App, Entrance), Failure> {
+    let (log, prepared) = prepare(settings, &parts).await?;
     let (entrance, pid, until) = match take_over(settings).await {
         Ok(taken) => taken,
         Err(failure) => {
@@ -68,7 +80,8 @@ async fn replace(settings: &Settings) -> Result<(App, Entrance), Failure> {
             return Err(failure);
         }
     };
-    let app = App::start_on(log, settings, Parts::default(), until).await;
+    prepared.release().await;
+    let app = App::start_on(log, settings, parts, until).await;
     match app {
         Ok(app) => Ok((app, entrance)),
         Err(Failure::Views(OpenViewsError::Owned(_))) => Err(Failure::NotFreed { pid }),
@@ -77,8 +90,19 @@ async fn replace(settings: &Settings) -> Result<(App, Entrance), Failure> {
 }
 
 /// Does beside the running server what takes time: what fails here fails while it serves on.
-async fn prepare(settings: &Settings) -> Result<Log, Failure> {
-    storage::open(settings).await
+async fn prepare(settings: &Settings, parts: &Parts) -> Result<(Log, Prepared), Failure> {
+    let log = storage::open_with(settings, Arc::clone(&parts.clock)).await?;
+    let folder = storage::views_folder(settings);
+    match Views::prepare(&log, &folder, &parts.views).await {
+        Ok(prepared) => {
+            tracing::info!(views = ?prepared.names(), "built beside the running server");
+            Ok((log, prepared))
+        }
+        Err(error) => {
+            log.close().await;
+            Err(error.into())
+        }
+    }
 }
 
 /// Asks the running server to make way. Gives where clients come in, and until when the views of
@@ -148,7 +172,7 @@ A whole community: meguri demo          Stop: Ctrl-C
 }
 
 /// Waits for a signal, or for the process that takes the place of this one.
-async fn told(offer: Option<Offer>) -> Ending {
+async fn told(told_to_stop: impl Future<Output = ()>, offer: Option<Offer>) -> Ending {
     let replaced = async {
         match offer {
             Some(offer) => offer.taken().await,
@@ -156,13 +180,13 @@ async fn told(offer: Option<Offer>) -> Ending {
         }
     };
     tokio::select! {
-        () = told_to_stop() => Ending::Stop,
+        () = told_to_stop => Ending::Stop,
         successor = replaced => Ending::Replaced(successor),
     }
 }
 
 /// Waits for SIGINT (Ctrl-C) or SIGTERM (what service managers send).
-async fn told_to_stop() {
+async fn signalled() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many rows of each kind are watched of each table.
-const ROWS_WATCHED: u32 = 1_000;
+const ROWS_WATCHED: usize = 1_000;
 /// How many of them are told.
 const ROWS_TOLD: usize = 10;
 

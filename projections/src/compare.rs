@@ -143,7 +143,7 @@ impl TableDiff {
 /// [`TableError`] where one of them cannot be read.
 pub(crate) async fn files(
     both: &mut SqliteConnection,
-    samples: u32,
+    samples: usize,
 ) -> Result<Vec<TableDiff>, TableError> {
     let (here, there) = (tables(both, HERE).await?, tables(both, THERE).await?);
     let mut found = Vec::new();
@@ -258,7 +258,7 @@ impl<'a> Matched<'a> {
     async fn compare(
         &self,
         both: &mut SqliteConnection,
-        samples: u32,
+        samples: usize,
     ) -> Result<TableDiff, TableError> {
         let name = quoted(&self.here.name);
         let (here, there) = (format!("{HERE}.{name} a"), format!("{THERE}.{name} b"));
@@ -274,7 +274,7 @@ impl<'a> Matched<'a> {
             count(&lacking),
             count(&surplus)
         );
-        let [rows, changed, only_here, only_there] = numbers(both, sql).await?;
+        let [rows, changed, ours, theirs] = numbers(both, sql).await?;
         let (a, b) = (
             json("a", &self.here.columns),
             json("b", &self.there.columns),
@@ -282,8 +282,8 @@ impl<'a> Matched<'a> {
         let mut found = Vec::new();
         for (count, row, columns, from) in [
             (changed, "a", format!("{a}, {b}"), joined),
-            (only_here, "a", format!("{a}, null"), lacking),
-            (only_there, "b", format!("null, {b}"), surplus),
+            (ours, "a", format!("{a}, null"), lacking),
+            (theirs, "b", format!("null, {b}"), surplus),
         ] {
             if count > 0 {
                 let (key, order) = (json(row, &self.here.key), list(row, &self.here.key));
@@ -294,10 +294,10 @@ impl<'a> Matched<'a> {
         }
         Ok(TableDiff::Compared {
             table: self.here.name.clone(),
-            equal: rows - changed - only_here,
+            equal: rows - changed - ours,
             changed,
-            only_here,
-            only_there,
+            only_here: ours,
+            only_there: theirs,
             columns_only_here: missing_in(self.there, self.here),
             columns_only_there: missing_in(self.here, self.there),
             samples: found,

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use meguri_events::{Event, Opened};
 use meguri_log::{
-    Block, Entry, Frontier, Header, Log, OpenSealError, Position, Recorded, Section,
-    SectionContent, Timestamp, VaultError, Version,
+    Block, Entry, Frontier, Log, OpenSealError, OpenedEvent, Position, Recorded, SectionContent,
+    Timestamp, VaultError, Version,
 };
 use uuid::Uuid;
 
@@ -176,7 +176,7 @@ pub(crate) async fn decode(
         }
         kinds.push((take, kind));
     }
-    let mut opened = open_events(log, &chosen).await?.into_iter().zip(&chosen);
+    let mut opened = log.open_events(&chosen).await?.zip(&chosen);
     let mut events = Vec::with_capacity(new.len());
     for (event, (take, kind)) in new.into_iter().zip(kinds) {
         let content = match take.then(|| opened.next()).flatten() {
@@ -237,41 +237,4 @@ fn typed(recorded: &Recorded, kind: Kind, opened: &OpenedEvent<'_>) -> Result<De
         data: header.data.to_owned(),
         event,
     })
-}
-
-struct OpenedEvent<'a> {
-    header: Header<'a>,
-    sections: Vec<Section>,
-}
-async fn open_events<'a>(
-    log: &Log,
-    events: &'a [Recorded],
-) -> Result<Vec<Result<Option<OpenedEvent<'a>>, OpenSealError>>, VaultError> {
-    let all = match log.open_sections(events).await {
-        Ok(all) => all.into_iter().map(Ok).collect::<Vec<_>>(),
-        Err(OpenSealError::Vault(e)) => return Err(e),
-        Err(_) => {
-            let mut all = Vec::new();
-            for event in events {
-                all.push(
-                    log.open_sections(std::slice::from_ref(event))
-                        .await
-                        .map(|mut s| s.pop().unwrap_or_default()),
-                );
-            }
-            all
-        }
-    };
-    Ok(events
-        .iter()
-        .zip(all)
-        .map(|(event, sections)| {
-            let sections = sections?;
-            Ok(event
-                .header()
-                .transpose()
-                .map_err(|e| OpenSealError::Header(e.to_string()))?
-                .map(|header| OpenedEvent { header, sections }))
-        })
-        .collect())
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many rows of each kind are told of each table.
-const SAMPLES: u32 = 3;
+const SAMPLES: usize = 3;
 
 /// How two versions of a view differ, as of the position where the older one stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

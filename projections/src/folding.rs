@@ -12,12 +12,13 @@ use crate::{
     decode::{Batch, DecodeError, decode},
     error::StoreError,
     feed::Feed,
+    outcome::{Advanced, Poison},
     patience::Patience,
     proof::{self, Mismatch, ProofError},
     rebuilds::Rebuilds,
     row::TableError,
     slot::{BuildPhase, Slot},
-    store::{Advanced, Poison, ViewFile},
+    store::ViewFile,
 };
 
 /// From so many blocks on, a file joins others that are being built instead of reading by itself.

@@ -180,8 +180,12 @@ impl<'a> Inspection<'a> {
 
     /// Where the file is that was read before it, of whatever release.
     pub(crate) fn previous(&self) -> Result<PathBuf, InspectError> {
-        let shelf = Shelf::open(self.views.dir(), Arc::clone(&self.slot.view), 1)?;
-        let before = shelf.folder_before();
+        let folders = Shelf::open(
+            self.views.dir(),
+            Arc::clone(&self.slot.view),
+            self.views.limits(),
+        )?;
+        let before = folders.folder_before();
         let none = InspectError::NoPrevious(self.slot.name());
         Ok(before.ok_or(none)?.join(FILE))
     }
@@ -280,7 +284,7 @@ impl<'a> Inspection<'a> {
         let dir = self.views.dir().join(SHADOW);
         let name = format!("{}.traced", self.slot.name());
         let _folder = Folder::empty(dir.join(&name))?;
-        let file = ViewFile::open(&dir, &name, view, 1).await?;
+        let file = ViewFile::open(&dir, &name, view, self.views.limits()).await?;
         let steps = self.steps.clone();
         let file = self
             .views

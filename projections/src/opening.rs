@@ -10,7 +10,9 @@ use crate::{
     ask::Ask,
     error::StoreError,
     feed::Feed,
+    folding::{Folding, Role},
     rebuilds::Rebuilds,
+    settings::FileLimits,
     shelf::{Found, Shelf},
     slot::Slot,
     store::ViewFile,
@@ -27,7 +29,7 @@ pub(crate) struct Opening<'a> {
     pub(crate) rebuilds: &'a Rebuilds,
     pub(crate) reads: &'a Reads,
     pub(crate) stop: &'a CancellationToken,
-    pub(crate) readers: u32,
+    pub(crate) limits: FileLimits,
     pub(crate) block_events: usize,
 }
 
@@ -43,10 +45,17 @@ impl Opening<'_> {
     /// Opens one view. Nothing runs yet.
     pub(crate) async fn open(&self, view: Arc<dyn AnyView>) -> Result<Opened, StoreError> {
         let slot = Arc::new(Slot::new(Arc::clone(&view), self.reads.clone()));
-        let folders = Shelf::open(self.dir, view, self.readers)?;
-        let Found { file, mismatch } = folders.live(self.log).await?;
+        let folders = Shelf::open(self.dir, view, self.limits)?;
+        let Found {
+            mut file,
+            is_new,
+            mismatch,
+        } = folders.live(self.log).await?;
         if let Some(mismatch) = mismatch {
             slot.withdraw(mismatch.to_string());
+        }
+        if let Some(behind) = file.take_if(|_| is_new) {
+            file = Some(self.caught_up(behind, &slot).await);
         }
         if let Some(file) = &file {
             slot.install(file.readers(), file.position());
@@ -70,5 +79,22 @@ impl Opening<'_> {
             slot,
             ask,
         })
+    }
+
+    /// Another release has served until now, perhaps: nothing older is read than it has shown.
+    async fn caught_up(&self, file: ViewFile, slot: &Arc<Slot>) -> ViewFile {
+        let mut folding = Folding {
+            file,
+            slot: Arc::clone(slot),
+            log: self.log.clone(),
+            rebuilds: self.rebuilds.clone(),
+            stop: self.stop.child_token(),
+            block_events: self.block_events,
+            until: None,
+            role: Role::Shadow(None),
+        };
+        // Whatever stands in the way, its worker meets it again, and says so.
+        folding.catch_up().await;
+        folding.file
     }
 }

@@ -148,7 +148,7 @@ impl Pair {
     pub(crate) async fn differences(
         &mut self,
         second: &Path,
-        samples: u32,
+        samples: usize,
     ) -> Result<Vec<TableDiff>, TableError> {
         let path = second.to_str().ok_or_else(|| {
             let reason = format!("{} is no text", second.display());

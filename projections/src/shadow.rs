@@ -49,7 +49,7 @@ impl Views {
         let slot = self
             .slot(view)
             .ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
-        let file = ViewFile::open(dir, folder, Arc::clone(&slot.view), self.readers()).await?;
+        let file = ViewFile::open(dir, folder, Arc::clone(&slot.view), self.limits()).await?;
         self.advance_shadow(file, slot, until, steps).await
     }
 

@@ -15,6 +15,7 @@ use crate::{
     mark,
     proof::{self, Mismatch},
     row::TableError,
+    settings::FileLimits,
     store::ViewFile,
     view::AnyView,
 };
@@ -27,7 +28,7 @@ const CURRENT: &str = "current";
 pub(crate) struct Shelf {
     dir: PathBuf,
     view: Arc<dyn AnyView>,
-    readers: u32,
+    limits: FileLimits,
 }
 
 /// What was found of a view at the start.
@@ -35,6 +36,8 @@ pub(crate) struct Shelf {
 pub(crate) struct Found {
     /// The file to serve.
     pub(crate) file: Option<ViewFile>,
+    /// It was not the live one when the process started: it may be behind.
+    pub(crate) is_new: bool,
     /// Why the one that was live is not used.
     pub(crate) mismatch: Option<Mismatch>,
 }
@@ -60,10 +63,14 @@ struct Current {
 }
 
 impl Shelf {
-    pub(crate) fn open(views: &Path, view: Arc<dyn AnyView>, readers: u32) -> io::Result<Self> {
+    pub(crate) fn open(
+        views: &Path,
+        view: Arc<dyn AnyView>,
+        limits: FileLimits,
+    ) -> io::Result<Self> {
         let dir = views.join(view.name());
         fs::create_dir_all(&dir)?;
-        Ok(Self { dir, view, readers })
+        Ok(Self { dir, view, limits })
     }
 
     /// The live file, where there is one of today's fingerprint that holds what this log says.
@@ -88,6 +95,7 @@ impl Shelf {
                     } else {
                         self.make_live(&folder)?;
                     }
+                    found.is_new = folder != live;
                     found.file = Some(file);
                     return Ok(found);
                 }
@@ -102,6 +110,23 @@ impl Shelf {
             }
         }
         Ok(found)
+    }
+
+    /// A file to prepare beside the live one, which belongs to another process: none, where that is
+    /// of today's fingerprint already.
+    pub(crate) async fn beside(&self, log: &Log) -> Result<Option<ViewFile>, StoreError> {
+        let Current { live, previous } = self.current();
+        if self.number(&live).is_some() {
+            return Ok(None);
+        }
+        // The way back: an earlier release finds its own file.
+        let previous = previous.filter(|folder| self.number(folder).is_some());
+        if let Some(folder) = previous.filter(|folder| self.dir.join(folder).is_dir())
+            && let Ok(file) = self.sound(&folder, log).await?
+        {
+            return Ok(Some(file));
+        }
+        self.unfinished(log).await.map(Some)
     }
 
     /// The file that was live before this one.
@@ -154,7 +179,7 @@ impl Shelf {
     }
 
     async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
-        ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.readers).await
+        ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.limits).await
     }
 
     /// Makes this folder the live one, and removes all but the one that was live before.

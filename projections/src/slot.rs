@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-use crate::{store::Poison, throttle::Reads, view::AnyView};
+use crate::{outcome::Poison, throttle::Reads, view::AnyView};
 
 /// What a view is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

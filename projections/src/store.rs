@@ -11,13 +11,19 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::{
     certificate::Certificate,
+    checkpoint,
     decode::{Batch, Content, Decoded},
     error::StoreError,
-    mark, rescan,
+    mark,
+    outcome::{Advanced, Poison, before, narrowed},
+    rescan,
     row::TableError,
     schema,
+    settings::FileLimits,
     view::{AnyFold, AnyView, BlockError},
 };
 
@@ -26,10 +32,6 @@ pub(crate) const FILE: &str = "view.db";
 
 /// Statements that a writer keeps prepared: a handful of sizes for each table.
 const STATEMENTS_KEPT: usize = 256;
-
-/// Events of a transaction while a file is being built: rows that many events touch are read and
-/// written once for all of them.
-const EVENTS_A_TRANSACTION: u64 = 131_072;
 
 /// Rows of a table that stay in memory from one transaction to the next while a file is built.
 const ROWS_KEPT_BUILDING: usize = 50_000;
@@ -56,8 +58,11 @@ pub(crate) struct ViewFile {
     fold: Box<dyn AnyFold>,
     built: bool,
     events_a_transaction: u64,
+    limits: FileLimits,
     /// Held for as long as this process builds here.
     _building: Option<std::fs::File>,
+    /// Keeps the journal short while the file is read.
+    journal: Option<AbortOnDropHandle<()>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,31 +73,13 @@ enum Transaction {
     Unknown,
 }
 
-/// An event that cannot be folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Poison {
-    pub(crate) position: Position,
-    pub(crate) reason: String,
-}
-
-/// What became of a batch.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Advanced {
-    /// All of it is in the file, or will be with the next commit.
-    Folded,
-    /// This event cannot be folded. What came before it is in the file.
-    Stopped(Poison),
-    /// The file stands further back than it did: read on from its position.
-    Rewound,
-}
-
 impl ViewFile {
     /// Opens the file in this folder; creates it where there is none.
     pub(crate) async fn open(
         dir: &Path,
         folder: &str,
         view: Arc<dyn AnyView>,
-        readers: u32,
+        limits: FileLimits,
     ) -> Result<Self, StoreError> {
         let path = dir.join(folder);
         std::fs::create_dir_all(&path)?;
@@ -106,7 +93,7 @@ impl ViewFile {
         let (certificate, built) = Certificate::read(&mut writer).await?;
         let building = if built { None } else { Some(mark::put(&path)?) };
         let readers = SqlitePoolOptions::new()
-            .max_connections(readers)
+            .max_connections(limits.readers)
             .test_before_acquire(false)
             .connect_lazy_with(file.read_only(true));
         let mut file = Self {
@@ -121,7 +108,9 @@ impl ViewFile {
             transaction: Transaction::None,
             built,
             events_a_transaction: 0,
+            limits,
             _building: building,
+            journal: None,
         };
         file.set_up().await?;
         Ok(file)
@@ -133,15 +122,21 @@ impl ViewFile {
     /// folded again.
     async fn set_up(&mut self) -> Result<(), sqlx::Error> {
         let pragmas = if self.built {
-            "pragma journal_mode = wal; pragma synchronous = normal".to_owned()
+            "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0"
+                .to_owned()
         } else {
             format!(
                 "pragma journal_mode = truncate; pragma synchronous = off; \
                  pragma cache_size = -{PAGES_BUILDING_KIB}"
             )
         };
-        self.events_a_transaction = if self.built { 0 } else { EVENTS_A_TRANSACTION };
+        self.events_a_transaction = if self.built {
+            0
+        } else {
+            self.limits.transaction_events
+        };
         self.fold = self.start();
+        self.journal = self.built.then(|| checkpoint::keep_short(self.database()));
         sqlx::raw_sql(sqlx::AssertSqlSafe(pragmas))
             .execute(&mut self.writer)
             .await?;
@@ -361,34 +356,4 @@ impl std::fmt::Debug for ViewFile {
             .field("position", &self.position());
         shown.finish_non_exhaustive()
     }
-}
-
-impl Poison {
-    /// The last position that can be folded.
-    fn before(&self) -> Position {
-        before(self.position)
-    }
-}
-
-fn before(position: Position) -> Position {
-    Position::new(position.get().saturating_sub(1))
-}
-
-/// How far to go after a block has failed: short of the event that failed, where that is known;
-/// half as far, where it is one of several.
-fn narrowed(failed: BlockError, events: &[&Decoded]) -> (Position, Option<Poison>) {
-    let poison = match (failed, events) {
-        (BlockError::Poison(poison), _) => poison,
-        (BlockError::Table(error), [event]) => {
-            let (position, name) = (event.position, event.kind.name());
-            let reason =
-                format!("{name} at position {position}: its row is there already: {error}");
-            Poison { position, reason }
-        }
-        (BlockError::Table(_), several) => {
-            let half = several.get((several.len() / 2).saturating_sub(1));
-            return (half.map_or(Position::ZERO, |event| event.position), None);
-        }
-    };
-    (poison.before(), Some(poison))
 }

@@ -13,11 +13,13 @@ use crate::{
     cell::Cell,
     decode::{Batch, Consumed, Content, Decoded},
     kinds::Kind,
+    outcome::Advanced,
     proof,
     read::Reader,
     set::of,
+    settings::ViewSettings,
     slot::Slot,
-    store::{Advanced, ViewFile},
+    store::ViewFile,
     throttle::Reads,
     view::{AnyView, View},
 };
@@ -118,9 +120,13 @@ pub(crate) async fn given<V: View>(events: &[Event]) -> Folded {
 
 /// An empty file of a view.
 pub(crate) async fn new_file(folder: &Path, view: &Arc<dyn AnyView>) -> ViewFile {
-    ViewFile::open(folder, "view", Arc::clone(view), 2)
-        .await
-        .unwrap()
+    // One reader: its connection stays open, also when the folder is gone.
+    let settings = ViewSettings {
+        readers: 1,
+        ..ViewSettings::default()
+    };
+    let (view, limits) = (Arc::clone(view), settings.limits());
+    ViewFile::open(folder, "view", view, limits).await.unwrap()
 }
 
 /// Folds events in blocks of these sizes, over and over. Every third block comes again together

@@ -96,7 +96,7 @@ async fn compared(inspection: &Inspection<'_>, mut pair: Pair) -> Result<Verifie
         });
     }
     let database = beside.file.database();
-    let tables = pair.differences(&database, ROWS_TOLD as u32).await?;
+    let tables = pair.differences(&database, ROWS_TOLD).await?;
     let differing = tables.iter().map(TableDiff::differing).sum();
     let mismatch = looked.mismatch.unwrap_or(Mismatch::Differs { differing });
     inspection.withdraw(&pair, &mismatch).await?;

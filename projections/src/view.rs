@@ -16,8 +16,8 @@ use crate::{
     decode::Decoded,
     digest::Content,
     kinds::Kinds,
+    outcome::Poison,
     row::TableError,
-    store::Poison,
     table::{AnyRows, FoldError},
     trace::Trace,
 };

@@ -20,11 +20,12 @@ use crate::{
     feed::Feed,
     inspect, lock,
     opening::Opening,
+    outcome::Poison,
     read::Reader,
     rebuilds::Rebuilds,
-    set::{ViewSet, of},
+    set::of,
+    settings::{FileLimits, ViewSettings},
     slot::{Slot, Standing, ViewStatus},
-    store::Poison,
     throttle::{Reads, Throttle},
     view::View,
 };
@@ -55,30 +56,6 @@ use thanks::ThanksQueries;
 
 /// Steps of a rebuild that wait for who asked for it.
 const STEPS_WAITING: usize = 64;
-
-/// How the views are run.
-#[derive(Clone, Debug)]
-pub struct ViewSettings {
-    /// Events that a view reads, folds and writes at once while it catches up.
-    pub block_events: usize,
-    /// Connections that read one view at the same time.
-    pub readers: u32,
-    /// Percent of the time that building may work while others write or read.
-    pub build_percent: u32,
-    /// What is run.
-    pub views: ViewSet,
-}
-
-impl Default for ViewSettings {
-    fn default() -> Self {
-        Self {
-            block_events: 2_000,
-            readers: 4,
-            build_percent: 40,
-            views: ViewSet::default(),
-        }
-    }
-}
 
 /// Why the views do not open.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +121,7 @@ struct Running {
     asks: Vec<mpsc::Sender<Ask>>,
     rebuilds: Rebuilds,
     dir: PathBuf,
-    readers: u32,
+    limits: FileLimits,
     block_events: usize,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -172,7 +149,7 @@ impl Views {
     ) -> Result<Self, OpenViewsError> {
         let lock = Arc::new(lock::take(&dir)?);
         inspect::sweep(&dir)?;
-        let views = settings.views.0;
+        let views = settings.views.0.clone();
         let feed = Feed::new(views.iter().map(AsRef::as_ref));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -186,7 +163,7 @@ impl Views {
             rebuilds: &rebuilds,
             reads: &reads,
             stop: &stop,
-            readers: settings.readers,
+            limits: settings.limits(),
             block_events: settings.block_events.max(1),
         };
         let mut opened = Vec::with_capacity(views.len());
@@ -209,7 +186,7 @@ impl Views {
             asks,
             rebuilds,
             dir,
-            readers: settings.readers,
+            limits: settings.limits(),
             block_events: settings.block_events.max(1),
             tasks,
             stop,
@@ -357,8 +334,8 @@ impl Views {
         &self.0.dir
     }
 
-    pub(crate) fn readers(&self) -> u32 {
-        self.0.readers
+    pub(crate) fn limits(&self) -> FileLimits {
+        self.0.limits
     }
 
     pub(crate) fn block_events(&self) -> usize {

@@ -10,12 +10,13 @@ use crate::{
     ask::{Ask, RebuildStep, Steps, failed, tell},
     feed::Feed,
     folding::{End, Folding, Role},
+    outcome::Poison,
     patience::Patience,
     proof::{self, Mismatch},
     rebuilds::Rebuilds,
     shelf::{Found, Shelf},
     slot::Slot,
-    store::{Poison, ViewFile},
+    store::ViewFile,
 };
 
 /// Runs one view.

@@ -1,6 +1,7 @@
 //! A new release: another process takes the place of the running server, and no request fails.
 
 mod load;
+mod schema;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

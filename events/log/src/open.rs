@@ -87,18 +87,4 @@ impl Log {
             opener: Opener::default(),
         })
     }
-
-    /// Opens the sealed sections of events, in their order. A redacted event has none.
-    ///
-    /// # Errors
-    /// The first [`OpenSealError`] of any of them.
-    pub async fn open_sections(
-        &self,
-        events: &[Recorded],
-    ) -> Result<Vec<Vec<Section>>, OpenSealError> {
-        let opened = self.open_events(events).await?;
-        opened
-            .map(|opened| Ok(opened?.map(|event| event.sections).unwrap_or_default()))
-            .collect()
-    }
 }

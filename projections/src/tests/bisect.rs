@@ -11,10 +11,12 @@ use super::{damage::profiles, run::LONG, verify::event};
 use crate::{
     bisect::{Bisected, Other},
     decode::{Batch, Consumed, Content, decode},
+    outcome::Advanced,
     proof::Mismatch,
     set::of,
+    settings::ViewSettings,
     slot::ViewState,
-    store::{Advanced, ViewFile},
+    store::ViewFile,
     testing::{
         log,
         story::{nickname_changed, registered, whole_exchange},
@@ -37,7 +39,9 @@ async fn built<V: View>(log: &Log, dir: &Path, change: impl Fn(&mut Vec<Consumed
     change(&mut batch.events);
     let stem = format!("{}-{}", view.version(), view.fingerprint());
     let dir = dir.join(V::NAME);
-    let mut file = ViewFile::open(&dir, &stem, view, 1).await.unwrap();
+    let mut file = ViewFile::open(&dir, &stem, view, ViewSettings::default().limits())
+        .await
+        .unwrap();
     let batch = Batch::new(Position::ZERO, batch.events);
     let folded = file.advance(&batch, batch.up_to()).await.unwrap();
     assert_eq!(folded, Advanced::Folded);

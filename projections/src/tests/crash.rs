@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use super::run::{assert_like_a_fresh_build, open};
 use crate::{
     decode::Decoded,
+    outcome::Advanced,
     set::of,
-    store::{Advanced, ViewFile},
+    store::ViewFile,
     testing::{batch, decoded, log, new_file, rows, story::random_story},
     views::rooms::Rooms,
 };

@@ -16,10 +16,11 @@ use super::{
 use crate::{
     proof::Mismatch,
     set::{ViewSet, of},
+    settings::ViewSettings,
     slot::ViewState,
     testing::{log, story::random_story},
     verify::Verified,
-    views::{ViewSettings, Views, profiles::Profiles},
+    views::{Views, profiles::Profiles},
 };
 
 /// A view's file at rest, and what its rows were.

@@ -13,13 +13,14 @@ use crate::{
     inspect::InspectError,
     row::table,
     set::{ViewSet, of},
+    settings::ViewSettings,
     table::{AnyRows, FoldError, Rows},
     testing::{
         log,
         story::{left, nickname_changed, registered},
     },
     view::{AnyView, View},
-    views::{ViewSettings, Views},
+    views::Views,
 };
 
 /// The first release: an entry for every event.
@@ -162,6 +163,33 @@ fn row(key: u64, here: Option<Value>, there: Option<Value>) -> RowDiff {
     }
 }
 
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// How the entries of an arrival, another name and a farewell differ.
+fn entries_differ() -> TableDiff {
+    let actor = json!(["actor", "member-tester"]);
+    let shouted = json!([["position", 2], ["kind", "NICKNAMECHANGED"], actor]);
+    let said = json!([["position", 2], ["kind", "NicknameChanged"], ["version", 2]]);
+    let added = json!([["position", 1_001], ["kind", "MemberRegistered"], actor]);
+    let dropped = json!([["position", 3], ["kind", "MemberLeft"], ["version", 3]]);
+    TableDiff::Compared {
+        table: "entry".to_owned(),
+        equal: 1,
+        changed: 1,
+        only_here: 1,
+        only_there: 1,
+        columns_only_here: names(&["actor"]),
+        columns_only_there: names(&["version"]),
+        samples: vec![
+            row(2, Some(shouted), Some(said)),
+            row(1_001, Some(added), None),
+            row(3, None, Some(dropped)),
+        ],
+    }
+}
+
 #[tokio::test]
 async fn versions_of_other_shapes_are_compared_in_what_both_have() {
     log::on_both(async |log, folder| {
@@ -175,38 +203,9 @@ async fn versions_of_other_shapes_are_compared_in_what_both_have() {
         log::append(&log, &[registered(2, "taro")]).await;
         let views = journal::<second::Journal>(&log, folder).await;
         let diff = views.diff("journal", None).await.unwrap();
-        let actor = json!(["actor", "member-tester"]);
-        let samples = vec![
-            row(
-                2,
-                Some(json!([["position", 2], ["kind", "NICKNAMECHANGED"], actor])),
-                Some(json!([
-                    ["position", 2],
-                    ["kind", "NicknameChanged"],
-                    ["version", 2]
-                ])),
-            ),
-            row(
-                1_001,
-                Some(json!([
-                    ["position", 1_001],
-                    ["kind", "MemberRegistered"],
-                    actor
-                ])),
-                None,
-            ),
-            row(
-                3,
-                None,
-                Some(json!([
-                    ["position", 3],
-                    ["kind", "MemberLeft"],
-                    ["version", 3]
-                ])),
-            ),
-        ];
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert!(!diff.is_equal());
         let folder = |view: &dyn AnyView| format!("{}-{}", view.version(), view.fingerprint());
+        let table = |name: &str| name.to_owned();
         let expected = Diff {
             view: "journal".to_owned(),
             position: stood,
@@ -214,32 +213,22 @@ async fn versions_of_other_shapes_are_compared_in_what_both_have() {
             there: folder(&*of::<first::Journal>()),
             tables: vec![
                 TableDiff::OnlyHere {
-                    table: "added".to_owned(),
+                    table: table("added"),
                     rows: 0,
                 },
-                TableDiff::Compared {
-                    table: "entry".to_owned(),
-                    equal: 1,
-                    changed: 1,
-                    only_here: 1,
-                    only_there: 1,
-                    columns_only_here: names(&["actor"]),
-                    columns_only_there: names(&["version"]),
-                    samples,
-                },
+                entries_differ(),
                 TableDiff::OtherKey {
-                    table: "rekeyed".to_owned(),
+                    table: table("rekeyed"),
                     here: names(&["b"]),
                     there: names(&["a"]),
                 },
                 TableDiff::OnlyThere {
-                    table: "dropped".to_owned(),
+                    table: table("dropped"),
                     rows: 0,
                 },
             ],
         };
         assert_eq!(diff, expected);
-        assert!(!diff.is_equal());
     })
     .await;
 }

@@ -217,7 +217,7 @@ async fn thanks_are_read_page_by_page() {
 
 #[tokio::test]
 async fn a_completion_of_members_that_nobody_registered_stops_the_fold() {
-    use crate::{set::of, store::Advanced, testing};
+    use crate::{outcome::Advanced, set::of, testing};
     let folder = tempfile::tempdir().unwrap();
     let mut file = testing::new_file(folder.path(), &of::<Profiles>()).await;
     let batch = testing::batch(&testing::decoded(&[

@@ -12,6 +12,7 @@ use crate::{
     decode::Decoded,
     row::table,
     set::{ViewSet, of},
+    settings::ViewSettings,
     slot::{ViewState, ViewStatus},
     table::{AnyRows, FoldError, Rows},
     testing::{
@@ -19,7 +20,7 @@ use crate::{
         story::{left, nickname_changed, registered},
     },
     view::View,
-    views::{ViewSettings, Views, WaitError, profiles::Profiles},
+    views::{Views, WaitError, profiles::Profiles},
 };
 
 table! {
@@ -237,7 +238,7 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
     use crate::{
         decode::Content,
         kinds::Kind,
-        store::Advanced,
+        outcome::Advanced,
         testing::{batch, new_file},
         views::thanks::Thanks,
     };

@@ -11,6 +11,7 @@ use crate::{
     ask::RebuildStep,
     decode::Decoded,
     set::{ViewSet, of},
+    settings::ViewSettings,
     slot::{BuildPhase, ViewState},
     table::{AnyRows, FoldError},
     testing::{
@@ -18,7 +19,7 @@ use crate::{
         story::{member, random_story, registered, requested, thanked},
     },
     view::View,
-    views::{RebuildError, ViewSettings, Views, thanks::Thanks},
+    views::{RebuildError, Views, thanks::Thanks},
 };
 
 async fn rebuild(views: &Views, name: &str) -> Vec<RebuildStep> {

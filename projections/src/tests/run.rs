@@ -6,6 +6,7 @@ use meguri_log::{Log, Position};
 use tempfile::TempDir;
 
 use crate::{
+    settings::ViewSettings,
     slot::ViewState,
     testing::{
         log,
@@ -13,8 +14,8 @@ use crate::{
     },
     view::View,
     views::{
-        OpenViewsError, ViewSettings, Views, WaitError, board::Board, history::History,
-        profiles::Profiles, rooms::Rooms, thanks::Thanks,
+        OpenViewsError, Views, WaitError, board::Board, history::History, profiles::Profiles,
+        rooms::Rooms, thanks::Thanks,
     },
 };
 

@@ -13,6 +13,7 @@ use crate::{
     proof::Mismatch,
     row::table,
     set::{ViewSet, of},
+    settings::ViewSettings,
     slot::ViewState,
     table::{AnyRows, FoldError, Rows},
     testing::{
@@ -21,7 +22,7 @@ use crate::{
     },
     verify::Verified,
     view::View,
-    views::{ViewSettings, Views},
+    views::Views,
 };
 
 #[tokio::test]

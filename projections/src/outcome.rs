@@ -1,0 +1,54 @@
+//! What becomes of a batch that is folded into a file.
+
+use meguri_log::Position;
+
+use crate::{decode::Decoded, view::BlockError};
+
+/// An event that cannot be folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Poison {
+    pub(crate) position: Position,
+    pub(crate) reason: String,
+}
+
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Advanced {
+    /// All of it is in the file, or will be with the next commit.
+    Folded,
+    /// This event cannot be folded. What came before it is in the file.
+    Stopped(Poison),
+    /// The file stands further back than it did: read on from its position.
+    Rewound,
+}
+
+impl Poison {
+    /// The last position that can be folded.
+    pub(crate) fn before(&self) -> Position {
+        before(self.position)
+    }
+}
+
+/// The position before this one.
+pub(crate) fn before(position: Position) -> Position {
+    Position::new(position.get().saturating_sub(1))
+}
+
+/// How far to go after a block has failed: short of the event that failed, where that is known;
+/// half as far, where it is one of several.
+pub(crate) fn narrowed(failed: BlockError, events: &[&Decoded]) -> (Position, Option<Poison>) {
+    let poison = match (failed, events) {
+        (BlockError::Poison(poison), _) => poison,
+        (BlockError::Table(error), [event]) => {
+            let (position, name) = (event.position, event.kind.name());
+            let reason =
+                format!("{name} at position {position}: its row is there already: {error}");
+            Poison { position, reason }
+        }
+        (BlockError::Table(_), several) => {
+            let half = several.get((several.len() / 2).saturating_sub(1));
+            return (half.map_or(Position::ZERO, |event| event.position), None);
+        }
+    };
+    (poison.before(), Some(poison))
+}

@@ -1,0 +1,49 @@
+//! How the views are run.
+
+use crate::set::ViewSet;
+
+/// How the views are run.
+#[derive(Clone, Debug)]
+pub struct ViewSettings {
+    /// Events that a view reads, folds and writes at once while it catches up.
+    pub block_events: usize,
+    /// Connections that read one view at the same time.
+    pub readers: u32,
+    /// Events of a transaction while a file is being built: rows that many events touch are read
+    /// and written once for all of them, and a crash costs as many.
+    pub transaction_events: u64,
+    /// Percent of the time that building may work while others write or read.
+    pub build_percent: u32,
+    /// What is run.
+    pub views: ViewSet,
+}
+
+impl ViewSettings {
+    pub(crate) fn limits(&self) -> FileLimits {
+        FileLimits {
+            readers: self.readers,
+            transaction_events: self.transaction_events,
+        }
+    }
+}
+
+impl Default for ViewSettings {
+    fn default() -> Self {
+        Self {
+            block_events: 2_000,
+            readers: 4,
+            transaction_events: 131_072,
+            build_percent: 40,
+            views: ViewSet::default(),
+        }
+    }
+}
+
+/// What a file may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileLimits {
+    /// Connections that read it at the same time.
+    pub(crate) readers: u32,
+    /// Events of a transaction while it is being built.
+    pub(crate) transaction_events: u64,
+}
