@@ -130,6 +130,25 @@ pub mod kinds {
         NOT_YET = SERVICE_UNAVAILABLE "not-yet"
             "まだ反映されていません。少し待ってからお試しください"
             "Not there yet; try again shortly";
+        /// An event could not be folded: the view stands still until it is mended and rebuilt.
+        VIEW_STOPPED = SERVICE_UNAVAILABLE "view-stopped"
+            "この表示は停止しています。運営者が対応します"
+            "This view has stopped; those who run the server have to mend it";
+        /// What the view held was not what the log says: it is not shown, and built anew.
+        VIEW_WITHDRAWN = SERVICE_UNAVAILABLE "view-withdrawn"
+            "この表示は記録と一致しないため、作り直しています。しばらくしてからお試しください"
+            "This view did not match the log and is being built anew; try again shortly";
+        /// The view is being built for the first time.
+        VIEW_NOT_READY = SERVICE_UNAVAILABLE "view-not-ready"
+            "この表示は準備中です。しばらくしてからお試しください"
+            "This view is being built; try again shortly";
+        /// The view is being built as of the moment that was asked for.
+        VIEW_AS_OF_BUILDING = SERVICE_UNAVAILABLE "view-as-of-building"
+            "その時点の表示を作っています。しばらくしてからお試しください"
+            "The view as of that moment is being built; try again shortly";
+        /// `as_of` names a moment that the log has not reached.
+        AS_OF_BEYOND_HEAD = BAD_REQUEST "as-of-beyond-head"
+            "as_of はまだ来ていない時点です" "`as_of` is a moment that has not come yet";
     }
 }
 

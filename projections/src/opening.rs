@@ -1,10 +1,10 @@
 //! Opening a view: what is there of it is served at once, if it is what the log says.
 
-use std::{path::Path, sync::Arc};
+use std::{fs::File, path::Path, sync::Arc};
 
 use meguri_log::Log;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ask::Ask,
@@ -30,6 +30,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) reads: &'a Reads,
     pub(crate) stop: &'a CancellationToken,
     pub(crate) limits: FileLimits,
+    pub(crate) tasks: &'a TaskTracker,
+    pub(crate) lock: &'a Arc<File>,
     pub(crate) block_events: usize,
 }
 

@@ -6,6 +6,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
     cell::Cell,
+    past::Past,
     row::{Row, TableError, select, select_by_keys},
     slot::Slot,
 };
@@ -33,22 +34,25 @@ impl From<sqlx::Error> for QueryError {
     }
 }
 
-/// Reads what is live at the moment of each query.
+/// Reads one view.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader(Arc<Slot>);
+pub(crate) enum Reader {
+    /// What is live at the moment of each query.
+    Live(Arc<Slot>),
+    /// The view as of a position.
+    Past(Past),
+    /// A view that cannot be read here.
+    None(&'static str),
+}
 
 impl Reader {
-    pub(crate) const fn new(slot: Arc<Slot>) -> Self {
-        Self(slot)
-    }
-
     /// Rows by the part of a query that follows `select … from …`.
     pub(crate) async fn select<R: Row>(
         &self,
         rest: &str,
         cells: Vec<Cell>,
     ) -> Result<Vec<R>, QueryError> {
-        Ok(select(&self.live()?, rest, cells).await?)
+        Ok(select(&self.file()?, rest, cells).await?)
     }
 
     /// The one row that there should be.
@@ -63,18 +67,22 @@ impl Reader {
         keys: impl IntoIterator<Item = R::Key>,
     ) -> Result<Vec<R>, QueryError> {
         let keys: Vec<R::Key> = keys.into_iter().collect();
-        Ok(select_by_keys(&self.live()?, keys.iter()).await?)
+        Ok(select_by_keys(&self.file()?, keys.iter()).await?)
     }
 
     /// One moment of the view, for several queries that must not see different ones.
     pub(crate) async fn moment(&self) -> Result<Transaction<'static, Sqlite>, QueryError> {
-        Ok(self.live()?.begin().await?)
+        Ok(self.file()?.begin().await?)
     }
 
-    fn live(&self) -> Result<SqlitePool, QueryError> {
-        self.0.reads.count();
-        self.0
-            .readers()
-            .ok_or_else(|| QueryError::NotReady(self.0.name()))
+    fn file(&self) -> Result<SqlitePool, QueryError> {
+        match self {
+            Self::Live(slot) => {
+                slot.reads.count();
+                slot.readers().ok_or(QueryError::NotReady(slot.name()))
+            }
+            Self::Past(past) => Ok(past.readers()),
+            Self::None(view) => Err(QueryError::NotReady(view)),
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct ViewSettings {
     pub transaction_events: u64,
     /// Percent of the time that building may work while others write or read.
     pub build_percent: u32,
+    /// How much of the past is kept, over all views.
+    pub past: PastBounds,
     /// What is run.
     pub views: ViewSet,
 }
@@ -34,7 +36,26 @@ impl Default for ViewSettings {
             readers: 4,
             transaction_events: 131_072,
             build_percent: 40,
+            past: PastBounds::default(),
             views: ViewSet::default(),
+        }
+    }
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastBounds {
+    /// So many files, over all views; at least one.
+    pub files: usize,
+    /// So many bytes of all of them; the one that was asked for last is kept however large it is.
+    pub bytes: u64,
+}
+
+impl Default for PastBounds {
+    fn default() -> Self {
+        Self {
+            files: 16,
+            bytes: 2 << 30,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use meguri_log::Position;
+use meguri_log::{Log, Position};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     error::StoreError,
     folding::{End, Folding, Role},
     proof::Mismatch,
+    rebuilds::Rebuilds,
     slot::Slot,
     store::ViewFile,
     views::{RebuildError, Views},
@@ -30,6 +31,64 @@ pub enum ShadowError {
     /// The new file is not what the log says: the disk or the log is damaged.
     #[error("the new file is not what the log says: {0}")]
     Mismatch(Mismatch),
+}
+
+/// What it takes to build such files, and nothing that keeps the views from being closed.
+#[derive(Clone)]
+pub(crate) struct Shadows {
+    log: Log,
+    rebuilds: Rebuilds,
+    block_events: usize,
+}
+
+impl Shadows {
+    pub(crate) const fn new(log: Log, rebuilds: Rebuilds, block_events: usize) -> Self {
+        Self {
+            log,
+            rebuilds,
+            block_events,
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Brings a file further, up to a position, and proves it. The log must have come so far.
+    ///
+    /// # Errors
+    /// [`ShadowError`].
+    pub(crate) async fn advance(
+        &self,
+        file: ViewFile,
+        slot: &Arc<Slot>,
+        until: Position,
+        steps: Option<Steps>,
+        stop: CancellationToken,
+    ) -> Result<ViewFile, ShadowError> {
+        let mut folding = Folding {
+            file,
+            slot: Arc::clone(slot),
+            log: self.log.clone(),
+            rebuilds: self.rebuilds.clone(),
+            stop,
+            block_events: self.block_events,
+            until: Some(until),
+            role: Role::Shadow(steps),
+        };
+        match folding.build().await {
+            End::Level => Ok(folding.file),
+            End::Stopped => {
+                folding.file.close().await;
+                Err(RebuildError::Closed.into())
+            }
+            End::Poison(poison) => {
+                folding.file.close().await;
+                Err(ShadowError::Poison(poison.reason))
+            }
+            End::Mismatch(mismatch) => Err(ShadowError::Mismatch(mismatch)),
+        }
+    }
 }
 
 impl Views {
@@ -64,28 +123,7 @@ impl Views {
         until: Position,
         steps: Option<Steps>,
     ) -> Result<ViewFile, ShadowError> {
-        let stop: CancellationToken = self.stopping();
-        let mut folding = Folding {
-            file,
-            slot: Arc::clone(slot),
-            log: self.log().clone(),
-            rebuilds: self.rebuilds(),
-            stop,
-            block_events: self.block_events(),
-            until: Some(until),
-            role: Role::Shadow(steps),
-        };
-        match folding.build().await {
-            End::Level => Ok(folding.file),
-            End::Stopped => {
-                folding.file.close().await;
-                Err(RebuildError::Closed.into())
-            }
-            End::Poison(poison) => {
-                folding.file.close().await;
-                Err(ShadowError::Poison(poison.reason))
-            }
-            End::Mismatch(mismatch) => Err(ShadowError::Mismatch(mismatch)),
-        }
+        let stop = self.stopping();
+        self.shadows().advance(file, slot, until, steps, stop).await
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::StoreError,
     mark,
+    past::AS_OF,
     proof::{self, Mismatch},
     row::TableError,
     settings::FileLimits,
@@ -71,6 +72,16 @@ impl Shelf {
         let dir = views.join(view.name());
         fs::create_dir_all(&dir)?;
         Ok(Self { dir, view, limits })
+    }
+
+    /// Where the past of a view is kept, which may not be there.
+    pub(crate) fn of_the_past(views: &Path, view: Arc<dyn AnyView>, limits: FileLimits) -> Self {
+        let dir = views.join(view.name()).join(AS_OF);
+        Self { dir, view, limits }
+    }
+
+    pub(crate) fn path(&self, folder: &str) -> PathBuf {
+        self.dir.join(folder)
     }
 
     /// The live file, where there is one of today's fingerprint that holds what this log says.
@@ -178,7 +189,8 @@ impl Shelf {
         self.open_file(&folder).await
     }
 
-    async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
+    /// The file in this folder, made where there is none.
+    pub(crate) async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
         ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.limits).await
     }
 
@@ -238,7 +250,7 @@ impl Shelf {
     }
 
     /// The file in this folder, or how it is not what it should be.
-    async fn sound(
+    pub(crate) async fn sound(
         &self,
         folder: &str,
         log: &Log,
@@ -272,12 +284,16 @@ impl Shelf {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// All folders, oldest build first.
-    fn folders(&self) -> io::Result<Vec<String>> {
+    /// All folders, oldest build first; that of the past is none of them.
+    pub(crate) fn folders(&self) -> io::Result<Vec<String>> {
         let mut folders = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(folders),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
-            if entry.file_type()?.is_dir() {
+            if entry.file_type()?.is_dir() && entry.file_name() != AS_OF {
                 folders.extend(entry.file_name().into_string());
             }
         }
@@ -285,7 +301,7 @@ impl Shelf {
         Ok(folders)
     }
 
-    fn stem(&self) -> String {
+    pub(crate) fn stem(&self) -> String {
         format!("{}-{}", self.view.version(), self.view.fingerprint())
     }
 

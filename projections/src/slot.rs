@@ -108,13 +108,24 @@ pub(crate) struct Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Building {
     pub(crate) position: Position,
-    phase: BuildPhase,
+    pub(crate) phase: BuildPhase,
     from: Position,
     since: Instant,
 }
 
 impl Building {
-    fn status(&self, head: Position) -> BuildStatus {
+    /// A build that begins now, here.
+    pub(crate) fn begun(position: Position) -> Self {
+        Self {
+            position,
+            phase: BuildPhase::Folding,
+            from: position,
+            since: Instant::now(),
+        }
+    }
+
+    /// How far it is on its way to a position.
+    pub(crate) fn status(&self, head: Position) -> BuildStatus {
         let done = self.position.get().saturating_sub(self.from.get());
         let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let events_per_second = done.saturating_mul(1_000) / millis.max(1);
@@ -190,13 +201,8 @@ impl Slot {
     /// A build has begun here, or has come as far.
     pub(crate) fn building(&self, position: Position) {
         self.standing.send_modify(|standing| {
-            let begun = Building {
-                position,
-                phase: BuildPhase::Folding,
-                from: position,
-                since: Instant::now(),
-            };
-            standing.building.get_or_insert(begun).position = position;
+            let begun = || Building::begun(position);
+            standing.building.get_or_insert_with(begun).position = position;
         });
         self.measure_build();
     }

@@ -162,7 +162,7 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
     let slot = Arc::new(Slot::new(Arc::clone(view), Reads::default()));
     slot.install(file.readers(), file.position());
     Folded {
-        reader: Reader::new(slot),
+        reader: Reader::Live(slot),
         file,
         _folder: folder,
     }

@@ -8,6 +8,8 @@ mod crash;
 mod damage;
 mod diff;
 mod history;
+mod kept;
+mod past;
 mod people;
 mod poison;
 mod rebuild;

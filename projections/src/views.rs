@@ -21,13 +21,12 @@ use crate::{
     inspect, lock,
     opening::Opening,
     outcome::Poison,
-    read::Reader,
+    past::Kept,
     rebuilds::Rebuilds,
-    set::of,
     settings::{FileLimits, ViewSettings},
+    shadow::Shadows,
     slot::{Slot, Standing, ViewStatus},
     throttle::{Reads, Throttle},
-    view::View,
 };
 
 pub mod board;
@@ -47,12 +46,6 @@ pub mod profiles;
 )]
 pub mod rooms;
 pub mod thanks;
-
-use board::BoardQueries;
-use history::HistoryQueries;
-use profiles::ProfileQueries;
-use rooms::RoomQueries;
-use thanks::ThanksQueries;
 
 /// Steps of a rebuild that wait for who asked for it.
 const STEPS_WAITING: usize = 64;
@@ -119,10 +112,9 @@ struct Running {
     log: Log,
     slots: Vec<Arc<Slot>>,
     asks: Vec<mpsc::Sender<Ask>>,
-    rebuilds: Rebuilds,
+    kept: Arc<Kept>,
     dir: PathBuf,
     limits: FileLimits,
-    block_events: usize,
     tasks: TaskTracker,
     stop: CancellationToken,
     _stop_with_the_last: DropGuard,
@@ -164,17 +156,20 @@ impl Views {
             reads: &reads,
             stop: &stop,
             limits: settings.limits(),
+            tasks: &tasks,
+            lock: &lock,
             block_events: settings.block_events.max(1),
         };
         let mut opened = Vec::with_capacity(views.len());
         for view in views {
             opened.push(opening.open(view).await?);
         }
-        let (mut slots, mut asks) = (Vec::new(), Vec::new());
+        let slots: Vec<_> = opened.iter().map(|one| Arc::clone(&one.slot)).collect();
+        let kept = Arc::new(Kept::open(&opening, &slots, &settings.past)?);
+        let mut asks = Vec::with_capacity(slots.len());
         // Only now, so that after a failure nothing runs on.
         for one in opened {
             tasks.spawn(lock::held(Arc::clone(&lock), one.worker.run(one.live)));
-            slots.push(one.slot);
             asks.push(one.ask);
         }
         tasks.spawn(lock::held(lock, feed.run(log.clone(), stop.child_token())));
@@ -184,40 +179,14 @@ impl Views {
             log,
             slots,
             asks,
-            rebuilds,
+            kept,
             dir,
             limits: settings.limits(),
-            block_events: settings.block_events.max(1),
             tasks,
             stop,
             _stop_with_the_last: guard,
         };
         Ok(Self(Arc::new(running)))
-    }
-
-    /// The board: open Needs and Offers.
-    pub fn board(&self) -> BoardQueries {
-        BoardQueries(self.reader::<board::Board>())
-    }
-
-    /// Profiles: who members are to others.
-    pub fn profiles(&self) -> ProfileQueries {
-        ProfileQueries(self.reader::<profiles::Profiles>())
-    }
-
-    /// Thanks, received and sent.
-    pub fn thanks(&self) -> ThanksQueries {
-        ThanksQueries(self.reader::<thanks::Thanks>())
-    }
-
-    /// Rooms: exchanges and what was said in them.
-    pub fn rooms(&self) -> RoomQueries {
-        RoomQueries(self.reader::<rooms::Rooms>())
-    }
-
-    /// History: what happened in an exchange.
-    pub fn history(&self) -> HistoryQueries {
-        HistoryQueries(self.reader::<history::History>())
     }
 
     /// Every view at a glance.
@@ -327,6 +296,7 @@ impl Views {
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.wait().await;
+        self.0.kept.close().await;
     }
 
     /// Where all views are.
@@ -338,12 +308,14 @@ impl Views {
         self.0.limits
     }
 
-    pub(crate) fn block_events(&self) -> usize {
-        self.0.block_events
+    /// What it takes to build files that nobody reads yet.
+    pub(crate) fn shadows(&self) -> &Shadows {
+        self.0.kept.shadows()
     }
 
-    pub(crate) fn rebuilds(&self) -> Rebuilds {
-        self.0.rebuilds.clone()
+    /// What is kept of the past.
+    pub(crate) fn kept(&self) -> &Arc<Kept> {
+        &self.0.kept
     }
 
     /// Cancelled when the views are closed.
@@ -357,12 +329,6 @@ impl Views {
 
     pub(crate) fn slot(&self, view: &str) -> Option<&Arc<Slot>> {
         self.0.slots.iter().find(|slot| slot.name() == view)
-    }
-
-    /// Reads a view. One that is not run is never ready.
-    fn reader<V: View>(&self) -> Reader {
-        let slot = self.slot(V::NAME).map(Arc::clone);
-        Reader::new(slot.unwrap_or_else(|| Arc::new(Slot::new(of::<V>(), Reads::default()))))
     }
 }
 

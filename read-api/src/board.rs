@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use meguri_http::{Problem, Problems, Query, kinds};
+use meguri_projections::AsOf;
 use meguri_projections::views::board::BoardQuery;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -50,6 +51,10 @@ pub(crate) struct BoardFilters {
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "freshness::as_of")]
+    #[param(schema_with = codes::as_of)]
+    as_of: Option<AsOf>,
 }
 
 impl BoardFilters {
@@ -103,12 +108,17 @@ pub(crate) async fn read_board(
 ) -> Result<Seen<List<PostAnswer>>, Problem> {
     let query = filters.query()?;
     let seen = api
-        .views_at_least(&[View::Board, View::Profiles], filters.min_position)
+        .views(
+            &[View::Board],
+            &[View::Profiles],
+            filters.min_position,
+            filters.as_of,
+        )
         .await?;
-    let page = api.views.board().list(&query).await.map_err(refusal)?;
+    let page = seen.board().list(&query).await.map_err(refusal)?;
     let names = Names::of(&api, page.items.iter().map(|post| post.author)).await?;
     Ok(Seen::at(
-        seen,
+        seen.position(),
         List::of(page, |post| PostAnswer::of(post, &names)),
     ))
 }

@@ -2,7 +2,11 @@
 
 use meguri_events::{Category, Mode, Prefecture, ReasonCode};
 use meguri_http::{Problem, kinds};
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{
+    KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+
+use crate::freshness::POSITION_MAX;
 
 fn one_of(meaning: &str, codes: impl IntoIterator<Item = &'static str>) -> Object {
     ObjectBuilder::new()
@@ -106,6 +110,18 @@ pub(crate) fn build_phase() -> Object {
         "Folding events, verifying what it holds, or making its indexes",
         ["folding", "verifying", "indexing"],
     )
+}
+
+/// A moment of the log.
+pub(crate) fn as_of() -> Schema {
+    let position = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Integer))
+        .minimum(Some(0))
+        .maximum(Some(POSITION_MAX));
+    let time = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    Schema::OneOf(OneOfBuilder::new().item(position).item(time).build())
 }
 
 /// The same codes, or null.

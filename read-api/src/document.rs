@@ -24,7 +24,8 @@ is an append-only event, and every answer is read from a view that can be thrown
 
 Every POST takes an `Idempotency-Key`: repeating a request under the same key does nothing twice. \
 The answer to a write carries the `position` of what it wrote; a read that passes it back as \
-`min_position` sees at least that. `ETag` and `If-Match` carry stream versions. Errors are \
+`min_position` sees at least that; one with `as_of`, a position or a time, answers as it was then, \
+under today's names and permissions. `ETag` and `If-Match` carry stream versions. Errors are \
 `application/problem+json` (RFC 9457) with a stable `type`, in Japanese unless `Accept-Language` \
 prefers English. H-numbers in descriptions are the rules of the product.";
 

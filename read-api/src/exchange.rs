@@ -4,6 +4,7 @@ use axum::extract::State;
 use meguri_events::{MemberId, PostId};
 use meguri_http::{Member, Problem, Problems, Query};
 use meguri_log::Timestamp;
+use meguri_projections::AsOf;
 use meguri_projections::views::board::PostKind;
 use meguri_projections::views::rooms::Exchange;
 use serde::{Deserialize, Serialize};
@@ -178,6 +179,10 @@ pub(crate) struct ExchangesQuery {
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "freshness::as_of")]
+    #[param(schema_with = codes::as_of)]
+    as_of: Option<AsOf>,
 }
 
 /// Lists one's own exchanges, newest first.
@@ -207,10 +212,14 @@ pub(crate) async fn list_exchanges(
     let status = codes::filter("status", query.status.as_deref())?;
     let cursor = list::cursor(query.cursor.as_deref())?;
     let seen = api
-        .views_at_least(&[View::Rooms, View::Profiles], query.min_position)
+        .views(
+            &[View::Rooms],
+            &[View::Profiles],
+            query.min_position,
+            query.as_of,
+        )
         .await?;
-    let page = api
-        .views
+    let page = seen
         .rooms()
         .exchanges_of(member, status, cursor, query.limit)
         .await;
@@ -221,7 +230,7 @@ pub(crate) async fn list_exchanges(
         .flat_map(|exchange| [exchange.opener, exchange.asked]);
     let names = Names::of(&api, parties).await?;
     Ok(Seen::at(
-        seen,
+        seen.position(),
         List::of(page, |item| ExchangeAnswer::of(item, member, &names)),
     ))
 }

@@ -1,13 +1,17 @@
-//! Reading one's own writes: `min_position`, and what every answer says of how far it has seen.
+//! Which moment an answer shows: `min_position`, `as_of`, and what it says of how far it has seen.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, kinds};
 use meguri_log::Position;
+use meguri_projections::AsOf;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::IntoParams;
+
+use crate::codes;
 
 /// Longest wait for a position that has not arrived yet.
 pub const MIN_POSITION_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -29,21 +33,52 @@ pub(crate) struct MinPosition {
     pub(crate) min_position: Option<u64>,
 }
 
+/// The query of a route that shows views and takes nothing else.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct When {
+    /// Wait, up to 5 seconds, until this position can be seen.
+    #[serde(default, deserialize_with = "whole")]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    pub(crate) min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "as_of")]
+    #[param(schema_with = codes::as_of)]
+    pub(crate) as_of: Option<AsOf>,
+}
+
 /// Reads a whole number of a query. `285.0` is one too: JSON Schema does not tell it from `285`.
 pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    whole_number(&text).map(Some).ok_or_else(|| {
+        de::Error::custom(format_args!(
+            "expected a whole number from 0 to {POSITION_MAX}"
+        ))
+    })
+}
+
+fn whole_number(text: &str) -> Option<u64> {
     let digits = match text.split_once('.') {
         Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
             digits
         }
-        Some(_) | None => &text,
+        Some(_) | None => text,
     };
-    match digits.parse() {
-        Ok(number) if number <= POSITION_MAX && !digits.starts_with('+') => Ok(Some(number)),
-        Ok(_) | Err(_) => Err(de::Error::custom(format_args!(
-            "expected a whole number from 0 to {POSITION_MAX}"
-        ))),
+    let number = digits.parse().ok()?;
+    (number <= POSITION_MAX && !digits.starts_with('+')).then_some(number)
+}
+
+/// Reads a moment of a query: a position, or a time.
+pub(crate) fn as_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AsOf>, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    if let Some(position) = whole_number(&text) {
+        return Ok(Some(AsOf::Position(Position::new(position))));
     }
+    // A `+` that was not encoded has become a space, which no time in RFC 3339 has.
+    let time = text.replace(' ', "+").parse();
+    time.map(|at| Some(AsOf::Time(at)))
+        .map_err(de::Error::custom)
 }
 
 /// The answer when a position did not arrive in time: 503 with the position that was reached.
@@ -123,6 +158,8 @@ mod tests {
     struct Asked {
         #[serde(default, deserialize_with = "whole")]
         min_position: Option<u64>,
+        #[serde(default, deserialize_with = "as_of")]
+        as_of: Option<AsOf>,
     }
 
     fn asked(query: &str) -> Result<Option<u64>, u16> {
@@ -139,6 +176,37 @@ mod tests {
         assert_eq!(asked("min_position=285.0"), Ok(Some(285)));
         for bad in ["", "-1", "+1", "1.5", "1.", "x", "9007199254740992"] {
             assert_eq!(asked(&format!("min_position={bad}")), Err(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_position_or_a_time_however_its_plus_came_through() {
+        let asked = |text: &str| {
+            let uri = format!("/?as_of={text}").parse().unwrap();
+            let asked = axum::extract::Query::<Asked>::try_from_uri(&uri);
+            asked.ok().and_then(|query| query.0.as_of)
+        };
+        let position = AsOf::Position(Position::new(285));
+        assert_eq!(asked("285"), Some(position));
+        assert_eq!(asked("285.0"), Some(position));
+        let time = AsOf::Time("2026-11-21T07:02:03Z".parse().unwrap());
+        for same in [
+            "07:02:03Z",
+            "16:02:03%2B09:00",
+            "16:02:03+09:00",
+            "06:02:03-01:00",
+        ] {
+            assert_eq!(asked(&format!("2026-11-21T{same}")), Some(time), "{same}");
+        }
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "yesterday",
+            "2026-11-21",
+            "9007199254740992",
+        ] {
+            assert_eq!(asked(bad), None, "{bad}");
         }
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Auditor, Member, Path, Problem, Query, ReadProblems, kinds};
+use meguri_projections::AsOf;
 use meguri_projections::views::history::{Asking, HistoryEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,7 +14,7 @@ use crate::freshness::Seen;
 use crate::list::List;
 use crate::names::{Names, Person};
 use crate::views::{View, refusal};
-use crate::{ReadApi, asker, freshness, list};
+use crate::{ReadApi, asker, codes, freshness, list};
 
 /// One event of an exchange. What anyone typed is sealed, and not part of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,6 +114,10 @@ pub(crate) struct HistoryQuery {
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "freshness::as_of")]
+    #[param(schema_with = codes::as_of)]
+    as_of: Option<AsOf>,
 }
 
 /// Reads what happened in an exchange: who, what, when, because of what.
@@ -138,10 +143,14 @@ pub(crate) async fn read_history(
 ) -> Result<Seen<List<HistoryAnswer>>, Problem> {
     let cursor = list::cursor(query.cursor.as_deref())?;
     let seen = api
-        .views_at_least(&[View::History, View::Profiles], query.min_position)
+        .views(
+            &[View::History],
+            &[View::Profiles],
+            query.min_position,
+            query.as_of,
+        )
         .await?;
-    let page = api
-        .views
+    let page = seen
         .history()
         .of(id, asking, cursor, query.limit)
         .await
@@ -157,7 +166,7 @@ pub(crate) async fn read_history(
         .into_iter()
         .map(|entry| HistoryAnswer::of(entry, &names));
     Ok(Seen::at(
-        seen,
+        seen.position(),
         List {
             items: items.collect::<Result<_, _>>()?,
             next,

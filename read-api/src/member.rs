@@ -3,17 +3,17 @@
 use axum::extract::State;
 use meguri_events::Prefecture;
 use meguri_http::{Member, Path, Problem, Problems, Query};
-use meguri_projections::QueryError;
 use meguri_projections::views::profiles::Profile;
 use meguri_projections::views::thanks::ThanksGiven;
+use meguri_projections::{AsOf, Moment, QueryError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::freshness::{MinPosition, Seen, not_yet};
+use crate::freshness::{Seen, When, not_yet};
 use crate::list::List;
 use crate::names::{Names, Person};
 use crate::views::{View, refusal};
-use crate::{ReadApi, asker, freshness, list};
+use crate::{ReadApi, asker, codes, freshness, list};
 
 /// A member's profile. Names are null once they are erased.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,6 +96,10 @@ pub(crate) struct ThanksQuery {
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "freshness::as_of")]
+    #[param(schema_with = codes::as_of)]
+    as_of: Option<AsOf>,
 }
 
 /// Reads a member's public profile.
@@ -105,7 +109,7 @@ pub(crate) struct ThanksQuery {
     get, path = "/members/{user_name}", tag = "members", operation_id = "read_member",
     extensions(("x-summary-ja" = json!("プロフィールを見る"))),
     security(()),
-    params(("user_name" = String, Path, description = "The member's user name"), MinPosition),
+    params(("user_name" = String, Path, description = "The member's user name"), When),
     responses(
         (status = 200, description = "The profile", body = ProfileAnswer,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
@@ -117,13 +121,15 @@ pub(crate) struct ThanksQuery {
 pub(crate) async fn read_member(
     State(api): State<ReadApi>,
     Path(user_name): Path<String>,
-    Query(fresh): Query<MinPosition>,
+    Query(when): Query<When>,
 ) -> Result<Seen<ProfileAnswer>, Problem> {
+    let views = [View::Profiles];
     let seen = api
-        .views_at_least(&[View::Profiles], fresh.min_position)
+        .views(&views, &views, when.min_position, when.as_of)
         .await?;
-    let profile = by_user_name(&api, &user_name).await?;
-    Ok(Seen::at(seen, profile.into()))
+    let today = by_user_name(&api, &user_name).await?;
+    let profile = at(&seen, today).await?;
+    Ok(Seen::at(seen.position(), profile.into()))
 }
 
 /// Reads the thanks a member has received (ありがとう, H18-H20).
@@ -150,18 +156,22 @@ pub(crate) async fn read_thanks(
 ) -> Result<Seen<List<ThanksAnswer>>, Problem> {
     let cursor = list::cursor(query.cursor.as_deref())?;
     let seen = api
-        .views_at_least(&[View::Profiles, View::Thanks], query.min_position)
+        .views(
+            &[View::Thanks],
+            &[View::Profiles],
+            query.min_position,
+            query.as_of,
+        )
         .await?;
     let member = by_user_name(&api, &user_name).await?.id;
-    let page = api
-        .views
+    let page = seen
         .thanks()
         .received(member, cursor, query.limit)
         .await
         .map_err(refusal)?;
     let names = Names::of(&api, page.items.iter().map(|thanks| thanks.sender)).await?;
     Ok(Seen::at(
-        seen,
+        seen.position(),
         List::of(page, |thanks| ThanksAnswer::of(thanks, &names)),
     ))
 }
@@ -173,7 +183,7 @@ pub(crate) async fn read_thanks(
     get, path = "/me", tag = "members", operation_id = "read_me",
     extensions(("x-summary-ja" = json!("自分のプロフィールを見る"))),
     security(("bearer" = [])),
-    params(MinPosition),
+    params(When),
     responses(
         (status = 200, description = "The profile", body = ProfileAnswer,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
@@ -187,31 +197,61 @@ pub(crate) async fn read_thanks(
 pub(crate) async fn read_me(
     State(api): State<ReadApi>,
     member: Member,
-    Query(fresh): Query<MinPosition>,
+    Query(when): Query<When>,
 ) -> Result<Seen<ProfileAnswer>, Problem> {
     let member = asker::id_of(&member)?;
+    let views = [View::Profiles];
     let seen = api
-        .views_at_least(&[View::Profiles], fresh.min_position)
+        .views(&views, &views, when.min_position, when.as_of)
         .await?;
-    match api.views.profiles().by_id(member).await {
-        Ok(profile) => Ok(Seen::at(seen, profile.into())),
+    let position = seen.position();
+    let today = match api.views.profiles().by_id(member).await {
+        Ok(today) => today,
         // The token proves that the member exists: the view has not seen the registration yet.
-        Err(QueryError::NotFound) => Err(not_yet(seen.next(), seen)),
-        Err(error) => Err(refusal(error)),
+        Err(QueryError::NotFound) => return Err(not_yet(position.next(), position)),
+        Err(error) => return Err(refusal(error)),
+    };
+    let profile = at(&seen, today).await?;
+    Ok(Seen::at(position, profile.into()))
+}
+
+/// A member's profile as it was; who the member is, and whether they have left, as it is today.
+async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
+    if !seen.is_past() {
+        return Ok(today);
     }
+    let then = seen.profiles().by_id(today.id).await;
+    let then = then.map_err(|error| {
+        let (ja, en) = (
+            "この時点ではまだ会員ではありませんでした",
+            "This member had not registered by then",
+        );
+        not_found(error, ja, en)
+    })?;
+    Ok(Profile {
+        user_name: today.user_name,
+        nickname: today.nickname,
+        left_at: today.left_at,
+        ..then
+    })
 }
 
 async fn by_user_name(api: &ReadApi, user_name: &str) -> Result<Profile, Problem> {
     let found = api.views.profiles().by_user_name(user_name).await;
-    found.map_err(|error| {
-        let unknown = matches!(error, QueryError::NotFound);
-        let problem = refusal(error);
-        if !unknown {
-            return problem;
-        }
-        problem.detail(
-            "このユーザー名の会員はいません",
-            "Nobody has this user name",
-        )
-    })
+    let (ja, en) = (
+        "このユーザー名の会員はいません",
+        "Nobody has this user name",
+    );
+    found.map_err(|error| not_found(error, ja, en))
+}
+
+/// What it means to the reader that there is no profile.
+fn not_found(error: QueryError, ja: &'static str, en: &'static str) -> Problem {
+    let unknown = matches!(error, QueryError::NotFound);
+    let problem = refusal(error);
+    if unknown {
+        problem.detail(ja, en)
+    } else {
+        problem
+    }
 }

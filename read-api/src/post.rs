@@ -7,7 +7,7 @@ use meguri_projections::views::board::Post;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::freshness::{MinPosition, Seen};
+use crate::freshness::{Seen, When};
 use crate::names::{Names, Person};
 use crate::views::{View, refusal};
 use crate::{ReadApi, codes};
@@ -101,7 +101,7 @@ impl PostAnswer {
     get, path = "/needs/{id}", tag = "posts", operation_id = "read_need",
     extensions(("x-summary-ja" = json!("コマリゴトを読む"))),
     security(()),
-    params(("id" = String, Path, format = Uuid, description = "The Need"), MinPosition),
+    params(("id" = String, Path, format = Uuid, description = "The Need"), When),
     responses(
         (status = 200, description = "The Need", body = PostAnswer,
             headers(
@@ -115,9 +115,9 @@ impl PostAnswer {
 pub(crate) async fn read_need(
     State(api): State<ReadApi>,
     Path(id): Path<NeedId>,
-    Query(fresh): Query<MinPosition>,
+    Query(when): Query<When>,
 ) -> Result<Seen<PostAnswer>, Problem> {
-    read(&api, id.into(), fresh).await
+    read(&api, id.into(), when).await
 }
 
 /// Reads an Offer (デキルコト), open or closed (H01).
@@ -127,7 +127,7 @@ pub(crate) async fn read_need(
     get, path = "/offers/{id}", tag = "posts", operation_id = "read_offer",
     extensions(("x-summary-ja" = json!("デキルコトを読む"))),
     security(()),
-    params(("id" = String, Path, format = Uuid, description = "The Offer"), MinPosition),
+    params(("id" = String, Path, format = Uuid, description = "The Offer"), When),
     responses(
         (status = 200, description = "The Offer", body = PostAnswer,
             headers(
@@ -141,17 +141,19 @@ pub(crate) async fn read_need(
 pub(crate) async fn read_offer(
     State(api): State<ReadApi>,
     Path(id): Path<OfferId>,
-    Query(fresh): Query<MinPosition>,
+    Query(when): Query<When>,
 ) -> Result<Seen<PostAnswer>, Problem> {
-    read(&api, id.into(), fresh).await
+    read(&api, id.into(), when).await
 }
 
-async fn read(api: &ReadApi, id: PostId, fresh: MinPosition) -> Result<Seen<PostAnswer>, Problem> {
+async fn read(api: &ReadApi, id: PostId, when: When) -> Result<Seen<PostAnswer>, Problem> {
+    let (then, today) = ([View::Board], [View::Profiles]);
     let seen = api
-        .views_at_least(&[View::Board, View::Profiles], fresh.min_position)
+        .views(&then, &today, when.min_position, when.as_of)
         .await?;
-    let post = api.views.board().post(id).await.map_err(refusal)?;
+    let post = seen.board().post(id).await.map_err(refusal)?;
     let names = Names::of(api, [post.author]).await?;
     let version = post.version.get();
-    Ok(Seen::versioned(seen, version, PostAnswer::of(post, &names)))
+    let answer = PostAnswer::of(post, &names);
+    Ok(Seen::versioned(seen.position(), version, answer))
 }

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Member, Path, Problem, Query, ReadProblems};
+use meguri_projections::AsOf;
 use meguri_projections::views::rooms::{Evaluation, Exchange, Message, Room, RoomThanks, Terms};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::exchange::ExchangeAnswer;
-use crate::freshness::{MinPosition, Seen};
+use crate::freshness::{Seen, When};
 use crate::list::List;
 use crate::names::Names;
 use crate::views::{View, refusal};
@@ -197,7 +198,7 @@ impl RoomAnswer {
     get, path = "/exchanges/{id}", tag = "exchanges", operation_id = "read_exchange",
     extensions(("x-summary-ja" = json!("交換とその部屋を見る"))),
     security(("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The exchange"), MinPosition),
+    params(("id" = String, Path, format = Uuid, description = "The exchange"), When),
     responses(
         (status = 200, description = "The exchange and its room", body = RoomAnswer,
             headers(
@@ -210,20 +211,35 @@ pub(crate) async fn read_exchange(
     State(api): State<ReadApi>,
     member: Member,
     Path(id): Path<ExchangeId>,
-    Query(fresh): Query<MinPosition>,
+    Query(when): Query<When>,
 ) -> Result<Seen<RoomAnswer>, Problem> {
     let member = asker::id_of(&member)?;
+    let (then, today) = ([View::Rooms], [View::Rooms, View::Profiles]);
     let seen = api
-        .views_at_least(&[View::Rooms, View::Profiles], fresh.min_position)
+        .views(&then, &today, when.min_position, when.as_of)
         .await?;
-    let room = api.views.rooms().room(id, member).await.map_err(refusal)?;
+    let mut room = seen.rooms().room(id, member).await.map_err(refusal)?;
+    if seen.is_past() {
+        let today = api.views.rooms().room(id, member).await.map_err(refusal)?;
+        take_back(&mut room.evaluations, today.evaluations);
+    }
     let names = Names::of(&api, [room.exchange.opener, room.exchange.asked]).await?;
     let version = room.exchange.version.get();
     Ok(Seen::versioned(
-        seen,
+        seen.position(),
         version,
         RoomAnswer::of(room, member, &names),
     ))
+}
+
+/// What an author has retracted since (H22) is shown as retracted in the past, too.
+fn take_back(then: &mut [Evaluation], today: Vec<Evaluation>) {
+    for retracted in today.into_iter().filter(|one| one.retracted_at.is_some()) {
+        let same = then.iter_mut().find(|one| one.author == retracted.author);
+        if let Some(same) = same {
+            *same = retracted;
+        }
+    }
 }
 
 /// Which messages of a room are asked for.
@@ -242,6 +258,10 @@ pub(crate) struct MessagesQuery {
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     min_position: Option<u64>,
+    /// As it was at this position of the log, or at this time; not with `min_position`.
+    #[serde(default, deserialize_with = "freshness::as_of")]
+    #[param(schema_with = codes::as_of)]
+    as_of: Option<AsOf>,
 }
 
 /// Reads the messages of an exchange, newest first.
@@ -267,16 +287,12 @@ pub(crate) async fn read_messages(
     let member = asker::id_of(&member)?;
     let cursor = list::cursor(query.cursor.as_deref())?;
     let seen = api
-        .views_at_least(&[View::Rooms], query.min_position)
+        .views(&[View::Rooms], &[], query.min_position, query.as_of)
         .await?;
-    let found = api
-        .views
-        .rooms()
-        .messages(id, member, cursor, query.limit)
-        .await;
+    let found = seen.rooms().messages(id, member, cursor, query.limit).await;
     let (exchange, page) = found.map_err(refusal)?;
     Ok(Seen::at(
-        seen,
+        seen.position(),
         List::of(page, |message| MessageAnswer::of(&exchange, message)),
     ))
 }

@@ -1,9 +1,10 @@
 //! Asking the views: which must have seen a position, and what their failures mean to a reader.
 
-use axum::http::StatusCode;
-use meguri_http::{Kind, Problem, kinds};
+use std::time::Duration;
+
+use meguri_http::{Problem, kinds};
 use meguri_log::{Position, ReadError};
-use meguri_projections::{QueryError, ViewState, ViewStatus, WaitError};
+use meguri_projections::{AsOf, Moment, PastError, QueryError, ViewState, ViewStatus, WaitError};
 use tokio::time::Instant;
 
 use crate::ReadApi;
@@ -32,38 +33,20 @@ impl View {
     }
 }
 
-/// An event could not be folded: the view stands still until it is mended and rebuilt.
-const VIEW_STOPPED: Kind = Kind {
-    code: "view-stopped",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    ja: "この表示は停止しています。運営者が対応します",
-    en: "This view has stopped; those who run the server have to mend it",
-};
+/// Longest wait for a view as of a moment that has to be built first.
+const AS_OF_WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// What the view held was not what the log says: it is not shown, and built anew.
-const VIEW_WITHDRAWN: Kind = Kind {
-    code: "view-withdrawn",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    ja: "この表示は記録と一致しないため、作り直しています。しばらくしてからお試しください",
-    en: "This view did not match the log and is being built anew; try again shortly",
-};
-
-/// The view is being built for the first time.
-const VIEW_NOT_READY: Kind = Kind {
-    code: "view-not-ready",
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    ja: "この表示は準備中です。しばらくしてからお試しください",
-    en: "This view is being built; try again shortly",
-};
+/// Longest time after which to ask again for what is being built.
+const AS_OF_RETRY_SECONDS_MAX: u64 = 60;
 
 /// The position of a view that can be read.
 fn readable(view: &ViewStatus) -> Result<Position, Problem> {
     let problem = match view.state {
         ViewState::Live => return Ok(view.position),
-        ViewState::Building => Problem::new(VIEW_NOT_READY).retry_after(1),
-        ViewState::Withdrawn { .. } => Problem::new(VIEW_WITHDRAWN).retry_after(1),
+        ViewState::Building => Problem::new(kinds::VIEW_NOT_READY).retry_after(1),
+        ViewState::Withdrawn { .. } => Problem::new(kinds::VIEW_WITHDRAWN).retry_after(1),
         // What it has could be read, but would silently grow old.
-        ViewState::Stopped { .. } => Problem::new(VIEW_STOPPED).retry_after(60),
+        ViewState::Stopped { .. } => Problem::new(kinds::VIEW_STOPPED).retry_after(60),
     };
     Err(problem
         .with("view", view.name.as_str())
@@ -74,7 +57,7 @@ fn readable(view: &ViewStatus) -> Result<Position, Problem> {
 pub(crate) fn refusal(error: QueryError) -> Problem {
     match error {
         QueryError::NotFound | QueryError::NotAParty => Problem::new(kinds::NOT_FOUND),
-        QueryError::NotReady(view) => Problem::new(VIEW_NOT_READY)
+        QueryError::NotReady(view) => Problem::new(kinds::VIEW_NOT_READY)
             .with("view", view)
             .retry_after(1),
         QueryError::Table(error) => {
@@ -84,14 +67,95 @@ pub(crate) fn refusal(error: QueryError) -> Problem {
     }
 }
 
+/// What it means to the reader that there is no such past, or not yet.
+fn no_past(error: PastError) -> Problem {
+    match error {
+        PastError::Beyond { head } => Problem::new(kinds::AS_OF_BEYOND_HEAD)
+            .detail(
+                format!("記録は位置 {head} までです"),
+                format!("The log ends at position {head}"),
+            )
+            .with("position", head.get()),
+        PastError::Future { now } => Problem::new(kinds::AS_OF_BEYOND_HEAD)
+            .detail(format!("現在は {now} です"), format!("It is only {now}")),
+        PastError::Building {
+            view,
+            position,
+            of,
+            seconds_left,
+        } => {
+            let seconds = seconds_left.unwrap_or(1);
+            Problem::new(kinds::VIEW_AS_OF_BUILDING)
+                .detail(
+                    format!("位置 {of} のうち {position} まで進みました"),
+                    format!("Position {position} of {of} is reached"),
+                )
+                .with("view", view)
+                .with("position", position.get())
+                .with("of", of.get())
+                .with("seconds_left", seconds_left)
+                .retry_after(seconds.clamp(1, AS_OF_RETRY_SECONDS_MAX))
+        }
+        PastError::Busy => Problem::new(kinds::BUSY).retry_after(1),
+        // Why is for those who run the server: it may quote what an event holds.
+        PastError::Stopped { reason } => {
+            tracing::error!(reason, "a view cannot be built as of that position");
+            Problem::new(kinds::VIEW_STOPPED).retry_after(60)
+        }
+        PastError::Log(error) => log_unavailable(&error),
+        error @ (PastError::Failed(_) | PastError::BrokenOff) => {
+            tracing::error!(%error, "the past of a view cannot be read");
+            Problem::new(kinds::UNAVAILABLE).retry_after(1)
+        }
+        error @ PastError::UnknownView(_) => {
+            tracing::error!(%error, "a route reads a view that there is not");
+            Problem::new(kinds::INTERNAL)
+        }
+    }
+}
+
 impl ReadApi {
+    /// The moment that an answer is read from: `then` as they are, or as they were at the moment
+    /// that is asked for; `today` as they are, in any case.
+    ///
+    /// The past is read under today's permissions. Those of exchanges lie with its two parties,
+    /// who never change; who people are, and what they have taken back since, is read from what is
+    /// live, which has seen at least as much.
+    ///
+    /// # Errors
+    /// 503 where one cannot be read, or not yet; 400 where there is no such moment.
+    pub(crate) async fn views(
+        &self,
+        then: &[View],
+        today: &[View],
+        min_position: Option<u64>,
+        as_of: Option<AsOf>,
+    ) -> Result<Moment, Problem> {
+        let Some(as_of) = as_of else {
+            let all = [then, today].concat();
+            let seen = self.views_at_least(&all, min_position).await?;
+            return Ok(self.views.now(seen));
+        };
+        if min_position.is_some() {
+            return Err(Problem::new(kinds::BAD_REQUEST).detail(
+                "as_of と min_position は同時に使えません",
+                "as_of and min_position do not go together",
+            ));
+        }
+        let position = self.views.position_of(as_of).await.map_err(no_past)?;
+        self.views_at_least(today, Some(position.get())).await?;
+        let then: Vec<&str> = then.iter().map(|view| view.name()).collect();
+        let moment = self.views.as_of(&then, position, AS_OF_WAIT_MAX).await;
+        moment.map_err(no_past)
+    }
+
     /// Makes sure that all these views can be read and have seen a position, waiting for it up to
     /// [`MIN_POSITION_WAIT_MAX`]. Answers the position that all of them have seen.
     ///
     /// # Errors
     /// 503, with the position reached, where one does not get there in time, has stopped, or is
     /// not built yet.
-    pub(crate) async fn views_at_least(
+    async fn views_at_least(
         &self,
         needed: &[View],
         min_position: Option<u64>,
@@ -170,4 +234,41 @@ impl ReadApi {
 pub(crate) fn log_unavailable(error: &ReadError) -> Problem {
     tracing::error!(%error, "the log cannot be read");
     Problem::new(kinds::UNAVAILABLE).retry_after(1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use axum::http::header;
+    use axum::response::IntoResponse as _;
+    use meguri_http::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_past_that_is_being_built_says_how_far_it_is_and_when_to_come_again() {
+        for (seconds_left, retry_after) in [
+            (None, "1"),
+            (Some(0), "1"),
+            (Some(7), "7"),
+            (Some(900), "60"),
+        ] {
+            let problem = no_past(PastError::Building {
+                view: "board",
+                position: Position::new(40),
+                of: Position::new(285),
+                seconds_left,
+            });
+            let body = serde_json::to_value(problem.body(Language::English)).unwrap();
+            let expected = serde_json::json!({
+                "type": "/problems/view-as-of-building", "status": 503,
+                "title": "The view as of that moment is being built; try again shortly",
+                "detail": "Position 40 of 285 is reached",
+                "view": "board", "position": 40, "of": 285, "seconds_left": seconds_left,
+            });
+            assert_eq!(body, expected);
+            let headers = problem.into_response().headers().clone();
+            assert_eq!(headers[header::RETRY_AFTER], retry_after);
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod demo;
 mod front_door;
 mod handover;
 mod log;
+mod past;
 mod processes;
 mod shutdown;
 mod time;

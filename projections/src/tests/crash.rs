@@ -154,7 +154,7 @@ fn views_that_are_killed_again_and_again_end_up_right() {
 }
 
 /// The tasks of a runtime that is shut down let go of the folder a moment later.
-fn wait_for_the_lock(dir: &std::path::Path) {
+pub(super) fn wait_for_the_lock(dir: &std::path::Path) {
     let lock = std::fs::File::options()
         .write(true)
         .open(dir.join("lock"))

@@ -44,7 +44,7 @@ struct Brittle {
 
 thread_local! {
     /// Of one test alone: each runs all its tasks on a thread of its own.
-    static MENDED: Cell<bool> = const { Cell::new(false) };
+    pub(super) static MENDED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl View for Brittle {
@@ -103,7 +103,7 @@ async fn counted(views: &Views, event_type: &str) -> Option<u64> {
 }
 
 /// Two members, a nickname, a third member: the brittle view stops before the nickname.
-async fn tripped(folder: &TempDir) -> (meguri_log::Log, Views) {
+pub(super) async fn tripped(folder: &TempDir) -> (meguri_log::Log, Views) {
     let log = log::sqlite(folder.path()).await;
     let views = open(&log, &folder.path().join("views")).await;
     views.wait_for_all(Position::ZERO, LONG).await.unwrap();

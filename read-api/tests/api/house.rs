@@ -51,6 +51,7 @@ pub(crate) struct House {
     pub(crate) app: Router,
     pub(crate) openapi: OpenApi,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) clock: ManualClock,
     next_id: AtomicU64,
     folder: TempDir,
 }
@@ -58,6 +59,11 @@ pub(crate) struct House {
 impl House {
     /// A house in which nothing has happened.
     pub(crate) async fn empty() -> Self {
+        Self::with(ViewSettings::default()).await
+    }
+
+    /// The same, with its views run otherwise.
+    pub(crate) async fn with(settings: ViewSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let location = Location::Sqlite {
@@ -65,9 +71,10 @@ impl House {
             vault: path("vault.db"),
         };
         let mut options = LogOptions::new(location, Kek::File(path("vault.kek")));
-        options.clock = Arc::new(ManualClock::new(Timestamp::from_micros(START_MICROS)));
+        let clock = ManualClock::new(Timestamp::from_micros(START_MICROS));
+        options.clock = Arc::new(clock.clone());
         let log = Log::open(&options).await.unwrap();
-        let views = Views::open(log.clone(), path("views"), ViewSettings::default())
+        let views = Views::open(log.clone(), path("views"), settings)
             .await
             .unwrap();
         views
@@ -94,6 +101,7 @@ impl House {
             app,
             openapi,
             shutdown,
+            clock,
             next_id: AtomicU64::new(1),
             folder,
         }

@@ -11,6 +11,7 @@ mod document;
 mod freshness;
 mod house;
 mod log;
+mod past;
 mod reading;
 mod story;
 mod stream;

@@ -39,7 +39,12 @@ pub(crate) const SECRETS: [&str; 8] = [
 impl House {
     /// A house after one exchange from posting to thanks, all of it visible in the views.
     pub(crate) async fn lived_in() -> Self {
-        let house = Self::empty().await;
+        Self::empty().await.lives().await
+    }
+
+    /// The same exchange in a house that has been empty.
+    pub(crate) async fn lives(self) -> Self {
+        let house = self;
         house.register(AOI, "aoi", "あおい").await;
         house.register(REN, "ren", "れん").await;
         house.register(MIO, "mio", "みお").await;
