@@ -1,10 +1,14 @@
 //! The command line: what can be asked of `meguri`, as clap reads it.
 
+mod views;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Flags;
+
+pub use views::{ALL_VIEWS, ListArgs, ViewCommand, ViewsArgs, ViewsCommand};
 
 /// What is printed below `meguri --help`.
 const AFTER_HELP: &str = "\
@@ -37,9 +41,8 @@ pub enum Command {
     /// Look into the log
     #[command(subcommand)]
     Log(LogCommand),
-    /// See and rebuild the views
-    #[command(subcommand)]
-    Views(ViewsCommand),
+    /// See the views; rebuild, verify, compare, copy them, and go back
+    Views(ViewsArgs),
     /// Let auditors read the whole log
     #[command(subcommand)]
     Auditor(AuditorCommand),
@@ -108,19 +111,6 @@ pub enum LogCommand {
     },
 }
 
-/// `meguri views …`
-#[derive(Debug, Subcommand)]
-pub enum ViewsCommand {
-    /// List the views with their position, lag and state
-    List,
-    /// Build a view again from the log, while the present one goes on serving
-    Rebuild {
-        /// Which view; `all` for every one
-        #[arg(value_name = "VIEW")]
-        name: String,
-    },
-}
-
 /// `meguri auditor …`
 #[derive(Debug, Subcommand)]
 pub enum AuditorCommand {
@@ -148,6 +138,9 @@ mod tests {
         let before = CommandLine::try_parse_from(["meguri", "--data", "x", "config"]).unwrap();
         let after = CommandLine::try_parse_from(["meguri", "config", "--data", "x"]).unwrap();
         assert_eq!(before.flags.data, after.flags.data);
+        let between = ["meguri", "views", "--data", "x", "list", "--watch"];
+        let between = CommandLine::try_parse_from(between).unwrap();
+        assert_eq!(before.flags.data, between.flags.data);
         let none = CommandLine::try_parse_from(["meguri", "--listen", "127.0.0.1:0"]).unwrap();
         assert!(none.command.is_none(), "no subcommand means serve");
     }

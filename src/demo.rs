@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::command_line::DemoArgs;
 use crate::failure::{Failure, to_stdout};
+use crate::figures::{self, grouped};
 use crate::settings::Settings;
 use crate::storage;
 use community::Community;
@@ -90,9 +91,9 @@ pub async fn run(
     showing.abort();
     bar.finish_and_clear();
     let events = log.known_head().get() - begun.get();
-    let seconds = started.elapsed().as_secs_f64();
+    let lasted = started.elapsed();
     log.close().await;
-    let summary = summary(args, told?, events, seconds);
+    let summary = summary(args, told?, events, lasted);
     out.write_all(summary.as_bytes()).map_err(to_stdout)
 }
 
@@ -141,39 +142,25 @@ async fn show_rate(bar: ProgressBar, log: Log, begun: Position) {
     loop {
         ticks.tick().await;
         let events = log.known_head().get() - begun.get();
-        bar.set_message(rate(events, started.elapsed().as_secs_f64()));
+        bar.set_message(rate(events, started.elapsed()));
     }
 }
 
-fn rate(events: u64, seconds: f64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-    let per_second = events as f64 / seconds.max(0.001);
-    format!("{} events, {per_second:.0}/s", grouped(events))
+fn rate(events: u64, lasted: Duration) -> String {
+    let per_second = figures::rate(events, lasted);
+    format!("{} events, {per_second}/s", grouped(events))
 }
 
-fn summary(args: &DemoArgs, told: Told, events: u64, seconds: f64) -> String {
+fn summary(args: &DemoArgs, told: Told, events: u64, lasted: Duration) -> String {
     let Told { members, exchanges } = told;
     let (members, exchanges) = (grouped(members), grouped(exchanges));
-    let rate = rate(events, seconds);
+    let (rate, seconds) = (rate(events, lasted), lasted.as_secs_f64());
     let passwords = if args.passwords {
         format!("every member's password is `{PASSWORD}`")
     } else {
         "the members have no passwords; `--passwords` gives them one".to_owned()
     };
     format!("{members} members, {exchanges} exchanges: {rate}, {seconds:.1} s\n{passwords}\n")
-}
-
-/// 1234567 as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -183,11 +170,5 @@ mod tests {
     #[test]
     fn the_style_is_one_that_indicatif_knows() {
         assert!(ProgressStyle::with_template(STYLE).is_ok());
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
     }
 }

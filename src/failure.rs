@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use meguri_log::{AppendError, BadStreamName, OpenError, OpenSealError, ReadError, VaultError};
 use meguri_projections::control::ControlError;
-use meguri_projections::{OpenViewsError, PrepareError, RebuildError};
+use meguri_projections::{ImportError, OpenViewsError, PrepareError};
 use thiserror::Error;
 
 use crate::demo::DemoError;
@@ -92,17 +92,34 @@ pub enum Failure {
     /// The process that owns the views refused.
     #[error("{0}")]
     Refused(String),
-    /// A rebuild does not begin.
-    #[error(transparent)]
-    Rebuild(#[from] RebuildError),
-    /// A rebuild came to nothing; the view is as it was.
-    #[error("{view} was not rebuilt and is as it was: {reason}")]
-    RebuildFailed {
-        /// Which view.
-        view: String,
+    /// A flag of `views list` with another subcommand.
+    #[error("`--watch` goes with `meguri views list` alone")]
+    OnlyForList,
+    /// What was asked of a view was refused, or came to nothing.
+    #[error("{what}: {reason}")]
+    Asked {
+        /// Which view, or which file was to become one.
+        what: String,
         /// What stood in the way.
         reason: String,
     },
+    /// The file is no copy of a view.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A view was looked into, and something is wrong with it.
+    #[error("{view} {what}")]
+    Found {
+        /// Which view.
+        view: String,
+        /// What is wrong, as what follows its name.
+        what: &'static str,
+    },
+    /// A view that was watched has stopped.
+    #[error("{0} has stopped, and goes on when what stopped it is mended")]
+    Stopped(String),
+    /// Several things failed.
+    #[error("{}", .0.iter().map(Self::to_string).collect::<Vec<_>>().join("\n        "))]
+    Several(Vec<Self>),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -150,6 +167,7 @@ impl Failure {
             Self::Settings(_)
             | Self::Telemetry(TelemetryError::Filter { .. })
             | Self::AuditorName(_)
+            | Self::OnlyForList
             | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
             Self::Views(OpenViewsError::Owned(_)) | Self::NotFreed { .. } => IN_USE,
@@ -177,7 +195,7 @@ impl Failure {
                  `meguri serve --replace` takes the place of a running server",
             ),
             Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
-            Self::Rebuild(_) | Self::Refused(_) => Some("`meguri views list` shows their names"),
+            Self::Stopped(_) => Some("`meguri views retry VIEW` lets it try again"),
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
             }
@@ -191,6 +209,15 @@ impl Failure {
                  DATABASE_URL to use files",
             ),
             _ => None,
+        }
+    }
+
+    /// All that failed as one, if anything did.
+    pub(crate) fn of_several(mut failures: Vec<Self>) -> Result<(), Self> {
+        match failures.len() {
+            0 => Ok(()),
+            1 => failures.pop().map_or(Ok(()), Err),
+            _ => Err(Self::Several(failures)),
         }
     }
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod connections;
 pub mod demo;
 pub mod failure;
+mod figures;
 pub mod handover;
 pub mod log;
 pub mod period;

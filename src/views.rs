@@ -1,127 +1,90 @@
-//! `meguri views`: list and rebuild, through the running server or, without one, directly.
+//! `meguri views`: list, rebuild, verify and copy views, through the running server or, without
+//! one, directly.
 
+mod bars;
+mod inspect;
+mod outcome;
 mod owner;
-mod progress;
+mod report;
+mod switch;
+mod table;
+mod transfer;
 
-use std::fmt::Write as _;
 use std::io::Write;
-use std::time::Instant;
 
-use meguri_log::Position;
-use meguri_projections::{RebuildStep, ViewState, ViewStatus};
+use futures::future::join_all;
 
-use crate::command_line::ViewsCommand;
+use crate::command_line::{ViewCommand, ViewsArgs, ViewsCommand};
 use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
-use owner::Owner;
-use progress::Progress;
-
-/// What rebuilds every view.
-const ALL: &str = "all";
+use bars::{Bar, Bars};
+use owner::{About, Owner};
+use report::Report;
 
 /// Does what was asked and writes the answer to `out`; progress is shown on standard error.
 pub async fn run(
     settings: &Settings,
-    command: &ViewsCommand,
+    args: &ViewsArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let owner = Owner::find(settings).await?;
-    let done = match command {
-        ViewsCommand::List => list(&owner, out).await,
-        ViewsCommand::Rebuild { name } if name == ALL => rebuild_all(&owner, out).await,
-        ViewsCommand::Rebuild { name } => rebuild(&owner, name, out).await,
+    let command = args.command()?;
+    let about = About::of(&command);
+    let owner = Owner::find(settings, &about).await?;
+    let done = match &command {
+        ViewsCommand::List(list) => table::list(&owner, list.watch, out).await,
+        ViewsCommand::Of(command) => {
+            let work = async |name: &str, bar: &mut Bar| report(&owner, command, name, bar).await;
+            of_each(&about.names(), out, work).await
+        }
     };
     owner.close().await;
     done
 }
 
-async fn list(owner: &Owner, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    let (head, views) = owner.list().await?;
-    out.write_all(table(head, &views).as_bytes())
-        .map_err(to_stdout)
-}
-
-fn table(head: Position, views: &[ViewStatus]) -> String {
-    let mut text = format!("the log ends at position {head}\n\n");
-    let _ = writeln!(
-        text,
-        "{:<10} {:>7}  {:<16} {:>10} {:>8}  state",
-        "view", "version", "fingerprint", "position", "lag"
-    );
-    for view in views {
-        let ViewStatus {
-            name,
-            version,
-            fingerprint,
-            position,
-            lag,
-            ..
-        } = view;
-        let (version, position) = (version.to_string(), position.to_string());
-        let state = state(view);
-        let _ = writeln!(
-            text,
-            "{name:<10} {version:>7}  {fingerprint:<16} {position:>10} {lag:>8}  {state}"
-        );
-    }
-    text
-}
-
-fn state(view: &ViewStatus) -> String {
-    let state = match &view.state {
-        ViewState::Building => "building".to_owned(),
-        ViewState::Live => "live".to_owned(),
-        ViewState::Stopped { position, reason } => {
-            format!("stopped before position {position}: {reason}")
+/// Does what was asked with one view.
+async fn report(
+    owner: &Owner,
+    command: &ViewCommand,
+    name: &str,
+    bar: &mut Bar,
+) -> Result<Report, Failure> {
+    match command {
+        ViewCommand::Rebuild { .. } => switch::rebuild(owner, name, bar).await,
+        ViewCommand::Retry { .. } => switch::retry(owner, name, bar).await,
+        ViewCommand::Rollback { .. } => switch::rollback(owner, name, bar).await,
+        ViewCommand::Verify { .. } => inspect::verify(owner, name, bar).await,
+        ViewCommand::Diff { .. } => inspect::diff(owner, name, bar).await,
+        ViewCommand::Bisect { with, previous, .. } => {
+            let file = inspect::file(with.as_deref(), *previous)?;
+            inspect::bisect(owner, name, file, bar).await
         }
-        ViewState::Withdrawn { reason } => format!("withdrawn: {reason}"),
-    };
-    match view.build {
-        Some(build) => format!("{state}, building (at {})", build.position),
-        None => state,
+        ViewCommand::Export { file, .. } => transfer::export(owner, name, file, bar).await,
+        ViewCommand::Import { file } => transfer::import(owner, file, bar).await,
     }
 }
 
-async fn rebuild_all(owner: &Owner, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    let (_, views) = owner.list().await?;
-    for view in views {
-        rebuild(owner, &view.name, out).await?;
-    }
-    Ok(())
-}
-
-async fn rebuild(owner: &Owner, name: &str, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    let started = Instant::now();
-    let mut steps = owner.rebuild(name).await?;
-    let progress = Progress::new(name);
-    while let Some(step) = steps.next().await? {
-        match step {
-            RebuildStep::Folded { position, head } => progress.at(position, head),
-            RebuildStep::Failed { reason } => {
-                progress.clear();
-                return Err(Failure::RebuildFailed {
-                    view: name.to_owned(),
-                    reason,
-                });
+/// Does something with one view, or with all at the same time: they share one reader of the log.
+/// Each has a bar; what is to be said of them is written when all are done.
+async fn of_each(
+    names: &[String],
+    out: &mut (dyn Write + Send),
+    work: impl AsyncFn(&str, &mut Bar) -> Result<Report, Failure>,
+) -> Result<(), Failure> {
+    let (bars, work) = (Bars::new(), &work);
+    let one = async |name: &String| work(name, &mut bars.add(name)).await;
+    let reports = join_all(names.iter().map(one)).await;
+    let mut failures = Vec::new();
+    for (report, name) in reports.into_iter().zip(names) {
+        match report {
+            Ok(Report { text, finding }) => {
+                writeln!(out, "{text}").map_err(to_stdout)?;
+                failures.extend(finding.map(|what| Failure::Found {
+                    view: name.clone(),
+                    what,
+                }));
             }
-            RebuildStep::Phase { .. }
-            | RebuildStep::Comparing { .. }
-            | RebuildStep::Tracing { .. } => {}
-            RebuildStep::Switched { position, .. } => {
-                progress.clear();
-                let seconds = started.elapsed().as_secs_f64();
-                return writeln!(
-                    out,
-                    "{name}: rebuilt up to position {position} in {seconds:.1} s"
-                )
-                .map_err(to_stdout);
-            }
+            Err(failure) => failures.push(failure),
         }
     }
-    progress.clear();
-    let reason = "the process that owns the views ended".to_owned();
-    Err(Failure::RebuildFailed {
-        view: name.to_owned(),
-        reason,
-    })
+    Failure::of_several(failures)
 }

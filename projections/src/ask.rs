@@ -4,7 +4,7 @@ use meguri_log::Position;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{proof::Mismatch, slot::BuildPhase};
+use crate::{arrival::Arrival, proof::Mismatch, slot::BuildPhase};
 
 /// What happens during a rebuild, told to who asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,10 +58,13 @@ pub(crate) enum Ask {
     Rebuild(Steps),
     /// Go back to the file that was live before.
     Rollback(Steps),
+    /// Make this file the live one, as if it had been built here.
+    Adopt(Arrival, Option<Steps>),
     /// Try again the event at which the view stopped.
     Retry(oneshot::Sender<Result<(), String>>),
-    /// Serve the live file no more, for it is not what it should be, and build the view anew.
-    Withdraw(Mismatch),
+    /// Serve the live file no more, for it is not what it should be, and build the view anew;
+    /// answered when it is not served any more.
+    Withdraw(Mismatch, oneshot::Sender<()>),
 }
 
 /// Tells the last step to who asked, however slowly that listens: nothing waits for it.

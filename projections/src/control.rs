@@ -1,4 +1,7 @@
-//! Commands about views, from another process, through a local socket: one line of JSON each way.
+//! Commands about views, from another process, through a local socket: one line of JSON asks, lines
+//! of JSON answer.
+
+mod answer;
 
 use std::{
     io,
@@ -14,24 +17,72 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{ask::RebuildStep, slot::ViewStatus, views::Views};
+use crate::{
+    ask::RebuildStep,
+    bisect::{Bisected, Other},
+    diff::Diff,
+    slot::ViewStatus,
+    snapshot::Snapshot,
+    verify::Verified,
+    views::Views,
+};
+pub use answer::answer;
 
 /// The name of the socket in the data folder.
 pub const SOCKET: &str = "views.sock";
 
-/// Longest request, in bytes.
-const REQUEST_BYTES_MAX: u64 = 4_096;
+/// Longest request, in bytes: the longest path there can be, and something around it.
+const REQUEST_BYTES_MAX: u64 = 16 * 1_024;
 
-/// What can be asked.
+/// What can be asked. Paths are whole, for each process has a folder that it works in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Request {
     /// Every view at a glance: one answer.
     List,
-    /// Build a view anew: answers until the last step.
+    /// Build a view anew: steps until the last.
     Rebuild {
         /// The view.
         name: String,
+    },
+    /// Go back to the file that was live before: steps until the last.
+    Rollback {
+        /// The view.
+        name: String,
+    },
+    /// Let a view that has stopped try again: one answer.
+    Retry {
+        /// The view.
+        name: String,
+    },
+    /// Compare a view with a build from the log: steps, and one answer.
+    Verify {
+        /// The view.
+        name: String,
+    },
+    /// Compare the version of a view that is live with the one before: steps, and one answer.
+    Diff {
+        /// The view.
+        name: String,
+    },
+    /// Find the event after which a file and a build from the log differ: steps, and one answer.
+    Bisect {
+        /// The view.
+        name: String,
+        /// The file.
+        with: Other,
+    },
+    /// Write a copy of a view: one answer.
+    Export {
+        /// The view.
+        name: String,
+        /// The file, which must not be there yet.
+        path: PathBuf,
+    },
+    /// Make a copy from elsewhere the live file: steps, and one answer after the last of them.
+    Import {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -46,9 +97,21 @@ pub enum Answer {
         /// The views.
         views: Vec<ViewStatus>,
     },
-    /// A step of [`Request::Rebuild`].
-    Rebuild(RebuildStep),
-    /// The request was not understood or cannot be met.
+    /// Something builds, and this is how far it is.
+    Step(RebuildStep),
+    /// To [`Request::Retry`]: the view goes on.
+    Retried,
+    /// To [`Request::Verify`].
+    Verified(Verified),
+    /// To [`Request::Diff`].
+    Compared(Diff),
+    /// To [`Request::Bisect`].
+    Bisected(Bisected),
+    /// To [`Request::Export`].
+    Exported(Snapshot),
+    /// To [`Request::Import`]: what the file was; the last step has said whether it is live.
+    Imported(Snapshot),
+    /// The request was not understood, or it was refused, or it came to nothing.
     Refused {
         /// Why.
         reason: String,
@@ -129,23 +192,18 @@ async fn converse(stream: UnixStream, views: &Views) -> io::Result<()> {
     BufReader::new(read.take(REQUEST_BYTES_MAX))
         .read_line(&mut line)
         .await?;
-    let refused = |reason: String| Answer::Refused { reason };
-    match serde_json::from_str(&line) {
-        Ok(Request::List) => {
-            let (head, views) = (views.head(), views.status());
-            send(&mut write, &Answer::Views { head, views }).await
+    let request = match serde_json::from_str(&line) {
+        Ok(request) => request,
+        Err(error) => {
+            let reason = error.to_string();
+            return send(&mut write, &Answer::Refused { reason }).await;
         }
-        Ok(Request::Rebuild { name }) => match views.rebuild(&name).await {
-            Ok(mut steps) => {
-                while let Some(step) = steps.recv().await {
-                    send(&mut write, &Answer::Rebuild(step)).await?;
-                }
-                Ok(())
-            }
-            Err(error) => send(&mut write, &refused(error.to_string())).await,
-        },
-        Err(error) => send(&mut write, &refused(error.to_string())).await,
+    };
+    let mut answers = answer(views, request);
+    while let Some(answer) = answers.recv().await {
+        send(&mut write, &answer).await?;
     }
+    Ok(())
 }
 
 async fn send(write: &mut OwnedWriteHalf, line: &impl Serialize) -> io::Result<()> {

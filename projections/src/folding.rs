@@ -104,6 +104,8 @@ impl Folding {
 
     /// Folds everything there is, proves that the file holds what it should, and makes it readable.
     pub(crate) async fn build(&mut self) -> End {
+        // From here on it can be told how fast it is.
+        self.tell();
         let mut patience = Patience::new(self.stop.clone());
         loop {
             match self.catch_up().await {
@@ -233,7 +235,7 @@ impl Folding {
 
     fn phase(&self, phase: BuildPhase) {
         if let Role::Build(_) = self.role {
-            self.slot.phase(phase);
+            self.slot.phase(phase, self.log.known_head());
         }
         let position = self.file.position();
         self.step(RebuildStep::Phase { phase, position });
@@ -243,7 +245,7 @@ impl Folding {
         let (position, head) = (self.file.position(), self.log.known_head());
         match &self.role {
             Role::Live => return self.slot.reached(position, head),
-            Role::Build(_) => self.slot.building(position),
+            Role::Build(_) => self.slot.building(position, head),
             Role::Shadow(_) => {}
         }
         let head = self.until.unwrap_or(head).max(position);

@@ -8,7 +8,7 @@ use std::{
 
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, oneshot};
 
 use crate::{
     ask::{Ask, RebuildStep, Steps},
@@ -137,7 +137,10 @@ impl Views {
         mismatch: Mismatch,
     ) -> Result<(), RebuildError> {
         if live(slot).is_ok_and(|live| live == pair.database) {
-            self.ask(slot.name(), Ask::Withdraw(mismatch)).await?;
+            let (done, withdrawn) = oneshot::channel();
+            let ask = Ask::Withdraw(mismatch, done);
+            self.ask(slot.name(), ask).await?;
+            withdrawn.await.map_err(|_| RebuildError::Closed)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{
     certificate::Certificate,
     compare::{self, THERE, TableDiff},
     digest::Content,
+    integrity,
     proof::{self, Mismatch, ProofError},
     rescan,
     row::TableError,
@@ -129,16 +130,7 @@ impl Pair {
     /// # Errors
     /// [`TableError`] where that was not found out.
     pub(crate) async fn integrity(&mut self) -> Result<Option<Mismatch>, TableError> {
-        let checked = sqlx::query_scalar("pragma main.integrity_check(1)");
-        let reason = match checked.fetch_one(&mut self.connection).await {
-            Ok(answer) if answer == "ok" => return Ok(None),
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = TableError::from(error);
-                proof::damage(&error).ok_or(error)?
-            }
-        };
-        Ok(Some(Mismatch::Damaged { reason }))
+        integrity::of_file(&mut self.connection).await
     }
 
     /// Compares the rows with those of a second file, which nobody writes.

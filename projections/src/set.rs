@@ -43,6 +43,11 @@ impl ViewSet {
         ])
     }
 
+    /// The names of the views.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|view| view.name()).collect()
+    }
+
     /// Only the views of these names: what reads others finds them not ready.
     #[must_use]
     pub fn only(mut self, names: &[&str]) -> Self {

@@ -11,6 +11,7 @@ use meguri_log::Log;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    arrival::Arrival,
     error::StoreError,
     mark,
     past::AS_OF,
@@ -189,6 +190,13 @@ impl Shelf {
         self.open_file(&folder).await
     }
 
+    /// Puts a file that came from elsewhere and is proven beside all others.
+    pub(crate) async fn adopt(&self, arrival: Arrival) -> Result<ViewFile, StoreError> {
+        let folder = self.next()?;
+        fs::rename(arrival.path(), self.dir.join(&folder))?;
+        self.open_file(&folder).await
+    }
+
     /// The file in this folder, made where there is none.
     pub(crate) async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
         ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.limits).await
@@ -329,7 +337,7 @@ impl Shelf {
 }
 
 /// What is wrong with a file, if that is why it does not open.
-fn damage(error: StoreError) -> Result<String, StoreError> {
+pub(crate) fn damage(error: StoreError) -> Result<String, StoreError> {
     match error {
         StoreError::Damaged(reason) => Ok(reason),
         // A file without a certificate.

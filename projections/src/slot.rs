@@ -1,16 +1,13 @@
 //! What everyone may know of a view while it runs: where it stands, and how to read it.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Instant,
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-use crate::{outcome::Poison, throttle::Reads, view::AnyView};
+use crate::{outcome::Poison, pace::Pace, throttle::Reads, view::AnyView};
 
 /// What a view is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +45,19 @@ pub enum BuildPhase {
     Indexing,
 }
 
+impl BuildPhase {
+    const ALL: [Self; 3] = [Self::Folding, Self::Verifying, Self::Indexing];
+
+    /// Its name, as in answers and measurements.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folding => "folding",
+            Self::Verifying => "verifying",
+            Self::Indexing => "indexing",
+        }
+    }
+}
+
 /// How far a file is that is being built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildStatus {
@@ -82,6 +92,13 @@ pub struct ViewStatus {
     pub build: Option<BuildStatus>,
 }
 
+impl ViewStatus {
+    /// Whether it stands before an event that it cannot fold.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, ViewState::Stopped { .. })
+    }
+}
+
 /// The shared side of a view: its worker writes here, everyone else looks.
 pub(crate) struct Slot {
     pub(crate) view: Arc<dyn AnyView>,
@@ -104,13 +121,12 @@ pub(crate) struct Standing {
     pub(crate) withdrawn: Option<String>,
 }
 
-/// Where a build stands, and where and when it began.
+/// Where a build stands, and how fast it came there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Building {
     pub(crate) position: Position,
     pub(crate) phase: BuildPhase,
-    from: Position,
-    since: Instant,
+    pace: Pace,
 }
 
 impl Building {
@@ -119,23 +135,13 @@ impl Building {
         Self {
             position,
             phase: BuildPhase::Folding,
-            from: position,
-            since: Instant::now(),
+            pace: Pace::from(position),
         }
     }
 
     /// How far it is on its way to a position.
     pub(crate) fn status(&self, head: Position) -> BuildStatus {
-        let done = self.position.get().saturating_sub(self.from.get());
-        let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let events_per_second = done.saturating_mul(1_000) / millis.max(1);
-        let left = head.get().saturating_sub(self.position.get());
-        BuildStatus {
-            phase: self.phase,
-            position: self.position,
-            events_per_second,
-            seconds_left: left.checked_div(events_per_second),
-        }
+        self.pace.status(self.phase, self.position, head)
     }
 }
 
@@ -199,26 +205,27 @@ impl Slot {
     }
 
     /// A build has begun here, or has come as far.
-    pub(crate) fn building(&self, position: Position) {
+    pub(crate) fn building(&self, position: Position, head: Position) {
         self.standing.send_modify(|standing| {
             let begun = || Building::begun(position);
             standing.building.get_or_insert_with(begun).position = position;
         });
-        self.measure_build();
+        self.measure_build(head);
     }
 
-    pub(crate) fn phase(&self, phase: BuildPhase) {
+    pub(crate) fn phase(&self, phase: BuildPhase, head: Position) {
         self.standing.send_modify(|standing| {
             if let Some(building) = &mut standing.building {
                 building.phase = phase;
             }
         });
+        self.measure_build(head);
     }
 
     pub(crate) fn built(&self) {
         self.standing
             .send_modify(|standing| standing.building = None);
-        self.measure_build();
+        self.measure_build(Position::ZERO);
     }
 
     pub(crate) fn stopped(&self, poison: Poison) {
@@ -267,16 +274,26 @@ impl Slot {
         metrics::gauge!("meguri_view_lag_events", "view" => self.name()).set(lag as f64);
     }
 
+    /// All of it is 0 while nothing is being built.
     #[expect(clippy::cast_precision_loss, reason = "gauges are approximate")]
-    fn measure_build(&self) {
+    fn measure_build(&self, head: Position) {
         let building = self.standing.borrow().building;
-        let position = building.map_or(0, |building| building.position.get());
-        let rate = building.map_or(0, |building| {
-            building.status(Position::ZERO).events_per_second
-        });
-        metrics::gauge!("meguri_view_build_position", "view" => self.name()).set(position as f64);
-        metrics::gauge!("meguri_view_build_events_per_second", "view" => self.name())
-            .set(rate as f64);
+        let status = building.map(|building| building.status(head));
+        let view = self.name();
+        for phase in BuildPhase::ALL {
+            let now = status.is_some_and(|status| status.phase == phase);
+            metrics::gauge!("meguri_view_build_phase", "view" => view, "phase" => phase.name())
+                .set(f64::from(u8::from(now)));
+        }
+        let number = |of: fn(BuildStatus) -> f64| status.map_or(0.0, of);
+        metrics::gauge!("meguri_view_build_position", "view" => view)
+            .set(number(|status| status.position.get() as f64));
+        metrics::gauge!("meguri_view_build_events_per_second", "view" => view)
+            .set(number(|status| status.events_per_second as f64));
+        // Before the first event there is no telling.
+        metrics::gauge!("meguri_view_build_seconds_left", "view" => view).set(number(|status| {
+            status.seconds_left.map_or(f64::NAN, |left| left as f64)
+        }));
     }
 
     fn measure_state(&self) {

@@ -15,6 +15,7 @@ mod poison;
 mod rebuild;
 mod rooms;
 mod run;
+mod snapshot;
 mod table;
 mod verify;
 mod withdrawn;

@@ -7,6 +7,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    arrival::Arrival,
     ask::{Ask, RebuildStep, Steps, failed, tell},
     feed::Feed,
     folding::{End, Folding, Role},
@@ -121,7 +122,7 @@ impl Worker {
     }
 
     fn build(&mut self, file: ViewFile, asked_by: Option<Steps>) {
-        self.slot.building(file.position());
+        self.slot.building(file.position(), self.log.known_head());
         self.build = Some(self.spawn(file, Role::Build(asked_by)));
     }
 
@@ -169,12 +170,40 @@ impl Worker {
                 Ok(file) => self.build(file, Some(steps)),
                 Err(error) => failed(Some(&steps), &error.to_string()),
             },
+            Ask::Adopt(arrival, steps) => self.adopt(arrival, steps).await,
             Ask::Retry(answer) => {
                 // Who asked may have gone away.
                 let _ = answer.send(self.retry().await);
             }
-            Ask::Withdraw(mismatch) => self.withdraw(&mismatch).await,
+            Ask::Withdraw(mismatch, withdrawn) => {
+                self.withdraw(&mismatch).await;
+                // Who asked may have gone away.
+                let _ = withdrawn.send(());
+            }
         }
+    }
+
+    /// Brings a file from elsewhere up to date, and switches. It takes the place of a first build,
+    /// which serves nobody yet, but of no other.
+    async fn adopt(&mut self, arrival: Arrival, steps: Option<Steps>) {
+        if self.build.is_some() && self.slot.readers().is_some() {
+            return failed(steps.as_ref(), "it is being built already");
+        }
+        let file = match self.shelf.adopt(arrival).await {
+            Ok(file) => file,
+            Err(error) => return failed(steps.as_ref(), &error.to_string()),
+        };
+        if let Some(first) = self.build.take()
+            && let Some(folding) = first.end().await
+        {
+            failed(
+                folding.role.asked_by(),
+                "a file from elsewhere takes its place",
+            );
+            self.drop_file(folding.file).await;
+        }
+        self.slot.built();
+        self.build(file, steps);
     }
 
     /// Goes on with a view that has stopped, from the event it stands before.
@@ -265,8 +294,13 @@ impl Worker {
     /// A new file is not what it should be: it never serves.
     async fn give_up(&self, folding: Folding, mismatch: &Mismatch) {
         tracing::error!(view = self.slot.name(), %mismatch, "a new file is given up");
-        let folder = folding.file.folder.clone();
-        folding.file.close().await;
+        self.drop_file(folding.file).await;
+    }
+
+    /// Removes a file that is of no use.
+    async fn drop_file(&self, file: ViewFile) {
+        let folder = file.folder.clone();
+        file.close().await;
         if let Err(error) = self.shelf.discard(&folder) {
             tracing::warn!(view = self.slot.name(), %error, "a file of no use is still there");
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, Query, kinds};
 use meguri_log::Position;
-use meguri_projections::{BuildPhase, BuildStatus, ViewState, ViewStatus};
+use meguri_projections::{BuildStatus, ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,11 +85,7 @@ pub(crate) struct BuildAnswer {
 impl From<BuildStatus> for BuildAnswer {
     fn from(build: BuildStatus) -> Self {
         Self {
-            phase: match build.phase {
-                BuildPhase::Folding => "folding",
-                BuildPhase::Verifying => "verifying",
-                BuildPhase::Indexing => "indexing",
-            },
+            phase: build.phase.name(),
             position: build.position.get(),
             events_per_second: build.events_per_second,
             seconds_left: build.seconds_left,

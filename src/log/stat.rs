@@ -7,6 +7,7 @@ use std::io::Write;
 use meguri_log::{Filter, Log, Position, Recorded};
 
 use crate::failure::{Failure, to_stdout};
+use crate::figures::bytes;
 use crate::settings::Settings;
 use crate::storage::{LOG_FILE, VAULT_FILE};
 
@@ -122,34 +123,5 @@ impl Count {
     fn row(&self, name: &str) -> String {
         let (open, sealed) = (bytes(self.header_bytes), bytes(self.sealed_bytes));
         format!("{name:<20} {:>10} {open:>10} {sealed:>10}\n", self.events)
-    }
-}
-
-/// A size for people.
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if count < 1_024 {
-        return format!("{count} B");
-    }
-    // Tenths of a unit, in whole numbers.
-    let (mut tenths, mut unit) = (count * 10 / 1_024, 0);
-    while tenths >= 10_240 && unit + 1 < UNITS.len() {
-        tenths /= 1_024;
-        unit += 1;
-    }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_shown_for_people() {
-        let shown = [0, 1_023, 1_024, 1_536, 1_048_576, 5 << 30].map(bytes);
-        assert_eq!(
-            shown,
-            ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "5.0 GiB"]
-        );
     }
 }

@@ -3,19 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::future::join_all;
 use meguri_log::{Log, Position};
-use meguri_projections::control::{Answer, Client, ControlError, Request};
-use meguri_projections::{OpenViewsError, RebuildStep, ViewSettings, ViewStatus, Views};
+use meguri_projections::control::{self, Answer, Client, Request};
+use meguri_projections::{
+    OpenViewsError, Snapshot, ViewSet, ViewSettings, ViewState, ViewStatus, Views,
+};
 use tokio::sync::mpsc;
 
+use super::bars::Bar;
+use crate::command_line::{ALL_VIEWS, ViewCommand, ViewsCommand};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::storage;
 
 /// How long a list waits for views that have just been opened.
 const LEVEL_IN: Duration = Duration::from_secs(2);
-/// How long a rebuild waits for a view that is being built for the first time.
-const BUILT_IN: Duration = Duration::from_hours(24);
+/// Pause between two looks at a view that is being built.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The process that owns the folder of the views.
 pub(super) enum Owner {
@@ -26,54 +31,92 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    /// Asks for the owner; takes the folder if there is none.
-    pub(super) async fn find(settings: &Settings) -> Result<Self, Failure> {
+    /// Asks for the owner; takes the folder if there is none, and opens what is needed.
+    pub(super) async fn find(settings: &Settings, about: &About) -> Result<Self, Failure> {
         let data = &settings.data.value;
-        if ask(data, &Request::List).await?.is_some() {
+        if Client::ask(data, &Request::List).await?.is_some() {
             return Ok(Self::Other(data.clone()));
         }
         let log = storage::open_existing(settings).await?;
-        let folder = storage::views_folder(settings);
-        match Views::open(log.clone(), folder, ViewSettings::default()).await {
+        match Self::take(settings, about, &log).await {
             Ok(views) => Ok(Self::Us { log, views }),
-            Err(error) => {
+            Err(failure) => {
                 log.close().await;
-                Err(error.into())
+                Err(failure)
+            }
+        }
+    }
+
+    async fn take(settings: &Settings, about: &About, log: &Log) -> Result<Views, Failure> {
+        let of_views = ViewSettings {
+            views: about.views().await?,
+            ..ViewSettings::default()
+        };
+        let folder = storage::views_folder(settings);
+        Ok(Views::open(log.clone(), folder, of_views).await?)
+    }
+
+    /// Whether it is another process.
+    pub(super) fn is_another(&self) -> bool {
+        matches!(self, Self::Other(_))
+    }
+
+    /// Asks it.
+    pub(super) async fn ask(&self, request: Request) -> Result<Answers, Failure> {
+        match self {
+            Self::Us { views, .. } => Ok(Answers::Ours(control::answer(views, request))),
+            Self::Other(data) => {
+                let client = Client::ask(data, &request).await?;
+                Ok(Answers::Theirs(client.ok_or(Failure::OwnerGone)?))
             }
         }
     }
 
     /// Where the log ends, and every view.
     pub(super) async fn list(&self) -> Result<(Position, Vec<ViewStatus>), Failure> {
-        match self {
-            Self::Us { views, .. } => {
-                // They have just been opened; what is late after that is shown as it is.
-                let _late = views.wait_for_all(views.head(), LEVEL_IN).await;
-                Ok((views.head(), views.status()))
-            }
-            Self::Other(data) => match answer(data, &Request::List).await? {
-                Answer::Views { head, views } => Ok((head, views)),
-                other @ (Answer::Rebuild(_) | Answer::Refused { .. }) => Err(unexpected(other)),
-            },
+        let mut answers = self.ask(Request::List).await?;
+        match answers.next().await? {
+            Some(Answer::Views { head, views }) => Ok((head, views)),
+            Some(Answer::Refused { reason }) => Err(Failure::Refused(reason)),
+            Some(_) | None => Err(Failure::OwnerGone),
         }
     }
 
-    /// Begins to rebuild a view.
-    pub(super) async fn rebuild(&self, name: &str) -> Result<Steps, Failure> {
-        match self {
-            Self::Us { views, .. } => {
-                // A view that is built for the first time cannot be rebuilt beside; one that has
-                // stopped can, so it does not matter why the wait has ended.
-                let _ended = views.wait_for(name, views.head(), BUILT_IN).await;
-                Ok(Steps::Ours(views.rebuild(name).await?))
+    /// Gives views that have just been opened the time to be level; what is late after that is
+    /// shown as it is.
+    pub(super) async fn level(&self) {
+        if let Self::Us { views, .. } = self {
+            let (head, all) = (views.head(), views.status());
+            let level = all
+                .iter()
+                .map(|view| views.wait_for(&view.name, head, LEVEL_IN));
+            join_all(level).await;
+        }
+    }
+
+    /// One view.
+    pub(super) async fn view(&self, name: &str) -> Result<ViewStatus, Failure> {
+        let (_, views) = self.list().await?;
+        let view = views.into_iter().find(|view| view.name == name);
+        view.ok_or(Failure::OwnerGone)
+    }
+
+    /// Waits until a view that has just been opened is as it will be: level with the log, or
+    /// stopped. A server has had the time.
+    pub(super) async fn settle(&self, name: &str, bar: &mut Bar) -> Result<(), Failure> {
+        if self.is_another() {
+            return Ok(());
+        }
+        let (target, _) = self.list().await?;
+        loop {
+            let view = self.view(name).await?;
+            let level = view.state == ViewState::Live && view.position >= target;
+            match view.build {
+                None if level || view.is_stopped() => return Ok(()),
+                Some(build) => bar.show(build, target),
+                None => {}
             }
-            Self::Other(data) => {
-                let request = Request::Rebuild {
-                    name: name.to_owned(),
-                };
-                let client = ask(data, &request).await?.ok_or(Failure::OwnerGone)?;
-                Ok(Steps::Theirs(client))
-            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -86,41 +129,80 @@ impl Owner {
     }
 }
 
-/// The steps of a rebuild as they happen.
-pub(super) enum Steps {
-    Theirs(Client),
-    Ours(mpsc::Receiver<RebuildStep>),
+/// What a command is about.
+pub(super) enum About {
+    /// These views.
+    Views(Vec<String>),
+    /// The view that this file is of.
+    File(PathBuf),
 }
 
-impl Steps {
-    /// The next one; none when whoever rebuilds has ended.
-    pub(super) async fn next(&mut self) -> Result<Option<RebuildStep>, Failure> {
-        match self {
-            Self::Ours(steps) => Ok(steps.recv().await),
-            Self::Theirs(client) => match client.next().await? {
-                None => Ok(None),
-                Some(Answer::Rebuild(step)) => Ok(Some(step)),
-                Some(other @ (Answer::Views { .. } | Answer::Refused { .. })) => {
-                    Err(unexpected(other))
-                }
-            },
+impl About {
+    pub(super) fn of(command: &ViewsCommand) -> Self {
+        let ViewsCommand::Of(command) = command else {
+            return Self::all();
+        };
+        match command {
+            ViewCommand::Rebuild { name } | ViewCommand::Verify { name } if name == ALL_VIEWS => {
+                Self::all()
+            }
+            ViewCommand::Rebuild { name }
+            | ViewCommand::Verify { name }
+            | ViewCommand::Diff { name }
+            | ViewCommand::Bisect { name, .. }
+            | ViewCommand::Retry { name }
+            | ViewCommand::Rollback { name }
+            | ViewCommand::Export { name, .. } => Self::Views(vec![name.clone()]),
+            ViewCommand::Import { file } => Self::File(file.clone()),
         }
+    }
+
+    fn all() -> Self {
+        let names = ViewSet::all().names();
+        Self::Views(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// What its bars are called.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Views(names) => names.clone(),
+            Self::File(file) => vec![file.display().to_string()],
+        }
+    }
+
+    /// The views that have to be opened.
+    async fn views(&self) -> Result<ViewSet, Failure> {
+        Ok(match self {
+            Self::Views(names) => {
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                ViewSet::all().only(&names)
+            }
+            Self::File(file) => ViewSet::all().only(&[&Snapshot::of_file(file).await?.view]),
+        })
     }
 }
 
-async fn ask(data: &Path, request: &Request) -> Result<Option<Client>, ControlError> {
-    Client::ask(data, request).await
+/// A path that means the same to a process that works in another folder.
+pub(super) fn whole(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|source| Failure::Folder {
+        path: path.to_owned(),
+        source,
+    })
 }
 
-async fn answer(data: &Path, request: &Request) -> Result<Answer, Failure> {
-    let mut client = ask(data, request).await?.ok_or(Failure::OwnerGone)?;
-    client.next().await?.ok_or(Failure::OwnerGone)
+/// Answers as they come.
+pub(super) enum Answers {
+    Theirs(Client),
+    Ours(mpsc::Receiver<Answer>),
 }
 
-fn unexpected(answer: Answer) -> Failure {
-    match answer {
-        Answer::Refused { reason } => Failure::Refused(reason),
-        Answer::Views { .. } | Answer::Rebuild(_) => Failure::OwnerGone,
+impl Answers {
+    /// The next one; none after the last, or when whoever answers has ended.
+    pub(super) async fn next(&mut self) -> Result<Option<Answer>, Failure> {
+        match self {
+            Self::Ours(answers) => Ok(answers.recv().await),
+            Self::Theirs(client) => Ok(client.next().await?),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The built `meguri`, run as a child process that can be killed, stopped and started again.
 
 use super::api::Api;
+use meguri_log::Location;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -48,10 +49,38 @@ impl Installation {
         self.folder.path().join("data")
     }
 
+    /// The folder that everything is in, and that commands are run in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where the log and its vault are.
+    pub(crate) fn location(&self) -> Location {
+        match &self.databases {
+            Some((log, vault)) => Location::Postgres {
+                log: log.clone(),
+                vault: vault.clone(),
+            },
+            None => Location::Sqlite {
+                log: self.data().join("log.db"),
+                vault: self.data().join("vault.db"),
+            },
+        }
+    }
+
+    /// Starts a subcommand, and lets it run.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+
     /// Runs a subcommand to its end, whatever that is.
     pub(crate) fn end_of(&self, arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::null()).output().unwrap()
+        self.start(arguments).wait_with_output().unwrap()
     }
 
     /// The log's and the vault's database, if they are in PostgreSQL.

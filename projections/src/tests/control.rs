@@ -53,13 +53,13 @@ async fn the_views_are_listed_and_rebuilt_through_the_socket() {
         },
     )
     .await;
-    let Some(Answer::Rebuild(RebuildStep::Switched { position, .. })) = rebuilt.last() else {
+    let Some(Answer::Step(RebuildStep::Switched { position, .. })) = rebuilt.last() else {
         panic!("it did not switch: {rebuilt:?}")
     };
     assert_eq!(*position, views.head());
     assert!(matches!(
         rebuilt[0],
-        Answer::Rebuild(RebuildStep::Folded { .. })
+        Answer::Step(RebuildStep::Folded { .. })
     ));
     stop.cancel();
     serving.await.unwrap();

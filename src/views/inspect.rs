@@ -1,0 +1,59 @@
+//! Looking into a view: is it what the log says, how does it differ from the one before, and from
+//! which event on?
+
+use std::path::Path;
+
+use meguri_projections::Other;
+use meguri_projections::control::{Answer, Request};
+
+use super::bars::Bar;
+use super::outcome::outcome;
+use super::owner::{Owner, whole};
+use super::report::{self, Report};
+use crate::failure::Failure;
+
+pub(super) async fn verify(owner: &Owner, name: &str, bar: &mut Bar) -> Result<Report, Failure> {
+    owner.settle(name, bar).await?;
+    let request = Request::Verify { name: name.into() };
+    let Some(Answer::Verified(verified)) = outcome(owner, request, name, bar).await?.answer else {
+        return Err(Failure::OwnerGone);
+    };
+    // What was found wanting is being built anew.
+    owner.settle(name, bar).await?;
+    Ok(report::verified(name, &verified))
+}
+
+pub(super) async fn diff(owner: &Owner, name: &str, bar: &mut Bar) -> Result<Report, Failure> {
+    owner.settle(name, bar).await?;
+    let request = Request::Diff { name: name.into() };
+    match outcome(owner, request, name, bar).await?.answer {
+        Some(Answer::Compared(diff)) => Ok(report::compared(&diff)),
+        Some(_) | None => Err(Failure::OwnerGone),
+    }
+}
+
+pub(super) async fn bisect(
+    owner: &Owner,
+    name: &str,
+    with: Other,
+    bar: &mut Bar,
+) -> Result<Report, Failure> {
+    owner.settle(name, bar).await?;
+    let request = Request::Bisect {
+        name: name.to_owned(),
+        with,
+    };
+    match outcome(owner, request, name, bar).await?.answer {
+        Some(Answer::Bisected(bisected)) => Ok(report::bisected(name, &bisected)),
+        Some(_) | None => Err(Failure::OwnerGone),
+    }
+}
+
+/// Which file is compared with a build.
+pub(super) fn file(with: Option<&Path>, previous: bool) -> Result<Other, Failure> {
+    Ok(match with {
+        Some(path) => Other::File { path: whole(path)? },
+        None if previous => Other::Previous,
+        None => Other::Live,
+    })
+}
