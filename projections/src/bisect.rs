@@ -92,7 +92,7 @@ impl Views {
     ) -> Result<Bisected, InspectError> {
         let inspection = Inspection::begin(self, view, steps)?;
         let database = match other {
-            Other::Live => inspection.live()?,
+            Other::Live => inspection.live(),
             Other::Previous => inspection.previous()?,
             Other::File { path } => path.clone(),
         };

@@ -53,7 +53,7 @@ impl Views {
         steps: Option<mpsc::Sender<RebuildStep>>,
     ) -> Result<Diff, InspectError> {
         let inspection = Inspection::begin(self, view, steps)?;
-        let (here, there) = (inspection.live()?, inspection.previous()?);
+        let (here, there) = (inspection.live(), inspection.previous()?);
         let mut older = Pair::open(there.clone()).await?;
         let (position, mismatch) = inspection.standing(&mut older).await?;
         if let Some(mismatch) = mismatch {

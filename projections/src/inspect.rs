@@ -8,6 +8,7 @@ use std::{
 
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
 use tokio::sync::{MutexGuard, oneshot};
 
 use crate::{
@@ -106,7 +107,8 @@ impl Views {
     /// [`InspectError`] where nothing could be compared.
     pub async fn prove(&self, view: &str) -> Result<Proven, InspectError> {
         let slot = self.inspected(view)?;
-        let mut pair = Pair::open(live(slot)?).await?;
+        let readers = readers(slot)?;
+        let mut pair = Pair::open(database(&readers)).await?;
         pair.begin().await?;
         let Looked {
             position,
@@ -114,7 +116,7 @@ impl Views {
             mismatch,
         } = pair.look(&*slot.view, self.log()).await?;
         if let Some(mismatch) = &mismatch {
-            self.withdraw(slot, &pair, mismatch.clone()).await?;
+            self.withdraw(slot, &readers, mismatch.clone()).await?;
         }
         Ok(Proven {
             position,
@@ -129,14 +131,16 @@ impl Views {
         self.slot(view).ok_or_else(unknown)
     }
 
-    /// Has this file served no more, if it still is, and the view built anew.
+    /// Has the file of these readers served no more, if it still is, and the view built anew.
     async fn withdraw(
         &self,
         slot: &Slot,
-        pair: &Pair,
+        of: &SqlitePool,
         mismatch: Mismatch,
     ) -> Result<(), RebuildError> {
-        if live(slot).is_ok_and(|live| live == pair.database) {
+        // They are closed with the file; what is built in its place has the same name.
+        let is_live = readers(slot).is_ok_and(|live| database(&live) == database(of));
+        if is_live && !of.is_closed() {
             let (done, withdrawn) = oneshot::channel();
             let ask = Ask::Withdraw(mismatch, done);
             self.ask(slot.name(), ask).await?;
@@ -146,16 +150,22 @@ impl Views {
     }
 }
 
-/// Where the file is that is read now.
-fn live(slot: &Slot) -> Result<PathBuf, QueryError> {
-    let readers = slot.readers().ok_or(QueryError::NotReady(slot.name()))?;
-    Ok(readers.connect_options().get_filename().to_owned())
+/// Who reads the file that is read now.
+fn readers(slot: &Slot) -> Result<SqlitePool, QueryError> {
+    slot.readers().ok_or(QueryError::NotReady(slot.name()))
+}
+
+/// Where their file is.
+fn database(readers: &SqlitePool) -> PathBuf {
+    readers.connect_options().get_filename().to_owned()
 }
 
 /// One look into a view, for which it is built beside. There is one at a time.
 pub(crate) struct Inspection<'a> {
     pub(crate) views: &'a Views,
     pub(crate) slot: &'a Arc<Slot>,
+    /// Who reads the file that is looked into.
+    readers: SqlitePool,
     steps: Option<Steps>,
     _alone: MutexGuard<'a, ()>,
 }
@@ -168,17 +178,19 @@ impl<'a> Inspection<'a> {
     ) -> Result<Self, InspectError> {
         let slot = views.inspected(view)?;
         let alone = slot.looked_into.try_lock();
+        let alone = alone.map_err(|_| InspectError::Busy(slot.name()))?;
         Ok(Self {
             views,
             slot,
+            readers: readers(slot)?,
             steps,
-            _alone: alone.map_err(|_| InspectError::Busy(slot.name()))?,
+            _alone: alone,
         })
     }
 
-    /// Where the file is that is read now.
-    pub(crate) fn live(&self) -> Result<PathBuf, InspectError> {
-        Ok(live(self.slot)?)
+    /// Where the file is that is looked into.
+    pub(crate) fn live(&self) -> PathBuf {
+        database(&self.readers)
     }
 
     /// Where the file is that was read before it, of whatever release.
@@ -297,14 +309,13 @@ impl<'a> Inspection<'a> {
         Ok(trace.told(rows))
     }
 
-    /// Has this file served no more, if it still is, and the view built anew.
-    pub(crate) async fn withdraw(
-        &self,
-        pair: &Pair,
-        mismatch: &Mismatch,
-    ) -> Result<(), InspectError> {
+    /// Has the file served no more, if it still is, and the view built anew.
+    pub(crate) async fn withdraw(&self, mismatch: &Mismatch) -> Result<(), InspectError> {
         let mismatch = mismatch.clone();
-        Ok(self.views.withdraw(self.slot, pair, mismatch).await?)
+        Ok(self
+            .views
+            .withdraw(self.slot, &self.readers, mismatch)
+            .await?)
     }
 }
 

@@ -58,13 +58,13 @@ impl Views {
         steps: Option<mpsc::Sender<RebuildStep>>,
     ) -> Result<Verified, InspectError> {
         let inspection = Inspection::begin(self, view, steps)?;
-        let mut pair = Pair::open(inspection.live()?).await?;
+        let mut pair = Pair::open(inspection.live()).await?;
         let looked = inspection.look(&mut pair).await?;
         match looked.mismatch {
             // Members write meanwhile: the moment to compare is the one after the build.
             None => pair.end().await?,
             Some(mismatch) => {
-                inspection.withdraw(&pair, &mismatch).await?;
+                inspection.withdraw(&mismatch).await?;
                 // Rows can be compared even so, as of this moment.
                 if !matches!(mismatch, Mismatch::Rows { .. }) {
                     return Ok(Verified::Differs {
@@ -99,7 +99,7 @@ async fn compared(inspection: &Inspection<'_>, mut pair: Pair) -> Result<Verifie
     let tables = pair.differences(&database, ROWS_TOLD).await?;
     let differing = tables.iter().map(TableDiff::differing).sum();
     let mismatch = looked.mismatch.unwrap_or(Mismatch::Differs { differing });
-    inspection.withdraw(&pair, &mismatch).await?;
+    inspection.withdraw(&mismatch).await?;
     drop((pair, beside));
     let rows = tables.iter().flat_map(TableDiff::samples);
     let rows = rows.take(ROWS_TOLD).cloned().collect();
