@@ -58,6 +58,7 @@ async fn report(
             let file = inspect::file(with.as_deref(), *previous)?;
             inspect::bisect(owner, name, file, bar).await
         }
+        ViewCommand::Build { as_of, .. } => inspect::build(owner, name, *as_of, bar).await,
         ViewCommand::Export { file, .. } => transfer::export(owner, name, file, bar).await,
         ViewCommand::Import { file } => transfer::import(owner, file, bar).await,
     }

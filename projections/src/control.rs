@@ -21,6 +21,7 @@ use crate::{
     ask::RebuildStep,
     bisect::{Bisected, Other},
     diff::Diff,
+    past::{AsOf, BuiltPast},
     slot::ViewStatus,
     snapshot::Snapshot,
     verify::Verified,
@@ -72,6 +73,13 @@ pub enum Request {
         /// The file.
         with: Other,
     },
+    /// Build a view as of a moment, to be read: steps, and one answer.
+    Build {
+        /// The view.
+        name: String,
+        /// The moment.
+        as_of: AsOf,
+    },
     /// Write a copy of a view: one answer.
     Export {
         /// The view.
@@ -107,6 +115,8 @@ pub enum Answer {
     Compared(Diff),
     /// To [`Request::Bisect`].
     Bisected(Bisected),
+    /// To [`Request::Build`].
+    Built(BuiltPast),
     /// To [`Request::Export`].
     Exported(Snapshot),
     /// To [`Request::Import`]: what the file was; the last step has said whether it is live.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use meguri_projections::ViewSet;
+use meguri_projections::{AsOf, ViewSet};
 
 use crate::failure::Failure;
 
@@ -111,6 +111,15 @@ pub enum ViewCommand {
         /// Take the file that was live before instead
         #[arg(long)]
         previous: bool,
+    },
+    /// Build a view as of a position or a time, so that reads with `as_of` answer at once
+    Build {
+        /// Which view
+        #[arg(value_name = "VIEW", value_parser = view())]
+        name: String,
+        /// A position such as `285`, or a time such as `2026-11-21T07:02:03+09:00`
+        #[arg(long, value_name = "POSITION|TIME")]
+        as_of: AsOf,
     },
     /// Write a copy of a view, with its certificate, that another node can import
     Export {

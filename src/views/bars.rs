@@ -104,7 +104,10 @@ impl Bar {
     /// It is built once more, and so many rows are watched.
     pub(super) fn tracing(&mut self, rows: u64) {
         (self.pace, self.line) = (None, None);
-        self.say(format!("looking for the events of {} rows", grouped(rows)));
+        self.say(format!(
+            "looking for the events of rows that differ: {}",
+            grouped(rows)
+        ));
     }
 
     fn say(&self, text: String) {

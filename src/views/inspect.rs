@@ -1,10 +1,10 @@
-//! Looking into a view: is it what the log says, how does it differ from the one before, and from
-//! which event on?
+//! Looking into a view: is it what the log says, how does it differ from the one before, from
+//! which event on, and what was it in the past?
 
 use std::path::Path;
 
-use meguri_projections::Other;
 use meguri_projections::control::{Answer, Request};
+use meguri_projections::{AsOf, Other};
 
 use super::bars::Bar;
 use super::outcome::outcome;
@@ -45,6 +45,22 @@ pub(super) async fn bisect(
     };
     match outcome(owner, request, name, bar).await?.answer {
         Some(Answer::Bisected(bisected)) => Ok(report::bisected(name, &bisected)),
+        Some(_) | None => Err(Failure::OwnerGone),
+    }
+}
+
+pub(super) async fn build(
+    owner: &Owner,
+    name: &str,
+    as_of: AsOf,
+    bar: &mut Bar,
+) -> Result<Report, Failure> {
+    let request = Request::Build {
+        name: name.to_owned(),
+        as_of,
+    };
+    match outcome(owner, request, name, bar).await?.answer {
+        Some(Answer::Built(built)) => Ok(report::built(&built)),
         Some(_) | None => Err(Failure::OwnerGone),
     }
 }

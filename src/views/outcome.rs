@@ -48,6 +48,7 @@ pub(super) async fn outcome(
             | Answer::Verified(_)
             | Answer::Compared(_)
             | Answer::Bisected(_)
+            | Answer::Built(_)
             | Answer::Exported(_)
             | Answer::Imported(_)) => outcome.answer = Some(last),
         }

@@ -150,6 +150,7 @@ impl About {
             | ViewCommand::Verify { name }
             | ViewCommand::Diff { name }
             | ViewCommand::Bisect { name, .. }
+            | ViewCommand::Build { name, .. }
             | ViewCommand::Retry { name }
             | ViewCommand::Rollback { name }
             | ViewCommand::Export { name, .. } => Self::Views(vec![name.clone()]),

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use meguri_projections::{
-    Bisected, Diff, EventAt, Fields, RowDiff, TableDiff, TracedRow, Verified,
+    Bisected, BuiltPast, Diff, EventAt, Fields, RowDiff, TableDiff, TracedRow, Verified,
 };
 use serde_json::Value;
 
-use crate::figures::grouped;
+use crate::figures::{bytes, grouped};
 
 /// What is printed of a view.
 #[derive(Debug)]
@@ -48,8 +48,11 @@ pub(super) fn verified(name: &str, verified: &Verified) -> Report {
             let mut text = format!("{name}: it is not what the log says, at position {position}:");
             let _ = write!(text, "\n  {mismatch}");
             if *differing > 0 {
-                let rows = count(*differing, "row");
-                let _ = write!(text, "\n  {rows} differ from a build from the log");
+                let rows = grouped(*differing);
+                let _ = write!(
+                    text,
+                    "\n  rows that differ from a build from the log: {rows}"
+                );
             }
             text.extend(first.iter().map(traced));
             text.push_str("\n  it is served no more, and built anew");
@@ -79,10 +82,10 @@ pub(super) fn bisected(name: &str, bisected: &Bisected) -> Report {
             mismatch,
         } => {
             let mut text = format!("{name}: {}", since(first.as_ref(), *exact));
-            let differing_rows = count(*differing, "row");
-            let _ = write!(text, "\n  {differing_rows} differ, at position {position}");
+            let all = grouped(*differing);
+            let _ = write!(text, "\n  rows that differ, at position {position}: {all}");
             if watched < differing {
-                let _ = write!(text, "; {} were watched", grouped(*watched));
+                let _ = write!(text, ", of which were watched: {}", grouped(*watched));
             }
             if let Some(mismatch) = mismatch {
                 let _ = write!(text, "\n  {mismatch}");
@@ -100,6 +103,21 @@ fn since(first: Option<&EventAt>, exact: bool) -> String {
         Some(first) => format!("differs from {} on, at the latest", event(first)),
         None => "differs; the rows do not tell from which event on".to_owned(),
     }
+}
+
+/// What was built of the past.
+pub(super) fn built(built: &BuiltPast) -> Report {
+    let BuiltPast {
+        view,
+        position,
+        rows,
+        content,
+        bytes: size,
+    } = built;
+    let (rows, size) = (count(*rows, "row"), bytes(*size));
+    Report::of(format!(
+        "{view}: built as of position {position}: {rows}, content {content}, {size}"
+    ))
 }
 
 /// How two versions of a view differ.

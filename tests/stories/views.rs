@@ -60,13 +60,20 @@ fn seen(installation: &Installation, arguments: &[&str]) -> String {
     // Diagnostics have times of their own.
     let quiet = [arguments, &["--log-filter", "off"]].concat();
     let output = installation.end_of(&quiet);
-    let said = timeless(&said(&output));
+    let said = steps(&timeless(&said(&output)));
     let printed = timeless(&String::from_utf8_lossy(&output.stdout));
     let code = output.status.code().unwrap();
     format!(
         "$ meguri {}\n{printed}{said}(exit code {code})\n",
         arguments.join(" ")
     )
+}
+
+/// What was said, with each phase of a build once, however long it took.
+fn steps(said: &str) -> String {
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.dedup_by_key(|line| line.split_once(", at ").map_or(*line, |(phase, _)| phase));
+    lines.into_iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 /// What a person sees of several commands, one after the other.
@@ -93,22 +100,31 @@ fn timeless(text: &str) -> String {
         }
         text = parts.join(unit);
     }
-    let is_hex = |it: char| it.is_ascii_hexdigit() || it == '-';
-    let blank = |word: &str| match word.trim_start_matches("1-").trim_matches('-').len() {
-        16 => word.replace(|it: char| it.is_ascii_hexdigit() && it != '-', "0"),
-        36 => "00000000-0000-0000-0000-000000000000".to_owned(),
-        _ => word.to_owned(),
-    };
     let mut blanked = String::new();
-    let mut rest = text.as_str();
-    while let Some(start) = rest.find(is_hex) {
-        let word = &rest[start..];
-        let word = &word[..word.find(|it| !is_hex(it)).unwrap_or(word.len())];
-        blanked.push_str(&rest[..start]);
-        blanked.push_str(&blank(word));
-        rest = &rest[start + word.len()..];
+    while let Some(next) = text.chars().next() {
+        let name = [36, 16].into_iter().find(|length| is_name(&text, *length));
+        let length = name.unwrap_or(next.len_utf8());
+        let rest = text.split_off(length);
+        let zero = |it: char| it.is_ascii_hexdigit();
+        blanked += &if name.is_some() {
+            text.replace(zero, "0")
+        } else {
+            text
+        };
+        text = rest;
     }
-    blanked + rest
+    blanked
+}
+
+/// Whether a text begins with a digest of 16 digits, or an id of 36 with `-` between some of them.
+fn is_name(text: &str, length: usize) -> bool {
+    let of_name = |it: &u8| it.is_ascii_hexdigit() || (length == 36 && *it == b'-');
+    let end = text
+        .as_bytes()
+        .get(length)
+        .is_none_or(|it| !it.is_ascii_alphanumeric());
+    let name = text.get(..length);
+    end && name.is_some_and(|name| name.as_bytes().iter().all(of_name))
 }
 
 /// How often a story looks for something that takes a moment.

@@ -56,6 +56,13 @@ async fn meet(views: &Views, request: Request, out: &mpsc::Sender<Answer>) {
             let bisect = async |steps| views.bisect(&name, &with, Some(steps)).await;
             said(with_steps(bisect, out).await, Answer::Bisected)
         }
+        Request::Build { name, as_of } => {
+            let build = async |steps| {
+                let position = views.position_of(as_of).await?;
+                views.build_past(&name, position, Some(steps)).await
+            };
+            said(with_steps(build, out).await, Answer::Built)
+        }
         Request::Export { name, path } => said(views.export(&name, &path).await, Answer::Exported),
         Request::Import { path } => {
             let import = async |steps| views.import(&path, Some(steps)).await;
