@@ -214,7 +214,7 @@ fn filled(backend: Backend, events: u64) -> (Home, LogOptions) {
     (home, options)
 }
 
-async fn fill(log: &str, vault: &str, folder: &Path, events: u64) {
+fn options(log: &str, vault: &str, folder: &str) -> LogOptions {
     let location = if log.starts_with("postgres") {
         Location::Postgres {
             log: log.to_owned(),
@@ -226,10 +226,14 @@ async fn fill(log: &str, vault: &str, folder: &Path, events: u64) {
             vault: vault.into(),
         }
     };
+    LogOptions::new(location, Kek::File(Path::new(folder).join("vault.kek")))
+}
+
+async fn fill(options: LogOptions, events: u64) {
     let clock = demo::StoryClock::default();
     let options = LogOptions {
         clock: Arc::new(clock.clone()),
-        ..LogOptions::new(location, Kek::File(folder.join("vault.kek")))
+        ..options
     };
     let log = Log::open(&options).await.unwrap();
     let exchanges = events / EVENTS_AN_EXCHANGE;
@@ -241,6 +245,15 @@ async fn fill(log: &str, vault: &str, folder: &Path, events: u64) {
     };
     let hidden = ProgressBar::hidden();
     demo::fill(&log, &clock, &story, &hidden).await.unwrap();
+    log.close().await;
+}
+
+/// One build of what was filled before, for a profiler.
+async fn build_once(options: LogOptions, names: &[String]) {
+    let log = Log::open(&options).await.unwrap();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    println!("{:>9.0} events/s", build(&log, &names, None).await);
+    println!("{:>9.0} MiB", peak_memory_mib());
     log.close().await;
 }
 
@@ -283,10 +296,13 @@ async fn measure(backend: Backend, events: u64) {
 #[tokio::main]
 async fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, log, vault, folder, events] = &wanted[..]
-        && command == "--fill"
-    {
-        return fill(log, vault, Path::new(folder), events.parse().unwrap()).await;
+    if let [command, log, vault, folder, rest @ ..] = &wanted[..] {
+        let options = options(log, vault, folder);
+        match (command.as_str(), rest) {
+            ("--fill", [events]) => return fill(options, events.parse().unwrap()).await,
+            ("--build", names) => return build_once(options, names).await,
+            _ => {}
+        }
     }
     let events = wanted.iter().find_map(|argument| argument.parse().ok());
     let named = |name: &str| wanted.iter().any(|argument| argument == name);

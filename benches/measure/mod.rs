@@ -78,6 +78,23 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
+/// The figure that this part of all does not exceed; 1 is the largest.
+///
+/// # Panics
+/// Where there is no figure.
+pub fn percentile(figures: &[f64], part: f64) -> f64 {
+    let mut figures = figures.to_vec();
+    figures.sort_by(f64::total_cmp);
+    let rank = (figures.len() as f64 * part).ceil();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank among them"
+    )]
+    let rank = rank as usize;
+    figures[rank.clamp(1, figures.len()) - 1]
+}
+
 /// How long it takes.
 pub async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let start = Instant::now();

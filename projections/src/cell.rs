@@ -1,14 +1,15 @@
 //! What a column of a view can hold, and how Rust types stand in it.
 
-use std::{fmt::Write as _, num::TryFromIntError};
+use std::{fmt::Write as _, num::TryFromIntError, sync::Arc};
 
 use meguri_events::{Category, ExchangeId, MemberId, Mode, PostId, Prefecture, ReasonCode};
 use meguri_log::{Position, Timestamp, Version};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{
     Row as _, Sqlite, TypeInfo as _, ValueRef as _,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteRow},
+    encode::IsNull,
+    error::BoxDynError,
+    sqlite::{SqliteArgumentsBuffer, SqliteRow, SqliteTypeInfo},
 };
 use uuid::Uuid;
 
@@ -22,8 +23,8 @@ pub enum Cell {
     Null,
     /// A number, a truth value (0 or 1), or a time in microseconds.
     Int(i64),
-    /// A text, a code, an id, or JSON.
-    Text(String),
+    /// A text, a code, an id, or JSON. Shared, so that binding it to a statement copies nothing.
+    Text(Arc<str>),
 }
 
 /// A stored value is not what its column holds. The file was written by something else.
@@ -34,6 +35,26 @@ pub struct CellError {
     pub expected: &'static str,
     /// What was found.
     pub found: Cell,
+}
+
+impl sqlx::Type<Sqlite> for Cell {
+    fn type_info() -> SqliteTypeInfo {
+        <str as sqlx::Type<Sqlite>>::type_info()
+    }
+}
+
+impl sqlx::Encode<'_, Sqlite> for Cell {
+    fn encode(self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(value) => sqlx::Encode::<Sqlite>::encode(value, arguments),
+            Self::Text(value) => sqlx::Encode::<Sqlite>::encode(value, arguments),
+        }
+    }
+
+    fn encode_by_ref(&self, arguments: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        self.clone().encode(arguments)
+    }
 }
 
 /// A type that stands in one column.
@@ -49,16 +70,9 @@ pub(crate) trait Column: Sized {
 }
 
 impl Cell {
-    /// Binds this value as the next parameter of a statement.
-    pub(crate) fn bind(
-        self,
-        query: Query<'_, Sqlite, SqliteArguments>,
-    ) -> Query<'_, Sqlite, SqliteArguments> {
-        match self {
-            Self::Null => query.bind(None::<i64>),
-            Self::Int(value) => query.bind(value),
-            Self::Text(value) => query.bind(value),
-        }
+    /// A text.
+    pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
     }
 
     /// This value in JSON, for lists of keys that go to a statement as one parameter.
@@ -66,7 +80,7 @@ impl Cell {
         match self {
             Self::Null => serde_json::Value::Null,
             Self::Int(value) => (*value).into(),
-            Self::Text(value) => value.as_str().into(),
+            Self::Text(value) => value.as_ref().into(),
         }
     }
 
@@ -176,7 +190,17 @@ impl Column for bool {
 
 impl Column for String {
     fn to_cell(&self) -> Cell {
-        Cell::Text(self.clone())
+        Cell::text(self.as_str())
+    }
+
+    fn from_cell(cell: Cell) -> Result<Self, CellError> {
+        <Arc<str>>::from_cell(cell).map(|text| text.as_ref().to_owned())
+    }
+}
+
+impl Column for Arc<str> {
+    fn to_cell(&self) -> Cell {
+        Cell::Text(Self::clone(self))
     }
 
     fn from_cell(cell: Cell) -> Result<Self, CellError> {
@@ -211,7 +235,7 @@ pub struct Json<T>(pub T);
 
 impl<T: Serialize + DeserializeOwned> Column for Json<T> {
     fn to_cell(&self) -> Cell {
-        serde_json::to_string(&self.0).map_or(Cell::Null, Cell::Text)
+        serde_json::to_string(&self.0).map_or(Cell::Null, Cell::text)
     }
 
     fn from_cell(cell: Cell) -> Result<Self, CellError> {
@@ -233,7 +257,7 @@ macro_rules! text_column {
     ($($type:ty),+ $(,)?) => { $(
         impl $crate::cell::Column for $type {
             fn to_cell(&self) -> $crate::cell::Cell {
-                $crate::cell::Cell::Text(self.to_string())
+                $crate::cell::Cell::text(self.to_string())
             }
 
             fn from_cell(
@@ -266,8 +290,33 @@ macro_rules! counter_column {
     )+ };
 }
 counter_column!(Position, Version);
-text_column!(
-    Uuid, ExchangeId, MemberId, PostId, Category, Mode, ReasonCode
+text_column!(PostId, Category, Mode, ReasonCode);
+
+/// Columns of UUIDs, written in their usual form without the detour over the formatter.
+macro_rules! uuid_column {
+    ($($type:ty: $uuid:expr),+ $(,)?) => { $(
+        impl Column for $type {
+            fn to_cell(&self) -> Cell {
+                let uuid: fn(&Self) -> Uuid = $uuid;
+                let mut text = Uuid::encode_buffer();
+                Cell::text(&*uuid(self).hyphenated().encode_lower(&mut text))
+            }
+
+            fn from_cell(cell: Cell) -> Result<Self, CellError> {
+                if let Cell::Text(text) = &cell
+                    && let Ok(uuid) = Uuid::try_parse(text)
+                {
+                    return Ok(uuid.into());
+                }
+                Err(CellError { expected: stringify!($type), found: cell })
+            }
+        }
+    )+ };
+}
+uuid_column!(
+    Uuid: |uuid| *uuid,
+    ExchangeId: |id| id.uuid(),
+    MemberId: |id| id.uuid(),
 );
 
 impl Column for Prefecture {
@@ -322,7 +371,7 @@ mod tests {
         assert!(u32::from_cell(Cell::Int(-1)).is_err());
         assert!(bool::from_cell(Cell::Int(2)).is_err());
         assert!(String::from_cell(Cell::Null).is_err());
-        assert!(Uuid::from_cell(Cell::Text("no id".into())).is_err());
-        assert!(Json::<Vec<String>>::from_cell(Cell::Text("{}".into())).is_err());
+        assert!(Uuid::from_cell(Cell::text("no id")).is_err());
+        assert!(Json::<Vec<String>>::from_cell(Cell::text("{}")).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! From what the log stores to what views fold: sections opened, events typed, each once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use meguri_events::{Event, Opened};
 use meguri_log::{
@@ -25,9 +25,9 @@ pub(crate) struct Decoded {
     /// When it was appended.
     pub at: Timestamp,
     /// Who did it.
-    pub actor: String,
+    pub actor: Arc<str>,
     /// For whom.
-    pub acting_for: Option<String>,
+    pub acting_for: Option<Arc<str>>,
     /// The id of the first command of the chain.
     pub correlation: Option<Uuid>,
     /// The id of the event or command that led to this one.
@@ -35,7 +35,7 @@ pub(crate) struct Decoded {
     /// The version of the policy in force.
     pub policy: Option<u32>,
     /// The open data, as stored.
-    pub data: String,
+    pub data: Arc<str>,
     /// What happened, with what was typed where its key still exists.
     pub event: Event,
 }
@@ -229,12 +229,12 @@ fn typed(recorded: &Recorded, kind: Kind, opened: &OpenedEvent<'_>) -> Result<De
         kind,
         id: header.id,
         at: header.at,
-        actor: header.actor.to_owned(),
-        acting_for: header.acting_for.map(str::to_owned),
+        actor: header.actor.into(),
+        acting_for: header.acting_for.map(Arc::from),
         correlation: header.correlation,
         causation: header.causation,
         policy: header.policy,
-        data: header.data.to_owned(),
+        data: header.data.into(),
         event,
     })
 }

@@ -1,7 +1,10 @@
 //! Types of events as small numbers, and sets of them: which view wants what is asked for every
 //! event.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use meguri_events::TYPES;
 
@@ -23,6 +26,10 @@ static PLACES: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The names as views store them, in the order of the catalog.
+static TEXTS: LazyLock<Vec<Arc<str>>> =
+    LazyLock::new(|| TYPES.iter().map(|name| Arc::from(*name)).collect());
+
 impl Kind {
     /// The type of this name; none where the catalog does not know it.
     pub(crate) fn of(name: &str) -> Option<Self> {
@@ -32,6 +39,11 @@ impl Kind {
     /// Its name.
     pub(crate) fn name(self) -> &'static str {
         TYPES.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    /// Its name, shared by all rows that store it.
+    pub(crate) fn text(self) -> Arc<str> {
+        TEXTS.get(usize::from(self.0)).cloned().unwrap_or_default()
     }
 }
 

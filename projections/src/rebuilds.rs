@@ -18,7 +18,7 @@ use crate::{
 const OTHERS_JOIN_WITHIN: Duration = Duration::from_millis(20);
 
 /// Batches that wait for a file: the reader waits for the slowest, so that memory stays flat.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: usize = 1;
 
 /// Where files that have far to go get their batches from. Cloning is cheap.
 #[derive(Clone)]

@@ -98,7 +98,7 @@ impl Scan {
         loop {
             let mut query = sqlx::query(AssertSqlSafe(statement.to_owned()));
             for cell in last {
-                query = cell.bind(query);
+                query = query.bind(cell);
             }
             let block = query.fetch_one(&mut *file).await?;
             let rows: Option<&[u8]> = block.try_get(0)?;
@@ -126,7 +126,7 @@ impl Scan {
         let row: Vec<serde_json::Value> = serde_json::from_slice(row)
             .map_err(|error| TableError::Damaged(format!("{}: {error}", self.table)))?;
         let cell = |place: &usize| match row.get(*place) {
-            Some(serde_json::Value::String(text)) => Cell::Text(text.clone()),
+            Some(serde_json::Value::String(text)) => Cell::text(text.as_str()),
             Some(value) => value.as_i64().map_or(Cell::Null, Cell::Int),
             None => Cell::Null,
         };

@@ -26,8 +26,15 @@ pub(crate) trait Row: Clone + Send + Sync + 'static {
     /// A key as its columns store it.
     fn key_cells(key: &Self::Key) -> Vec<Cell>;
 
+    /// Puts all columns, in order, behind what is there.
+    fn put_cells(&self, cells: &mut Vec<Cell>);
+
     /// All columns in order.
-    fn cells(&self) -> Vec<Cell>;
+    fn cells(&self) -> Vec<Cell> {
+        let mut cells = Vec::with_capacity(Self::COLUMNS.len());
+        self.put_cells(&mut cells);
+        cells
+    }
 
     /// A row from its columns in order.
     ///
@@ -70,11 +77,9 @@ macro_rules! table {
                 vec![$( $crate::cell::Column::to_cell($key) ),+]
             }
 
-            fn cells(&self) -> Vec<$crate::cell::Cell> {
-                vec![
-                    $( $crate::cell::Column::to_cell(&self.$key), )+
-                    $( $crate::cell::Column::to_cell(&self.$field), )*
-                ]
+            fn put_cells(&self, cells: &mut Vec<$crate::cell::Cell>) {
+                $( cells.push($crate::cell::Column::to_cell(&self.$key)); )+
+                $( cells.push($crate::cell::Column::to_cell(&self.$field)); )*
             }
 
             fn from_cells(
@@ -136,7 +141,7 @@ pub(crate) async fn select<'c, R: Row>(
     let sql = format!("select {} from {} {rest}", R::COLUMNS.join(", "), R::TABLE);
     let mut query = sqlx::query::<Sqlite>(AssertSqlSafe(sql));
     for parameter in parameters {
-        query = parameter.bind(query);
+        query = query.bind(parameter);
     }
     query.fetch_all(from).await?.iter().map(read_row).collect()
 }
@@ -185,7 +190,7 @@ where
             several => several.iter().map(Cell::json).collect(),
         }
     });
-    Cell::Text(keys.collect::<serde_json::Value>().to_string())
+    Cell::text(keys.collect::<serde_json::Value>().to_string())
 }
 
 /// Takes the rows of these keys away, each of which must be there.
@@ -195,8 +200,8 @@ pub(crate) async fn delete_by_keys<R: Row>(
 ) -> Result<(), TableError> {
     let sql = format!("delete from {} where {}", R::TABLE, key_in::<R>());
     let list = key_list::<R>(keys.iter().copied());
-    let gone = list
-        .bind(sqlx::query(AssertSqlSafe(sql)))
+    let gone = sqlx::query(AssertSqlSafe(sql))
+        .bind(list)
         .execute(from)
         .await?;
     if usize::try_from(gone.rows_affected()) == Ok(keys.len()) {
@@ -215,15 +220,16 @@ pub(crate) enum Write {
     Update,
 }
 
-/// Writes rows, given as their columns in order, with one statement.
+/// Writes rows, given as their columns in order, one after the other, with one statement.
 pub(crate) async fn write<R: Row>(
     into: &mut SqliteConnection,
     how: Write,
-    rows: Vec<Vec<Cell>>,
+    cells: Vec<Cell>,
 ) -> Result<(), TableError> {
-    let mut query = sqlx::query(AssertSqlSafe(write_sql::<R>(how, rows.len())));
-    for cell in rows.into_iter().flatten() {
-        query = cell.bind(query);
+    let rows = cells.len() / R::COLUMNS.len();
+    let mut query = sqlx::query(AssertSqlSafe(write_sql::<R>(how, rows)));
+    for cell in cells {
+        query = query.bind(cell);
     }
     query.execute(into).await?;
     Ok(())

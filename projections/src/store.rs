@@ -39,8 +39,11 @@ const ROWS_KEPT_BUILDING: usize = 50_000;
 /// The same while it follows the log.
 const ROWS_KEPT_FOLLOWING: usize = 1_000;
 
+/// Rows are written in bulk and read a page at a time: fewer, larger pages take fewer turns.
+const PAGE_BYTES: u32 = 16 * 1024;
+
 /// Memory for pages of a file that is being built, in KiB.
-const PAGES_BUILDING_KIB: u32 = 24 * 1024;
+const PAGES_BUILDING_KIB: u32 = 4 * 1024;
 
 /// One state of a view, built or being built: a folder with a database.
 pub(crate) struct ViewFile {
@@ -87,6 +90,7 @@ impl ViewFile {
         let options = file
             .clone()
             .create_if_missing(true)
+            .page_size(PAGE_BYTES)
             .statement_cache_capacity(STATEMENTS_KEPT);
         let mut writer = SqliteConnection::connect_with(&options).await?;
         schema::create(&mut writer, &*view).await?;

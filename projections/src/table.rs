@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use async_trait::async_trait;
-use meguri_log::Position;
 use sqlx::SqliteConnection;
 
 use crate::{
@@ -51,8 +50,6 @@ pub(crate) struct Rows<R: Row> {
     slots: HashMap<R::Key, Slot<R>>,
     /// Whether rows of this table were ever asked for.
     stays: bool,
-    /// The event that is being folded.
-    now: Position,
     /// Which rows it has touched, where somebody wants to know.
     noted: Option<Vec<R::Key>>,
 }
@@ -62,8 +59,8 @@ struct Slot<R> {
     row: Option<R>,
     /// The digest of the row as the file has it; none where it has none.
     stored: Option<RowDigest>,
-    /// The last event that changed it, where the file does not have that yet.
-    touched: Option<Position>,
+    /// Whether the file does not have it as it is.
+    touched: bool,
 }
 
 impl<R: Row> Default for Rows<R> {
@@ -72,7 +69,6 @@ impl<R: Row> Default for Rows<R> {
             asked: HashSet::new(),
             slots: HashMap::new(),
             stays: false,
-            now: Position::ZERO,
             noted: None,
         }
     }
@@ -98,7 +94,7 @@ impl<R: Row> Rows<R> {
                 touched,
                 ..
             }) => {
-                *touched = Some(self.now);
+                *touched = true;
                 Ok(row)
             }
             Some(Slot { row: None, .. }) | None => Err(FoldError::NoRow {
@@ -111,7 +107,7 @@ impl<R: Row> Rows<R> {
     /// Puts a row in place. Where its key was not asked for there must be none yet: the file
     /// refuses a second one, and the view stops.
     pub(crate) fn put(&mut self, row: R) {
-        let (key, touched) = (row.key(), Some(self.now));
+        let (key, touched) = (row.key(), true);
         self.note(&key);
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
@@ -130,7 +126,7 @@ impl<R: Row> Rows<R> {
 
     /// Takes a row away. Where its key was not asked for, it must be there, exactly as given.
     pub(crate) fn remove(&mut self, row: &R) {
-        let (key, touched) = (row.key(), Some(self.now));
+        let (key, touched) = (row.key(), true);
         self.note(&key);
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
@@ -169,15 +165,12 @@ impl<R: Row> Rows<R> {
         connection: &mut SqliteConnection,
         sum: &mut TableDigest,
     ) -> Result<(), TableError> {
-        let touched = self
-            .slots
-            .iter_mut()
-            .filter(|(_, slot)| slot.touched.is_some());
+        let touched = self.slots.iter_mut().filter(|(_, slot)| slot.touched);
         let mut touched: Vec<(&R::Key, &mut Slot<R>)> = touched.collect();
         touched.sort_unstable_by_key(|(key, _)| *key);
         let (mut fresh, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (key, slot) in touched {
-            slot.touched = None;
+            slot.touched = false;
             if let Some(before) = &slot.stored {
                 sum.subtract(before);
             }
@@ -210,13 +203,13 @@ async fn write_all<R: Row>(
     let (mut written, mut text) = (0, String::new());
     for size in ROWS_A_STATEMENT {
         while let Some(now) = rows.get_mut(written..written + size) {
-            let mut all = Vec::with_capacity(size);
+            let mut all = Vec::with_capacity(size * R::COLUMNS.len());
             for (row, stored) in now {
-                let cells = row.cells();
-                let digest = digest::of_row(R::TABLE, &cells, &mut text);
+                let start = all.len();
+                row.put_cells(&mut all);
+                let digest = digest::of_row(R::TABLE, &all[start..], &mut text);
                 sum.add(&digest);
                 **stored = Some(digest);
-                all.push(cells);
             }
             write::<R>(connection, how, all).await?;
             written += size;
@@ -233,9 +226,6 @@ pub(crate) trait AnyRows: Send {
 
     /// Its columns, those of the key first.
     fn columns(&self) -> &'static [&'static str];
-
-    /// Says which event is folded next.
-    fn at(&mut self, position: Position);
 
     /// Notes from now on which rows each event touches.
     fn watch(&mut self);
@@ -273,10 +263,6 @@ impl<R: Row> AnyRows for Rows<R> {
         R::COLUMNS
     }
 
-    fn at(&mut self, position: Position) {
-        self.now = position;
-    }
-
     fn watch(&mut self) {
         self.noted = Some(Vec::new());
     }
@@ -303,7 +289,7 @@ impl<R: Row> AnyRows for Rows<R> {
             let slot = Slot {
                 stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut text)),
                 row: Some(row.clone()),
-                touched: None,
+                touched: false,
             };
             self.slots.insert(row.key(), slot);
         }
@@ -311,7 +297,7 @@ impl<R: Row> AnyRows for Rows<R> {
             self.slots.entry(key).or_insert(Slot {
                 row: None,
                 stored: None,
-                touched: None,
+                touched: false,
             });
         }
         Ok(())

@@ -49,12 +49,12 @@ pub(crate) fn decoded(events: &[Event]) -> Vec<Decoded> {
             kind: Kind::of(event.type_name()).unwrap(),
             id: Uuid::from_u128(u128::from(position)),
             at: at(i64::try_from(position).unwrap()),
-            actor: "member-tester".to_owned(),
+            actor: "member-tester".into(),
             acting_for: None,
             correlation: Some(Uuid::from_u128(7)),
             causation: None,
             policy: None,
-            data: event.encode().unwrap().data,
+            data: event.encode().unwrap().data.into(),
             event: event.clone(),
         }
     };

@@ -227,9 +227,6 @@ impl<V: View> AnyFold for Fold<V> {
             table.load(connection).await?;
         }
         for event in events {
-            for table in self.view.tables() {
-                table.at(event.position);
-            }
             guarded(event, || self.view.fold(event))?;
             if let Some(trace) = &self.trace {
                 for table in self.view.tables() {

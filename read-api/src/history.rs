@@ -53,19 +53,19 @@ pub(crate) struct HistoryAnswer {
 
 impl HistoryAnswer {
     fn of(entry: HistoryEntry, names: &Names) -> Result<Self, Problem> {
-        let data = RawValue::from_string(entry.data).map_err(|error| {
+        let data = RawValue::from_string(entry.data.as_ref().to_owned()).map_err(|error| {
             tracing::error!(%error, position = %entry.position, "history holds no JSON");
             Problem::new(kinds::INTERNAL)
         })?;
         Ok(Self {
             position: entry.position.get(),
             version: entry.version.get(),
-            event_type: entry.event_type,
+            event_type: entry.event_type.as_ref().to_owned(),
             id: entry.id.to_string(),
             at: entry.at.to_string(),
             person: MemberId::from_stream(&entry.actor).map(|member| names.person(member)),
-            actor: entry.actor,
-            acting_for: entry.acting_for,
+            actor: entry.actor.as_ref().to_owned(),
+            acting_for: entry.acting_for.map(|it| it.as_ref().to_owned()),
             correlation: entry.correlation.map(|id| id.to_string()),
             causation: entry.causation.map(|id| id.to_string()),
             policy: entry.policy,

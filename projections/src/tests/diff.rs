@@ -121,7 +121,7 @@ mod second {
                 self.entries.put(Entry {
                     position,
                     kind: kind.to_owned(),
-                    actor: Some(event.actor.clone()),
+                    actor: Some(event.actor.as_ref().to_owned()),
                 });
             }
             Ok(())

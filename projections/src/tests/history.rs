@@ -27,7 +27,7 @@ async fn everything_that_happened_in_an_exchange_is_told_in_order() {
     let types: Vec<_> = page
         .items
         .iter()
-        .map(|entry| entry.event_type.as_str())
+        .map(|entry| entry.event_type.as_ref())
         .collect();
     let expected = [
         "ExchangeApplied",
@@ -46,7 +46,7 @@ async fn everything_that_happened_in_an_exchange_is_told_in_order() {
         (last.version.get(), last.position.get(), last.at),
         (9, 9, at(9))
     );
-    assert_eq!(last.actor, "member-tester");
+    assert_eq!(&*last.actor, "member-tester");
     assert!(last.correlation.is_some());
 }
 
@@ -58,7 +58,7 @@ async fn history_holds_open_data_only_and_never_what_was_typed() {
         .await
         .unwrap();
     let said = said(1, 2, 1, "はじめまして").encode().unwrap().data;
-    assert_eq!(page.items[1].data, said);
+    assert_eq!(*page.items[1].data, *said);
     assert!(
         page.items
             .iter()

@@ -1,5 +1,7 @@
 //! History: everything that happened in one exchange, who did it, when, and because of what.
 
+use std::sync::Arc;
+
 use meguri_events::{Event, ExchangeEvent, ExchangeId, MemberId};
 use meguri_log::{Position, Timestamp, Version};
 use uuid::Uuid;
@@ -28,15 +30,15 @@ table! {
         /// Its version in the exchange's stream.
         version: Version,
         /// What happened, such as `ThanksSent`.
-        event_type: String,
+        event_type: Arc<str>,
         /// The event's id.
         id: Uuid,
         /// When.
         at: Timestamp,
         /// Who did it: `member-…`, `operator-…`, `policy-…` or `system`.
-        actor: String,
+        actor: Arc<str>,
         /// For whom, where that is somebody else.
-        acting_for: Option<String>,
+        acting_for: Option<Arc<str>>,
         /// The id of the first command of the chain.
         correlation: Option<Uuid>,
         /// The id of the event or command that led to this one.
@@ -44,7 +46,7 @@ table! {
         /// The version of the policy in force.
         policy: Option<u32>,
         /// The open data: a JSON object, as it stands in the log.
-        data: String,
+        data: Arc<str>,
     }
 }
 
@@ -99,7 +101,7 @@ impl View for History {
             position: event.position,
             exchange,
             version: event.version,
-            event_type: event.kind.name().to_owned(),
+            event_type: event.kind.text(),
             id: event.id,
             at: event.at,
             actor: event.actor.clone(),
