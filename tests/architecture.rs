@@ -9,6 +9,7 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
     ("meguri-log", &[]),
+    ("meguri-proofs", &[]),
     ("meguri-postgres-cluster", &[]),
     (
         "meguri-benches",
@@ -62,10 +63,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["meguri-postgres-cluster", "meguri-test-logs"];
 
 /// The only crates of others which the pure crates may use: no I/O, no runtime, no randomness.
-const PURE: [(&str, &[&str]); 2] = [
+const PURE: [(&str, &[&str]); 3] = [
     (
         "meguri-events",
         &["serde", "serde_json", "thiserror", "time", "uuid"],
+    ),
+    (
+        "meguri-proofs",
+        &["base64", "ed25519-dalek", "sha2", "thiserror", "zeroize"],
     ),
     ("meguri-domain", &["serde", "thiserror", "time", "uuid"]),
 ];
@@ -138,7 +143,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 #[test]
-fn the_facts_and_the_rules_touch_no_clock_no_network_and_no_disk() {
+fn the_facts_the_proofs_and_the_rules_touch_no_clock_no_network_and_no_disk() {
     let metadata = metadata();
     let mut wrong = Vec::new();
     for (name, allowed) in PURE {
