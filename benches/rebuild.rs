@@ -11,7 +11,7 @@
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };
@@ -43,16 +43,17 @@ const FOLDING: [&str; 3] = ["board", "profiles", "thanks"];
 const ALL: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"];
 
 /// Builds views from nothing, as a node does that has lost its folder; answers events a second.
-async fn build(log: &Log, names: &[&str], keep: Option<&Path>) -> f64 {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = keep.map_or(folder.path().join("views"), Path::to_owned);
+async fn build(log: &Log, views: &str, names: &[String]) -> f64 {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let settings = ViewSettings {
-        views: ViewSet::all().only(names),
+        views: ViewSet::all().only(&names),
         ..ViewSettings::default()
     };
     let head = log.head().await.unwrap().position;
     let (views, taken) = timed(async {
-        let views = Views::open(log.clone(), dir, settings).await.unwrap();
+        let views = Views::open(log.clone(), views.into(), settings)
+            .await
+            .unwrap();
         let patience = Duration::from_hours(1);
         views.wait_for_all(head, patience).await.unwrap();
         views
@@ -196,22 +197,34 @@ async fn replayed(location: &Location) -> f64 {
     }
 }
 
-/// Tells the story of a community into a log, in a process of its own, so that none of it is left
-/// in the memory of this one.
-fn filled(backend: Backend, events: u64) -> (Home, LogOptions) {
-    let home = Home::new(backend);
-    let options = home.options(Arc::new(SystemClock));
-    let (log, vault) = match &options.location {
+/// Does one thing in a process of its own, so that none of it is left in the memory of another.
+fn alone(what: &str, home: &Home, rest: &[&str]) -> String {
+    let (log, vault) = match &home.options(Arc::new(SystemClock)).location {
         Location::Sqlite { log, vault } => (log.into(), vault.into()),
         Location::Postgres { log, vault } => (OsString::from(log), OsString::from(vault)),
     };
     let folder = home.folder().as_os_str();
-    let events = OsString::from(events.to_string());
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args([OsStr::new("--fill"), &log, &vault, folder, &events])
-        .status();
-    assert!(status.unwrap().success());
-    (home, options)
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args([OsStr::new(what), &log, &vault, folder])
+        .args(rest)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Builds views in a process of its own; answers events a second, and the peak of memory in MiB.
+fn built(home: &Home, views: &Path, names: &[&str]) -> (f64, f64) {
+    let told = alone(
+        "--build",
+        home,
+        &[&[views.to_str().unwrap()], names].concat(),
+    );
+    let mut figures = told
+        .split_whitespace()
+        .map(|figure| figure.parse().unwrap());
+    (figures.next().unwrap(), figures.next().unwrap())
 }
 
 fn options(log: &str, vault: &str, folder: &str) -> LogOptions {
@@ -248,30 +261,32 @@ async fn fill(options: LogOptions, events: u64) {
     log.close().await;
 }
 
-/// One build of what was filled before, for a profiler.
-async fn build_once(options: LogOptions, names: &[String]) {
+/// One build of what was filled before: events a second, and the peak of memory in MiB.
+async fn build_once(options: LogOptions, views: &str, names: &[String]) {
     let log = Log::open(&options).await.unwrap();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    println!("{:>9.0} events/s", build(&log, &names, None).await);
-    println!("{:>9.0} MiB", peak_memory_mib());
+    println!("{:.0}", build(&log, views, names).await);
+    println!("{:.0}", peak_memory_mib());
     log.close().await;
 }
 
 async fn measure(backend: Backend, events: u64) {
-    let (_home, options) = filled(backend, events);
+    let home = Home::new(backend);
+    alone("--fill", &home, &[&events.to_string()]);
+    let options = home.options(Arc::new(SystemClock));
     let log = Log::open(&options).await.unwrap();
     let head = log.head().await.unwrap().position;
     let (mut three, mut five, mut reading, mut writing) = (vec![], vec![], vec![], vec![]);
     let (mut memory, mut replaying) = (0.0_f64, vec![]);
     for _ in 0..ROUNDS {
-        peak_memory_mib();
-        three.push(build(&log, &FOLDING, None).await);
-        let kept = tempfile::tempdir().unwrap();
-        let dir = kept.path().join("views");
-        five.push(build(&log, &ALL, Some(&dir)).await);
-        memory = memory.max(peak_memory_mib());
+        let folder = tempfile::tempdir().unwrap();
+        let (rate, _) = built(&home, &folder.path().join("three"), &FOLDING);
+        three.push(rate);
+        let views = folder.path().join("five");
+        let (rate, peak) = built(&home, &views, &ALL);
+        five.push(rate);
+        memory = memory.max(peak);
         reading.push(read(&log).await);
-        writing.push(copy(&dir, &ALL, head).await);
+        writing.push(copy(&views, &ALL, head).await);
         replaying.push(replayed(&options.location).await);
     }
     log.close().await;
@@ -290,7 +305,7 @@ async fn measure(backend: Backend, events: u64) {
         "  limit: writing the five's rows    {:>9.0}",
         median(writing)
     );
-    println!("  peak memory of the builds         {memory:>9.0} MiB");
+    println!("  peak memory of building all five  {memory:>9.0} MiB");
 }
 
 #[tokio::main]
@@ -300,7 +315,7 @@ async fn main() {
         let options = options(log, vault, folder);
         match (command.as_str(), rest) {
             ("--fill", [events]) => return fill(options, events.parse().unwrap()).await,
-            ("--build", names) => return build_once(options, names).await,
+            ("--build", [views, names @ ..]) => return build_once(options, views, names).await,
             _ => {}
         }
     }

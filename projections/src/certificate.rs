@@ -60,24 +60,28 @@ impl Certificate {
         Ok((Self { frontier, content }, row.try_get(2)?))
     }
 
-    /// Writes what the file will be when its transaction commits. Answers false, and writes
-    /// nothing, where the file does not stand at `from`: another one has written to it.
+    /// Writes what the file will be when its transaction commits, as far as that is not what it
+    /// was before. Answers false, and writes nothing, where the file does not stand where it did:
+    /// another one has written to it.
     pub(crate) async fn write(
         &self,
-        from: Position,
+        before: &Self,
         file: &mut SqliteConnection,
     ) -> Result<bool, sqlx::Error> {
         let moved = "update certificate set position = ?, frontier = ? where position = ?";
         let moved = sqlx::query(moved)
             .bind(sql(self.position()))
             .bind(self.frontier.to_bytes())
-            .bind(sql(from))
+            .bind(sql(before.position()))
             .execute(&mut *file)
             .await?;
         if moved.rows_affected() != 1 {
             return Ok(false);
         }
         for (table, digest) in &self.content.0 {
+            if before.content.0.get(table) == Some(digest) {
+                continue;
+            }
             sqlx::query("insert or replace into content (table_name, rows, sum) values (?, ?, ?)")
                 .bind(table)
                 .bind(digest.rows.cast_signed())

@@ -167,7 +167,7 @@ mod tests {
         let mut every = String::from("助け合い🙏é\u{7f}\u{80}\u{2028}");
         every.extend((0..128_u8).map(char::from));
         let numbers = [0, -1, i64::MAX, i64::MIN].map(Cell::Int);
-        let texts = ["", &every, "[1]", "null"].map(|text| Cell::text(text));
+        let texts = ["", &every, "[1]", "null"].map(Cell::text);
         for cell in numbers.into_iter().chain(texts).chain([Cell::Null]) {
             let query = sqlx::query("select json_array(?, 7)");
             let row = query

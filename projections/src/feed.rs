@@ -13,9 +13,9 @@ use crate::{
     view::AnyView,
 };
 
-/// Batches that wait for the slowest view. One that falls further behind reads the log by itself
-/// until it is level again.
-const BATCHES_WAITING: usize = 32;
+/// Batches that wait for the slowest view, which takes all of them at once. One that falls further
+/// behind reads the log by itself until it is level again.
+const BATCHES_WAITING: usize = 256;
 
 /// Where live views get their batches from.
 #[derive(Clone)]

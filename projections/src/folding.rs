@@ -18,7 +18,7 @@ use crate::{
     rebuilds::Rebuilds,
     row::TableError,
     slot::{BuildPhase, Slot},
-    store::ViewFile,
+    store::{More, ViewFile},
 };
 
 /// From so many blocks on, a file joins others that are being built instead of reading by itself.
@@ -210,7 +210,7 @@ impl Folding {
                 batch = batches.recv() => batch,
             };
             let Ok(batch) = batch else { return None };
-            match self.fold(&batch).await {
+            match self.fold_together(batch, batches).await {
                 Ok(Advanced::Folded) => {}
                 Ok(Advanced::Stopped(poison)) => return Some(End::Poison(poison)),
                 Ok(Advanced::Rewound) => return None,
@@ -222,14 +222,43 @@ impl Folding {
         }
     }
 
+    /// Folds a batch, and those that have come since, in as few transactions: who is slow for a
+    /// moment catches up by doing less.
+    async fn fold_together(
+        &mut self,
+        first: Arc<Batch>,
+        batches: &mut broadcast::Receiver<Arc<Batch>>,
+    ) -> Result<Advanced, TableError> {
+        let mut batch = first;
+        // One that was missed shows in the next, which does not fit.
+        while let Ok(next) = batches.try_recv() {
+            let folded = self.advance(&batch, More::Follows).await;
+            match folded {
+                Ok(Advanced::Folded) => batch = next,
+                Ok(Advanced::Stopped(_) | Advanced::Rewound) => {
+                    self.file.commit().await?;
+                    self.tell();
+                    return folded;
+                }
+                Err(_) => return folded,
+            }
+        }
+        self.fold(&batch).await
+    }
+
     async fn fold(&mut self, batch: &Batch) -> Result<Advanced, TableError> {
+        let folded = self.advance(batch, More::Unknown).await;
+        self.tell();
+        folded
+    }
+
+    async fn advance(&mut self, batch: &Batch, more: More) -> Result<Advanced, TableError> {
         let until = self.until.unwrap_or(batch.up_to());
-        let folded = self.file.advance(batch, until).await;
+        let folded = self.file.advance(batch, until, more).await;
         if folded.is_err() {
             // The commit may have happened or not: the file knows.
             self.file.reload().await?;
         }
-        self.tell();
         folded
     }
 

@@ -42,6 +42,9 @@ const ROWS_KEPT_FOLLOWING: usize = 1_000;
 /// Rows are written in bulk and read a page at a time: fewer, larger pages take fewer turns.
 const PAGE_BYTES: u32 = 16 * 1024;
 
+/// Events of batches that came quickly one after the other, and share a transaction.
+const EVENTS_TOGETHER: u64 = 1_000;
+
 /// Memory for pages of a file that is being built, in KiB.
 const PAGES_BUILDING_KIB: u32 = 4 * 1024;
 
@@ -66,6 +69,15 @@ pub(crate) struct ViewFile {
     _building: Option<std::fs::File>,
     /// Keeps the journal short while the file is read.
     journal: Option<AbortOnDropHandle<()>>,
+}
+
+/// Whether another batch comes right behind one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// It is there already: both may share a transaction.
+    Follows,
+    /// Perhaps not for long: who waits for this one shall see it now.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +193,9 @@ impl ViewFile {
     }
 
     /// Folds what is new in a batch, up to a position, and writes it with the certificate, in one
-    /// transaction; while the file is being built, many batches share one. Events that were folded
-    /// before are passed over, so that a batch may come twice.
+    /// transaction; while the file is being built, many batches share one, and so do those that
+    /// are said to have `more` right behind them. Events that were folded before are passed over,
+    /// so that a batch may come twice.
     ///
     /// # Errors
     /// [`TableError`]: nothing more was kept, or that is not known; the batch may come again.
@@ -190,6 +203,7 @@ impl ViewFile {
         &mut self,
         batch: &Batch,
         until: Position,
+        more: More,
     ) -> Result<Advanced, TableError> {
         if self.transaction == Transaction::Unknown {
             self.reload().await?;
@@ -209,7 +223,7 @@ impl ViewFile {
                 }
             }
             let alone = self.committed.position() == self.position();
-            match self.fold(&events, batch, step).await {
+            match self.fold(&events, batch, step, more).await {
                 // Events that were held back for another's sake come next.
                 Ok(()) => step = poison.as_ref().map_or(until, Poison::before),
                 Err(BlockError::Table(error)) if !error.is_duplicate() => return Err(error),
@@ -253,6 +267,7 @@ impl ViewFile {
         events: &[&Decoded],
         batch: &Batch,
         up_to: Position,
+        more: More,
     ) -> Result<(), BlockError> {
         let begun = self.transaction == Transaction::Open;
         // INVARIANT: whoever drops this future in the middle leaves `Unknown` behind.
@@ -266,7 +281,11 @@ impl ViewFile {
         self.fold.fold(events, &mut self.writer, content).await?;
         self.reached.frontier = batch.grow(&self.reached.frontier, up_to);
         let uncommitted = up_to.get() - self.committed.position().get();
-        if uncommitted > self.events_a_transaction {
+        let together = match more {
+            More::Follows if self.built => EVENTS_TOGETHER,
+            More::Follows | More::Unknown => self.events_a_transaction,
+        };
+        if uncommitted > together {
             self.write().await?;
         } else {
             self.transaction = Transaction::Open;
@@ -293,9 +312,9 @@ impl ViewFile {
         self.fold
             .write(&mut self.writer, &mut self.reached.content)
             .await?;
-        let from = self.committed.position();
         // INVARIANT: only from the position the fold began at; a second writer cannot slip in.
-        if !self.reached.write(from, &mut self.writer).await? {
+        let before = &self.committed;
+        if !self.reached.write(before, &mut self.writer).await? {
             return Err(sqlx::Error::RowNotFound.into());
         }
         sqlx::raw_sql("commit").execute(&mut self.writer).await?;

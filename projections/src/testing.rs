@@ -19,7 +19,7 @@ use crate::{
     set::of,
     settings::ViewSettings,
     slot::Slot,
-    store::ViewFile,
+    store::{More, ViewFile},
     throttle::Reads,
     view::{AnyView, View},
 };
@@ -138,7 +138,10 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
     for (count, size) in (0..).zip(sizes.iter().cycle()) {
         let end = (start + size).min(events.len());
         let batch = batch(&events[from..end]);
-        let outcome = file.advance(&batch, batch.up_to()).await.unwrap();
+        let outcome = file
+            .advance(&batch, batch.up_to(), More::Unknown)
+            .await
+            .unwrap();
         assert_eq!(outcome, Advanced::Folded);
         // Some of it comes while the file is being built, the rest while it is read.
         if count == 2 {

@@ -16,7 +16,7 @@ use crate::{
     set::of,
     settings::ViewSettings,
     slot::ViewState,
-    store::ViewFile,
+    store::{More, ViewFile},
     testing::{
         log,
         story::{nickname_changed, registered, whole_exchange},
@@ -43,7 +43,10 @@ async fn built<V: View>(log: &Log, dir: &Path, change: impl Fn(&mut Vec<Consumed
         .await
         .unwrap();
     let batch = Batch::new(Position::ZERO, batch.events);
-    let folded = file.advance(&batch, batch.up_to()).await.unwrap();
+    let folded = file
+        .advance(&batch, batch.up_to(), More::Unknown)
+        .await
+        .unwrap();
     assert_eq!(folded, Advanced::Folded);
     file.commit().await.unwrap();
     file.finish().await.unwrap();
@@ -123,7 +126,10 @@ async fn an_event_that_is_folded_twice_stops_a_view_whose_rows_are_made_once() {
         let kinds = of::<Thanks>().kinds();
         let batch = decode(&log, kinds, Position::ZERO, &block).await.unwrap();
         let twice = Batch::new(head, vec![again(batch.events.last().unwrap())]);
-        let stopped = file.advance(&twice, twice.up_to()).await.unwrap();
+        let stopped = file
+            .advance(&twice, twice.up_to(), More::Unknown)
+            .await
+            .unwrap();
         let Advanced::Stopped(poison) = stopped else {
             panic!("it was folded: {stopped:?}")
         };

@@ -14,7 +14,7 @@ use crate::{
     decode::Decoded,
     outcome::Advanced,
     set::of,
-    store::ViewFile,
+    store::{More, ViewFile},
     testing::{batch, decoded, log, new_file, rows, story::random_story},
     views::rooms::Rooms,
 };
@@ -40,7 +40,10 @@ impl<F: Future + Unpin> Future for CutOff<F> {
 /// Folds all events of a batch into a file and commits.
 async fn fold(file: &mut ViewFile, events: &[Decoded]) {
     let batch = batch(events);
-    let folded = file.advance(&batch, batch.up_to()).await.unwrap();
+    let folded = file
+        .advance(&batch, batch.up_to(), More::Unknown)
+        .await
+        .unwrap();
     assert_eq!(folded, Advanced::Folded);
     file.commit().await.unwrap();
 }

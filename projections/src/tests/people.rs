@@ -4,6 +4,7 @@ use meguri_events::{Event, Opened, Prefecture};
 
 use crate::{
     read::QueryError,
+    store::More,
     testing::{
         at, erased, given,
         story::{
@@ -224,7 +225,11 @@ async fn a_completion_of_members_that_nobody_registered_stops_the_fold() {
         registered(1, "hanako"),
         completed(1, 1, 2),
     ]));
-    let Advanced::Stopped(poison) = file.advance(&batch, batch.up_to()).await.unwrap() else {
+    let Advanced::Stopped(poison) = file
+        .advance(&batch, batch.up_to(), More::Unknown)
+        .await
+        .unwrap()
+    else {
         panic!("it was folded")
     };
     assert_eq!(poison.position.get(), 2);

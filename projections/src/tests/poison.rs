@@ -14,6 +14,7 @@ use crate::{
     set::{ViewSet, of},
     settings::ViewSettings,
     slot::{ViewState, ViewStatus},
+    store::More,
     table::{AnyRows, FoldError, Rows},
     testing::{
         decoded, log,
@@ -250,7 +251,11 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
     };
     let folder = TempDir::new().unwrap();
     let mut file = new_file(&folder.path().join("a"), &of::<Profiles>()).await;
-    let Advanced::Stopped(poison) = file.advance(&batch, batch.up_to()).await.unwrap() else {
+    let Advanced::Stopped(poison) = file
+        .advance(&batch, batch.up_to(), More::Unknown)
+        .await
+        .unwrap()
+    else {
         panic!("it was folded")
     };
     assert_eq!(
@@ -258,7 +263,10 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
         (Position::new(3), Position::new(2))
     );
     let mut file = new_file(&folder.path().join("b"), &of::<Thanks>()).await;
-    let outcome = file.advance(&batch, batch.up_to()).await.unwrap();
+    let outcome = file
+        .advance(&batch, batch.up_to(), More::Unknown)
+        .await
+        .unwrap();
     assert_eq!(outcome, Advanced::Folded);
     assert_eq!(file.position(), Position::new(3));
 }
