@@ -7,6 +7,7 @@ use std::{
 };
 
 use meguri_events::TYPES;
+use meguri_log::Filter;
 
 /// The type of an event, as its place in the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,17 @@ impl Kinds {
 
     pub(crate) const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind.0) != 0
+    }
+
+    /// Reads every event, and those of other types bare. One of a type that the catalog does not
+    /// know comes whole: it matters to every view.
+    pub(crate) fn filter(self) -> Filter {
+        let unwanted = (0..).map(Kind).zip(TYPES);
+        let unwanted = unwanted.filter(|(kind, _)| !self.contains(*kind));
+        unwanted.fold(Filter::default(), |filter, (_, name)| {
+            // Every type of the catalog can be named; one that could not would come whole.
+            filter.clone().bare(name).unwrap_or(filter)
+        })
     }
 
     /// Those of both.

@@ -4,7 +4,7 @@
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
-use meguri_log::{Block, Blocks, Filter, Log, Position, ReadError};
+use meguri_log::{Block, Blocks, Log, Position, ReadError};
 use tokio::{runtime::Handle, sync::mpsc, task::JoinError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -123,7 +123,7 @@ async fn travel(log: &Log, mut group: Vec<Traveller>, mut throttle: Throttle) {
 /// The log in decoded batches, in order; several are being decoded at once.
 fn batches(log: Log, wanted: Kinds, after: Position) -> impl Stream<Item = Result<Batch, Trouble>> {
     let decoders = available_parallelism().map_or(1, std::num::NonZero::get);
-    let blocks = log.read_ahead(after, Filter::default());
+    let blocks = log.read_ahead(after, wanted.filter());
     let decoding = stream::unfold((blocks, after), move |(blocks, after)| {
         let log = log.clone();
         async move { begin_next(log, wanted, blocks, after).await }

@@ -34,7 +34,7 @@ pub(crate) const FILE: &str = "view.db";
 const STATEMENTS_KEPT: usize = 256;
 
 /// Rows of a table that stay in memory from one transaction to the next while a file is built.
-const ROWS_KEPT_BUILDING: usize = 50_000;
+const ROWS_KEPT_BUILDING: usize = 25_000;
 
 /// The same while it follows the log.
 const ROWS_KEPT_FOLLOWING: usize = 1_000;

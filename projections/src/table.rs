@@ -50,6 +50,8 @@ pub(crate) struct Rows<R: Row> {
     slots: HashMap<R::Key, Slot<R>>,
     /// Whether rows of this table were ever asked for.
     stays: bool,
+    /// How many transactions there were.
+    turn: u64,
     /// Which rows it has touched, where somebody wants to know.
     noted: Option<Vec<R::Key>>,
 }
@@ -61,6 +63,8 @@ struct Slot<R> {
     stored: Option<RowDigest>,
     /// Whether the file does not have it as it is.
     touched: bool,
+    /// The transaction in which it was last touched.
+    turn: u64,
 }
 
 impl<R: Row> Default for Rows<R> {
@@ -69,6 +73,7 @@ impl<R: Row> Default for Rows<R> {
             asked: HashSet::new(),
             slots: HashMap::new(),
             stays: false,
+            turn: 0,
             noted: None,
         }
     }
@@ -92,9 +97,10 @@ impl<R: Row> Rows<R> {
             Some(Slot {
                 row: Some(row),
                 touched,
+                turn,
                 ..
             }) => {
-                *touched = true;
+                (*touched, *turn) = (true, self.turn);
                 Ok(row)
             }
             Some(Slot { row: None, .. }) | None => Err(FoldError::NoRow {
@@ -107,18 +113,19 @@ impl<R: Row> Rows<R> {
     /// Puts a row in place. Where its key was not asked for there must be none yet: the file
     /// refuses a second one, and the view stops.
     pub(crate) fn put(&mut self, row: R) {
-        let (key, touched) = (row.key(), true);
+        let (key, turn) = (row.key(), self.turn);
         self.note(&key);
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
-                (slot.row, slot.touched) = (Some(row), touched);
+                (slot.row, slot.touched, slot.turn) = (Some(row), true, turn);
             }
             Entry::Vacant(slot) => {
                 slot.insert(Slot {
                     row: Some(row),
                     stored: None,
-                    touched,
+                    touched: true,
+                    turn,
                 });
             }
         }
@@ -126,18 +133,19 @@ impl<R: Row> Rows<R> {
 
     /// Takes a row away. Where its key was not asked for, it must be there, exactly as given.
     pub(crate) fn remove(&mut self, row: &R) {
-        let (key, touched) = (row.key(), true);
+        let (key, turn) = (row.key(), self.turn);
         self.note(&key);
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
-                (slot.row, slot.touched) = (None, touched);
+                (slot.row, slot.touched, slot.turn) = (None, true, turn);
             }
             Entry::Vacant(slot) => {
                 slot.insert(Slot {
                     row: None,
                     stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut String::new())),
-                    touched,
+                    touched: true,
+                    turn,
                 });
             }
         }
@@ -290,6 +298,7 @@ impl<R: Row> AnyRows for Rows<R> {
                 stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut text)),
                 row: Some(row.clone()),
                 touched: false,
+                turn: self.turn,
             };
             self.slots.insert(row.key(), slot);
         }
@@ -298,6 +307,7 @@ impl<R: Row> AnyRows for Rows<R> {
                 row: None,
                 stored: None,
                 touched: false,
+                turn: self.turn,
             });
         }
         Ok(())
@@ -322,9 +332,17 @@ impl<R: Row> AnyRows for Rows<R> {
         rows_kept: usize,
     ) -> Result<(), TableError> {
         self.write_touched(connection, sum).await?;
-        if !self.stays || self.slots.len() > rows_kept {
+        if !self.stays {
             self.slots.clear();
+        } else if self.slots.len() > rows_kept {
+            // What was not touched for a while is the least likely to be asked for.
+            let turn = self.turn;
+            self.slots.retain(|_, slot| slot.turn == turn);
+            if self.slots.len() > rows_kept {
+                self.slots.clear();
+            }
         }
+        self.turn += 1;
         Ok(())
     }
 }

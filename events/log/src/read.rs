@@ -55,6 +55,7 @@ pub struct Filter {
     category: Option<String>,
     types: Vec<String>,
     stream: Option<StreamName>,
+    bare: Vec<String>,
 }
 
 /// A filter names something that no stream or event can be called.
@@ -88,7 +89,17 @@ impl Filter {
         self
     }
 
-    /// Whether it leaves nothing out.
+    /// Events of this type come bare: with their entry, and without header and sealed sections.
+    /// Who needs every entry, and reads only some of the events, spares the database the rest.
+    ///
+    /// # Errors
+    /// [`BadFilter`] where no type can be called so.
+    pub fn bare(mut self, event_type: &str) -> Result<Self, BadFilter> {
+        self.bare.push(plain(event_type)?);
+        Ok(self)
+    }
+
+    /// Whether it leaves no event out.
     pub fn is_everything(&self) -> bool {
         self.category.is_none() && self.types.is_empty() && self.stream.is_none()
     }
@@ -115,6 +126,15 @@ impl Filter {
             let _ = write!(sql, " and type in ('{}')", self.types.join("', '"));
         }
         sql
+    }
+
+    /// A column of what an event says, in SQL; null where it comes bare.
+    pub(crate) fn content_sql(&self, column: &str) -> String {
+        if self.bare.is_empty() {
+            return column.to_owned();
+        }
+        let bare = self.bare.join("', '");
+        format!("case when type not in ('{bare}') then {column} end")
     }
 }
 

@@ -74,12 +74,12 @@ impl Recorded {
         &self.row().entry
     }
 
-    /// The header, byte for byte; none where it was redacted.
+    /// The header, byte for byte; none where it was redacted, or comes bare.
     pub fn header_text(&self) -> Option<&str> {
         self.row().header.as_ref().map(|range| self.text(range))
     }
 
-    /// What the header says; none where it was redacted.
+    /// What the header says; none where it was redacted, or comes bare.
     ///
     /// # Errors
     /// [`HeaderError`] where the bytes are not those of a header.
@@ -116,7 +116,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) entry: Entry,
 }
 
-/// What backends read in place of a header that was redacted: stream, version and type, which the
+/// What backends read in place of a header that was redacted or is not asked for: stream, version and type, which the
 /// header would have told, with this between them. No JSON has raw control characters.
 const REDACTED_SEPARATOR: char = '\u{1d}';
 

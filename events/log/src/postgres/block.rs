@@ -13,8 +13,15 @@ use crate::{
 };
 
 /// Four columns of an event, as [`Tuple::read`] expects them.
-const COLUMNS: &str = "position, entry, \
-    coalesce(header, convert_to(concat_ws(chr(29), stream, version, type), 'UTF8')), sealed";
+fn columns(filter: &Filter) -> String {
+    let (header, sealed) = (filter.content_sql("header"), filter.content_sql("sealed"));
+    format!(
+        "position, entry, \
+         coalesce({header}, convert_to(concat_ws(chr(29), stream, version, type), 'UTF8')), \
+         {sealed}"
+    )
+}
+
 /// Signature, flags and length of the extension (PostgreSQL manual, COPY, Binary Format).
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Bytes of an event, about, to reserve room.
@@ -28,9 +35,9 @@ pub(super) async fn all(
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let condition = filter.to_sql();
+    let (columns, condition) = (columns(filter), filter.to_sql());
     let select = format!(
-        "select {COLUMNS} from events where position > {after} and position <= {up_to}{condition} \
+        "select {columns} from events where position > {after} and position <= {up_to}{condition} \
          order by position limit {limit}"
     );
     copy(connection, &select, limit).await
@@ -47,9 +54,10 @@ pub(super) async fn stream(
         Direction::Backward => ("<=", "version desc"),
     };
     let StreamRange { from, limit, .. } = range;
+    let columns = columns(&Filter::default());
     // The name of a stream holds nothing that needs quoting.
     let select = format!(
-        "select {COLUMNS} from events where stream = '{stream}' and version {comparison} {from} \
+        "select {columns} from events where stream = '{stream}' and version {comparison} {from} \
          order by {order} limit {limit}"
     );
     copy(connection, &select, limit).await

@@ -35,7 +35,7 @@ pub(super) async fn all(
     loop {
         let rows = ROW_EVENTS.min(limit - events.len());
         let condition = format!("position > $1 and position <= $2{}", filter.to_sql());
-        let statement = aggregated(&condition, "position", rows);
+        let statement = aggregated(filter, &condition, "position", rows);
         let row = sqlx::query(AssertSqlSafe(statement))
             .bind(after.to_sql())
             .bind(up_to.to_sql())
@@ -73,7 +73,8 @@ pub(super) async fn stream(
         Direction::Backward => ("<=", "version desc"),
     };
     let condition = format!("stream = $1 and version {comparison} $2");
-    let row = sqlx::query(AssertSqlSafe(aggregated(&condition, order, range.limit)))
+    let statement = aggregated(&Filter::default(), &condition, order, range.limit);
+    let row = sqlx::query(AssertSqlSafe(statement))
         .bind(stream.as_str())
         .bind(range.from.to_sql())
         .fetch_one(connection)
@@ -82,10 +83,12 @@ pub(super) async fn stream(
     parse(&row)
 }
 
-fn aggregated(condition: &str, order: &str, limit: usize) -> String {
+fn aggregated(filter: &Filter, condition: &str, order: &str, limit: usize) -> String {
+    let (header, sealed) = (filter.content_sql("header"), filter.content_sql("sealed"));
     format!(
         "select {AGGREGATES} from \
-         (select * from events where {condition} order by {order} limit {limit})"
+         (select position, stream, version, type, {header} as header, entry, {sealed} as sealed \
+         from events where {condition} order by {order} limit {limit})"
     )
 }
 

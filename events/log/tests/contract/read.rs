@@ -13,6 +13,7 @@ on_both_backends!(
     a_stream_is_read_forward_backward_and_from_a_version,
     the_log_is_read_in_blocks_that_meet_without_a_gap,
     a_filter_leaves_out_other_categories_types_and_streams,
+    an_event_that_comes_bare_has_its_place_and_its_entry_and_nothing_else,
     what_is_read_is_what_was_appended,
     a_read_that_is_cut_off_anywhere_harms_no_other,
 );
@@ -129,6 +130,46 @@ async fn a_filter_leaves_out_other_categories_types_and_streams(backend: Backend
     assert_eq!(count(Filter::default().stream(stream("b-1"))).await, 50);
     assert!(Filter::default().category("a' or 1=1 --").is_err());
     assert!(Filter::default().event_type("Made'").is_err());
+}
+
+async fn an_event_that_comes_bare_has_its_place_and_its_entry_and_nothing_else(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    let told = sealed(event("a-1", "Told"), "member-1", r#"{"words":"秘密"}"#);
+    let made = sealed(event("a-1", "Made"), "member-1", r#"{"words":"秘密"}"#);
+    log.append(append([told, made])).await.unwrap();
+    let whole = log.read_all(Position::ZERO, &Filter::default(), 10).await;
+    let filter = Filter::default().bare("Told").unwrap();
+    let bare = log.read_all(Position::ZERO, &filter, 10).await;
+    let (whole, bare) = (whole.unwrap().events, bare.unwrap().events);
+    let place = |event: &Recorded| {
+        let (stream, event_type) = (event.stream().to_owned(), event.event_type().to_owned());
+        (
+            event.position(),
+            stream,
+            event.version(),
+            event_type,
+            *event.entry(),
+        )
+    };
+    for (whole, bare) in whole.iter().zip(&bare) {
+        assert_eq!(place(whole), place(bare));
+    }
+    let content = |event: &Recorded| {
+        (
+            event.header_text().is_some(),
+            !event.sealed_bytes().is_empty(),
+        )
+    };
+    assert_eq!(
+        whole.iter().map(content).collect::<Vec<_>>(),
+        [(true, true); 2]
+    );
+    assert_eq!(
+        bare.iter().map(content).collect::<Vec<_>>(),
+        [(false, false), (true, true)]
+    );
+    assert!(Filter::default().bare("Told') or (1=1").is_err());
 }
 
 async fn what_is_read_is_what_was_appended(backend: Backend) {
