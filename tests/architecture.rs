@@ -8,7 +8,7 @@ use std::process::Command;
 /// decision, and is written down in `docs/decisions/` first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
-    ("meguri-log", &[]),
+    ("meguri-log", &["meguri-proofs"]),
     ("meguri-proofs", &[]),
     ("meguri-postgres-cluster", &[]),
     (

@@ -63,9 +63,11 @@ mod moment;
 mod open;
 mod options;
 mod postgres;
+mod publish;
 mod read;
 mod recorded;
 mod seal;
+mod secret_file;
 mod sqlite;
 mod store;
 mod stream;
@@ -86,6 +88,10 @@ pub use limits::TooLarge;
 pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
 pub use options::{Location, LogOptions, OpenError};
+pub use publish::{
+    KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher, Refusal,
+    SignedCheckpoint, SigningKey, SigningKeyError,
+};
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};
 pub use seal::{OpenSealError, Section, SectionContent};

@@ -24,6 +24,7 @@ use crate::{
     },
     options::{Location, LogOptions, OpenError},
     postgres::PostgresStore,
+    publish::store::PublishStore,
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
     seal,
@@ -40,6 +41,7 @@ pub struct Log(Arc<Opened>);
 
 struct Opened {
     store: Arc<dyn Store>,
+    published: Arc<dyn PublishStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Request>,
@@ -48,6 +50,12 @@ struct Opened {
     closing: CancellationToken,
     writer: Mutex<Option<JoinHandle<()>>>,
     watcher: JoinHandle<()>,
+}
+
+/// A backend as the two things that it is.
+fn both<S: Store + PublishStore>(backend: S) -> (Arc<dyn Store>, Arc<dyn PublishStore>) {
+    let backend = Arc::new(backend);
+    (Arc::clone(&backend) as Arc<dyn Store>, backend)
 }
 
 impl Drop for Opened {
@@ -71,31 +79,36 @@ impl Log {
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
-        let (store, vault): (Arc<dyn Store>, String) = match &options.location {
+        let (store, published, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 if log == vault {
                     return Err(OpenError::VaultInLog);
                 }
-                (
-                    Arc::new(SqliteStore::open(log).await?),
-                    format!("sqlite:{}", vault.display()),
-                )
+                let (store, published) = both(SqliteStore::open(log).await?);
+                (store, published, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
                 if log == vault {
                     return Err(OpenError::VaultInLog);
                 }
-                (Arc::new(PostgresStore::open(log).await?), vault.clone())
+                let (store, published) = both(PostgresStore::open(log).await?);
+                (store, published, vault.clone())
             }
         };
         let head = store.head().await?;
         let is_empty = head.position == Position::ZERO;
         let vault = Vault::open(&vault, &options.kek, is_empty, Arc::clone(&clock)).await?;
         store.forget_outcomes(clock.now()).await?;
-        Ok(Self::start(store, vault, clock, head))
+        Ok(Self::start(store, published, vault, clock, head))
     }
 
-    fn start(store: Arc<dyn Store>, vault: Vault, clock: Arc<dyn Clock>, head: Head) -> Self {
+    fn start(
+        store: Arc<dyn Store>,
+        published: Arc<dyn PublishStore>,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        head: Head,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_APPENDS_MAX);
         let recent = Arc::new(Recent::new(head.position));
         let closing = CancellationToken::new();
@@ -108,6 +121,7 @@ impl Log {
         let writer = Mutex::new(Some(writer));
         Self(Arc::new(Opened {
             store,
+            published,
             vault,
             clock,
             queue,
@@ -313,6 +327,11 @@ impl Log {
     /// What stores the events.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.0.store
+    }
+
+    /// What stores tiles and checkpoints.
+    pub(crate) fn published(&self) -> &dyn PublishStore {
+        &*self.0.published
     }
 
     /// The vault of this log.

@@ -3,6 +3,7 @@
 mod block;
 mod commit;
 mod frontiers;
+mod publish;
 mod query;
 
 use std::{str::FromStr, sync::Arc, time::Duration};

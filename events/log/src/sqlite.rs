@@ -3,9 +3,14 @@
 mod block;
 mod commit;
 mod frontiers;
+mod publish;
 mod query;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -38,6 +43,7 @@ const STATEMENTS_CACHED: usize = 160;
 pub(crate) struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
+    path: PathBuf,
 }
 
 impl SqliteStore {
@@ -67,7 +73,11 @@ impl SqliteStore {
             .connect_with(readers)
             .await
             .map_err(reading)?;
-        Ok(Self { readers, writer })
+        Ok(Self {
+            readers,
+            writer,
+            path: path.into(),
+        })
     }
 
     /// A transaction that may write: taken at once, so that it never fails half-way for another

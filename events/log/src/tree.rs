@@ -4,12 +4,10 @@
 use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use meguri_proofs::{Hash, Tree, leaf, node};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest, Sha256};
 
 use crate::{recorded::Entry, stream::Position};
-
-type Hash = [u8; 32];
 
 /// What is left of the tree over the first events: enough to go on and to tell its root.
 ///
@@ -62,7 +60,7 @@ impl Frontier {
     pub fn root(&self) -> Root {
         let mut smallest_first = self.subtrees.iter().rev();
         let Some(smallest) = smallest_first.next() else {
-            return Root(Sha256::digest([]).into());
+            return Root(Tree::EMPTY.root);
         };
         Root(smallest_first.fold(*smallest, |right, left| node(left, &right)))
     }
@@ -90,21 +88,6 @@ impl Frontier {
         let subtrees = subtrees.to_vec();
         Ok(Self { size, subtrees })
     }
-}
-
-/// `SHA-256(0x00 ‖ entry)`.
-fn leaf(entry: &Entry) -> Hash {
-    let mut bytes = [0; 34];
-    bytes[1..].copy_from_slice(entry);
-    Sha256::digest(bytes).into()
-}
-
-/// `SHA-256(0x01 ‖ left ‖ right)`.
-fn node(left: &Hash, right: &Hash) -> Hash {
-    let mut bytes = [1; 65];
-    bytes[1..33].copy_from_slice(left);
-    bytes[33..].copy_from_slice(right);
-    Sha256::digest(bytes).into()
 }
 
 /// The root of the tree over the first so many entries, written in base64.

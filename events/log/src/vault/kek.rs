@@ -1,15 +1,14 @@
 //! The key-encryption key: a file that only its owner reads, or a value from the environment.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 use super::{VaultError, database::Database};
-use crate::seal;
+use crate::{
+    seal,
+    secret_file::{self, SecretFileError},
+};
 
 /// Where the key-encryption key comes from.
 #[derive(Clone)]
@@ -60,7 +59,8 @@ impl Kek {
     /// # Errors
     /// [`KekError::Malformed`].
     pub fn parse(text: &str) -> Result<Self, KekError> {
-        decode(text).map(Self::Given)
+        let kek = secret_file::decode(text).ok_or(KekError::Malformed)?;
+        Ok(Self::Given(kek))
     }
 }
 
@@ -110,57 +110,12 @@ async fn pepper(database: &Database, kek: &[u8; 32]) -> Result<Zeroizing<[u8; 32
 }
 
 fn from_file(path: &Path, may_create: bool) -> Result<Zeroizing<[u8; 32]>, KekError> {
-    let failed = |source| KekError::File {
-        path: path.into(),
-        source,
-    };
-    match std::fs::read_to_string(path) {
-        Ok(text) => decode(&Zeroizing::new(text)),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
-        Err(_) if !may_create => Err(KekError::Missing(path.into())),
-        Err(_) => {
-            let kek = Zeroizing::new(seal::random::<32>()?);
-            match create(path, &Zeroizing::new(STANDARD.encode(*kek))) {
-                Ok(()) => Ok(kek),
-                // Another process that starts on the same empty log was faster: its key counts.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    from_file(path, false)
-                }
-                Err(error) => Err(failed(error)),
-            }
-        }
-    }
-}
-
-/// Writes the key beside its place and links it there, so that nobody ever reads half a key.
-fn create(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&beside, path);
-    std::fs::remove_file(&beside)?;
-    if let (Ok(()), Some(folder)) = (&linked, path.parent()) {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    linked
-}
-
-fn decode(text: &str) -> Result<Zeroizing<[u8; 32]>, KekError> {
-    let bytes = Zeroizing::new(
-        STANDARD
-            .decode(text.trim())
-            .map_err(|_| KekError::Malformed)?,
-    );
-    Ok(Zeroizing::new(
-        bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| KekError::Malformed)?,
-    ))
+    secret_file::read_or_create(path, may_create).map_err(|error| match error {
+        SecretFileError::Missing => KekError::Missing(path.into()),
+        SecretFileError::Malformed => KekError::Malformed,
+        SecretFileError::File(source) => KekError::File {
+            path: path.into(),
+            source,
+        },
+    })
 }

@@ -16,7 +16,7 @@ on_both_backends!(
     a_missing_event_leaves_no_tree,
 );
 
-async fn fill(log: &Log, events: usize) {
+pub(super) async fn fill(log: &Log, events: usize) {
     for first in (0..events).step_by(1_000) {
         let count = (events - first).min(1_000);
         log.append(append((0..count).map(|_| event("a-1", "Made"))))
@@ -25,7 +25,7 @@ async fn fill(log: &Log, events: usize) {
     }
 }
 
-async fn entries(log: &Log) -> Vec<Entry> {
+pub(super) async fn entries(log: &Log) -> Vec<Entry> {
     let (mut entries, mut blocks) = (
         Vec::new(),
         log.read_ahead(Position::ZERO, Filter::default()),

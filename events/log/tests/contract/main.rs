@@ -15,6 +15,8 @@ mod immutability;
 mod moment;
 mod open;
 mod outage;
+mod publish;
+mod publish_refusals;
 mod read;
 mod request_keys;
 mod tree;

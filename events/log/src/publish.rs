@@ -1,0 +1,152 @@
+//! Publishing the log: its tree as tiles, and signed checkpoints over it (C2SP tlog-tiles), so that
+//! anyone can check what it says and that it has only grown.
+
+mod key;
+mod outside;
+mod read;
+mod refusal;
+mod resume;
+pub(crate) mod store;
+mod worker;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use meguri_proofs::{KeyName, Tree, VerifierKey};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock::Timestamp, log::Log};
+
+pub use key::{SigningKey, SigningKeyError};
+pub use read::PublishedError;
+pub use refusal::{KeptIn, Refusal};
+
+use outside::Outside;
+use worker::Worker;
+
+/// How often who waits for the right to publish asks for it.
+pub(crate) const TURN_EVERY: Duration = Duration::from_millis(250);
+
+/// How a log is published.
+#[derive(Debug, Clone)]
+pub struct PublishOptions {
+    /// The key that signs.
+    pub key: SigningKey,
+    /// The name of the log, which its checkpoints begin with; without one, that by which it was
+    /// published before, or one that is made of the key.
+    pub origin: Option<KeyName>,
+    /// How often a checkpoint is signed while the log grows.
+    pub interval: Duration,
+    /// The file that keeps the last checkpoint apart from the database, so that a database which
+    /// was restored from an older backup is found out. It belongs in no backup of the database.
+    pub outside: PathBuf,
+}
+
+/// A checkpoint that was published: the log has signed that it is this tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    /// How many entries, and the root over them.
+    pub tree: Tree,
+    /// The signed note, as everybody gets it.
+    pub note: String,
+    /// When it was signed.
+    pub published_at: Timestamp,
+}
+
+/// What a publisher is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishState {
+    /// Another process publishes this log, or the right to do it is just being taken.
+    Waiting,
+    /// It publishes.
+    Publishing,
+    /// The database or a file did not do what it should; it is tried again.
+    Failing(String),
+    /// It does not sign, so that nobody is told two different stories. Only a person can tell what
+    /// is right; it goes on after a restart.
+    Refusing(Refusal),
+}
+
+impl PublishState {
+    /// In one word: `waiting`, `publishing`, `failing` or `refusing`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Publishing => "publishing",
+            Self::Failing(_) => "failing",
+            Self::Refusing(_) => "refusing",
+        }
+    }
+}
+
+/// How publishing stands.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// What the publisher of this process is doing.
+    pub state: PublishState,
+    /// The last checkpoint that is known to be published, by whatever process.
+    pub latest: Option<Arc<SignedCheckpoint>>,
+}
+
+/// Publishes a log for as long as it is not closed, beside everything else: no append waits for it.
+///
+/// Of any number of publishers of one log, in whatever processes, one works, and another takes over
+/// when it goes. It may be stopped at any moment, also by pulling the plug: tiles are durable
+/// before a checkpoint is signed, and that is durable before anybody sees it.
+#[derive(Debug)]
+pub struct Publisher {
+    verifier: VerifierKey,
+    publication: watch::Receiver<Publication>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Publisher {
+    /// Begins to publish a log.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`] where the key is not the one that has signed for this log; nothing has
+    /// begun then.
+    pub async fn start(log: Log, options: PublishOptions) -> Result<Self, SigningKeyError> {
+        let signer = key::establish(&log, &options.key, options.origin.as_ref()).await?;
+        let verifier = signer.verifier();
+        let outside = Outside::new(options.outside);
+        let (worker, publication) = Worker::new(log, signer, outside, options.interval);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(worker.run(stop.clone()));
+        Ok(Self {
+            verifier,
+            publication,
+            stop,
+            task: Some(task),
+        })
+    }
+
+    /// The key by which anyone verifies what it signs.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// How publishing stands, and will stand.
+    pub fn watch(&self) -> watch::Receiver<Publication> {
+        self.publication.clone()
+    }
+
+    /// Stops publishing; another process may go on.
+    pub async fn close(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the publisher failed");
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}

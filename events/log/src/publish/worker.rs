@@ -1,0 +1,258 @@
+//! The publisher at work: take the right to publish, find where it stands, then tiles, signature,
+//! file, checkpoint, in this order.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use meguri_proofs::{Builder, Checkpoint, Note, Piece, SignerKey, Tree};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Publication, PublishState, Refusal, SignedCheckpoint,
+    outside::Outside,
+    refusal::KeptIn,
+    store::{FullTile, Press},
+};
+use crate::{frontiers::TreeError, log::Log, read::ReadError, store::StoreError};
+
+/// Entries that are read, hashed and kept as tiles in one go: a few milliseconds.
+const READ_ENTRIES: u64 = 8_192;
+/// How long it rests after a failure.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Why it does not go on.
+pub(super) enum Stop {
+    /// Try again.
+    Failed(String),
+    /// Never sign again before somebody has looked.
+    Refused(Refusal),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<TreeError> for Stop {
+    fn from(error: TreeError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+pub(super) fn failed(error: impl std::fmt::Display) -> Stop {
+    Stop::Failed(error.to_string())
+}
+
+/// What publishes one log.
+pub(super) struct Worker {
+    pub(super) log: Log,
+    pub(super) signer: SignerKey,
+    pub(super) outside: Outside,
+    interval: Duration,
+    told: watch::Sender<Publication>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        log: Log,
+        signer: SignerKey,
+        outside: Outside,
+        interval: Duration,
+    ) -> (Self, watch::Receiver<Publication>) {
+        let (told, publication) = watch::channel(Publication {
+            state: PublishState::Waiting,
+            latest: None,
+        });
+        let worker = Self {
+            log,
+            signer,
+            outside,
+            interval: interval.max(Duration::from_millis(1)),
+            told,
+        };
+        (worker, publication)
+    }
+
+    /// Publishes until it is told to stop. Where it stops in the middle, the next start goes on.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.run_forever() => {}
+        }
+    }
+
+    async fn run_forever(&self) {
+        loop {
+            self.state(PublishState::Waiting);
+            let press = tokio::select! {
+                press = self.log.published().wait_for_press() => press,
+                never = self.watch_others() => match never {},
+            };
+            let reason = match press {
+                Err(error) => error.to_string(),
+                Ok(mut press) => match self.publish(&mut *press).await {
+                    Err(Stop::Failed(reason)) => reason,
+                    Err(Stop::Refused(refusal)) => {
+                        tracing::error!(%refusal, "nothing is published any more");
+                        self.state(PublishState::Refusing(refusal));
+                        // INVARIANT: the right to publish is kept. Another process may know less,
+                        // and would sign.
+                        std::future::pending().await
+                    }
+                    Ok(never) => match never {},
+                },
+            };
+            tracing::warn!(reason, "the log cannot be published now; trying again");
+            self.state(PublishState::Failing(reason));
+            sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// Tells what another process publishes.
+    async fn watch_others(&self) -> Infallible {
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.log.published().last_checkpoint().await {
+                Ok(Some(latest)) => self.tell(latest, PublishState::Waiting),
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, "the last checkpoint cannot be read"),
+            }
+        }
+    }
+
+    async fn publish(&self, press: &mut dyn Press) -> Result<Infallible, Stop> {
+        let mut builder = self.resume(press).await?;
+        self.state(PublishState::Publishing);
+        let mut ticks = interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.publish_once(press, &mut builder).await?;
+        }
+    }
+
+    /// Publishes what was appended since the last time, if anything was.
+    async fn publish_once(&self, press: &mut dyn Press, builder: &mut Builder) -> Result<(), Stop> {
+        let (last, head) = (builder.tree().size, self.log.head().await?.position.get());
+        measure(last, head);
+        if head < last {
+            return Err(Stop::Refused(Refusal::Shorter {
+                head,
+                published: last,
+                kept_in: KeptIn::Database,
+            }));
+        }
+        if head == last {
+            return Ok(());
+        }
+        let mut size = last;
+        while size < head {
+            let up_to = head.min(size + READ_ENTRIES);
+            let tiles = self.complete(builder, size, up_to).await?;
+            self.keep_tiles(press, &tiles).await?;
+            size = up_to;
+        }
+        let checkpoint = self.sign(builder.tree())?;
+        self.outside
+            .write(checkpoint.note.clone())
+            .await
+            .map_err(failed)?;
+        if !press.keep_checkpoint(last, &checkpoint).await? {
+            return Err(failed("another process has published meanwhile"));
+        }
+        self.tell(checkpoint, PublishState::Publishing);
+        measure(head, head);
+        Ok(())
+    }
+
+    /// Takes in entries, and answers the tiles that they complete.
+    async fn complete(
+        &self,
+        builder: &mut Builder,
+        after: u64,
+        up_to: u64,
+    ) -> Result<Vec<FullTile>, Stop> {
+        let entries = self.log.entries_between(after, up_to).await?;
+        let mut tiles = Vec::new();
+        for entry in &entries {
+            for piece in builder.push(entry).map_err(failed)? {
+                if let Piece::Tile(tile, hashes) = piece {
+                    tiles.push(FullTile { tile, hashes });
+                }
+            }
+        }
+        Ok(tiles)
+    }
+
+    /// Keeps tiles; those that are there already, from before a crash, must be the same.
+    async fn keep_tiles(&self, press: &mut dyn Press, tiles: &[FullTile]) -> Result<(), Stop> {
+        if tiles.is_empty() || press.keep_tiles(tiles).await? == tiles.len() as u64 {
+            return Ok(());
+        }
+        for full in tiles {
+            let tile = full.tile;
+            let kept = self
+                .log
+                .published()
+                .full_tile(tile.level(), tile.index())
+                .await?;
+            if kept.as_deref() != Some(full.hashes.as_flattened()) {
+                return Err(Stop::Refused(Refusal::Tile(tile)));
+            }
+        }
+        Ok(())
+    }
+
+    fn sign(&self, tree: Tree) -> Result<SignedCheckpoint, Stop> {
+        let verifier = self.signer.verifier();
+        let checkpoint = Checkpoint::new(verifier.name().as_str(), tree).map_err(failed)?;
+        let note = Note::sign(checkpoint.to_string(), &self.signer).map_err(failed)?;
+        Ok(SignedCheckpoint {
+            tree,
+            note: note.to_string(),
+            published_at: self.log.clock().now(),
+        })
+    }
+
+    fn state(&self, state: PublishState) {
+        self.told.send_if_modified(|told| {
+            let changed = told.state != state;
+            told.state = state;
+            changed
+        });
+    }
+
+    pub(super) fn tell(&self, latest: SignedCheckpoint, state: PublishState) {
+        self.told.send_if_modified(|told| {
+            let known = told.latest.as_ref().map_or(0, |latest| latest.tree.size);
+            let changed = told.state != state || known < latest.tree.size;
+            if known < latest.tree.size {
+                told.latest = Some(Arc::new(latest));
+            }
+            told.state = state;
+            changed
+        });
+    }
+}
+
+/// Tells how far publishing is, and how many events the log is ahead.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a floating point number"
+)]
+fn measure(published: u64, head: u64) {
+    metrics::gauge!("meguri_published_position").set(published as f64);
+    metrics::gauge!("meguri_published_lag_events").set(head.saturating_sub(published) as f64);
+}

@@ -1,0 +1,178 @@
+//! Tiles and checkpoints in SQLite; the right to publish is a lock on a file beside the log.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::{SqliteStore, reading};
+use crate::{
+    publish::{
+        SignedCheckpoint, TURN_EVERY,
+        store::{CheckpointRow, FullTile, Press, PublishStore, stored_checkpoint, to_sql},
+    },
+    store::StoreError,
+};
+
+/// What follows the name of the log in that of the lock's file.
+const LOCK_SUFFIX: &str = ".publisher";
+
+#[async_trait]
+impl PublishStore for SqliteStore {
+    async fn verifier(&self) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("select verifier from signing_key")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(reading)
+    }
+
+    async fn keep_verifier(&self, verifier: &str) -> Result<(), StoreError> {
+        sqlx::query("insert into signing_key values (1, $1) on conflict do nothing")
+            .bind(verifier)
+            .execute(&self.writer)
+            .await
+            .map_err(reading)?;
+        Ok(())
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
+        let row: Option<CheckpointRow> = sqlx::query_as(
+            "select size, root, note, published_at from checkpoints order by size desc limit 1",
+        )
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(reading)?;
+        row.map(stored_checkpoint).transpose()
+    }
+
+    async fn checkpoints_from(
+        &self,
+        size: u64,
+        limit: usize,
+    ) -> Result<Vec<SignedCheckpoint>, StoreError> {
+        let rows: Vec<CheckpointRow> = sqlx::query_as(
+            "select size, root, note, published_at from checkpoints where size >= $1 \
+             order by size limit $2",
+        )
+        .bind(to_sql(size))
+        .bind(to_sql(limit as u64))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading)?;
+        rows.into_iter().map(stored_checkpoint).collect()
+    }
+
+    async fn full_tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        sqlx::query_scalar("select hashes from tiles where level = $1 and number = $2")
+            .bind(i64::from(level))
+            .bind(to_sql(number))
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(reading)
+    }
+
+    async fn tile_roots(&self, level: u8, first: u64, count: u16) -> Result<Vec<u8>, StoreError> {
+        let roots: Vec<Vec<u8>> = sqlx::query_scalar(
+            "select root from tiles where level = $1 and number >= $2 and number < $3 \
+             order by number",
+        )
+        .bind(i64::from(level))
+        .bind(to_sql(first))
+        .bind(to_sql(first.saturating_add(u64::from(count))))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading)?;
+        Ok(roots.concat())
+    }
+
+    async fn wait_for_press(&self) -> Result<Box<dyn Press>, StoreError> {
+        let path = lock_path(&self.path);
+        let failed = |error: std::io::Error| {
+            StoreError::Unreachable(format!("the lock {}: {error}", path.display()))
+        };
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false);
+        let lock = options.open(&path).map_err(failed)?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN_EVERY).await,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        let writer = self.writer.clone();
+        Ok(Box::new(SqlitePress {
+            writer,
+            _lock: lock,
+        }))
+    }
+}
+
+/// `<log>.publisher`, in the folder of the log.
+fn lock_path(log: &Path) -> PathBuf {
+    let mut name = log.as_os_str().to_owned();
+    name.push(LOCK_SUFFIX);
+    name.into()
+}
+
+/// The lock is let go of when this is dropped, or the process ends however it ends.
+struct SqlitePress {
+    writer: SqlitePool,
+    _lock: File,
+}
+
+impl SqlitePress {
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let begun = self.writer.begin_with("begin immediate").await;
+        begun.map_err(reading)
+    }
+}
+
+#[async_trait]
+impl Press for SqlitePress {
+    async fn keep_tiles(&mut self, tiles: &[FullTile]) -> Result<u64, StoreError> {
+        // The roots are made before the log's one lock is taken.
+        let rows: Vec<_> = tiles.iter().map(|full| (full, full.root())).collect();
+        let mut transaction = self.begin().await?;
+        let mut new = 0;
+        for (full, root) in rows {
+            let kept = sqlx::query(
+                "insert into tiles (level, number, hashes, root) select $1, $2, $3, $4 \
+                 where not exists (select 1 from tiles where level = $1 and number = $2)",
+            )
+            .bind(i64::from(full.tile.level()))
+            .bind(to_sql(full.tile.index()))
+            .bind(full.hashes.as_flattened())
+            .bind(root.as_slice())
+            .execute(&mut *transaction)
+            .await
+            .map_err(reading)?;
+            new += kept.rows_affected();
+        }
+        transaction.commit().await.map_err(reading)?;
+        Ok(new)
+    }
+
+    async fn keep_checkpoint(
+        &mut self,
+        after: u64,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<bool, StoreError> {
+        let kept = sqlx::query(
+            "insert into checkpoints (size, root, note, published_at) select $2, $3, $4, $5 \
+             where coalesce((select max(size) from checkpoints), 0) = $1",
+        )
+        .bind(to_sql(after))
+        .bind(to_sql(checkpoint.tree.size))
+        .bind(checkpoint.tree.root.as_slice())
+        .bind(&checkpoint.note)
+        .bind(checkpoint.published_at.micros())
+        .execute(&self.writer)
+        .await
+        .map_err(reading)?;
+        Ok(kept.rows_affected() == 1)
+    }
+}
