@@ -16,7 +16,7 @@ use crate::command_line::ServeArgs;
 use crate::connections::{Ending, Entrance};
 use crate::failure::{Failure, to_stdout};
 use crate::handover::{HandoverError, Offer, Place, Predecessor};
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings};
 use crate::storage;
 
 /// How long a server that is replaced may take after it has answered everyone.
@@ -131,8 +131,11 @@ async fn take_over(settings: &Settings) -> Result<(Entrance, u32, Instant), Fail
     Ok((Entrance { listener, kept }, pid, until))
 }
 
-/// Whether the settings ask for this address; port 0 asks for any port.
+/// Whether the settings ask for this address, or for none; port 0 asks for any port.
 async fn is_wanted(address: SocketAddr, settings: &Settings) -> Result<bool, Failure> {
+    if settings.listen.origin == Origin::Default {
+        return Ok(true);
+    }
     let wanted = lookup_host(&settings.listen.value)
         .await
         .map_err(failed(settings))?;

@@ -194,5 +194,9 @@ async fn a_new_address_is_taken_before_the_old_server_is_asked_to_make_way() {
     assert_eq!(next.api().host(), address);
     server.ended().await;
     assert_eq!(client.ask(&get(BOARD)).await.unwrap().status, 200);
-    next.terminate().await;
+
+    let last = installation.replace_at("127.0.0.1:0").await;
+    assert_eq!(last.api().host(), address);
+    next.ended().await;
+    last.terminate().await;
 }

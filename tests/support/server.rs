@@ -116,7 +116,7 @@ impl Installation {
 
     /// Starts a server in the place of the one that runs here, and waits until it is ready.
     pub(crate) async fn replace(&self) -> Server {
-        self.replace_at("127.0.0.1:0").await
+        Self::ready(self.launch_with(&["serve", "--replace"])).await
     }
 
     /// As [`Installation::replace`], listening at another address.
