@@ -11,7 +11,7 @@ use axum::routing::get;
 use meguri_commands::{CommandSettings, Commands, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
-use meguri_log::{Clock, Log, SystemClock};
+use meguri_log::{Clock, Log, Publisher, SystemClock};
 use meguri_projections::control::Server;
 use meguri_projections::{OpenViewsError, ViewSettings, Views};
 use meguri_read_api::{Metrics, ReadApi};
@@ -58,6 +58,7 @@ pub struct App {
     log: Log,
     views: Views,
     commands: Commands,
+    publisher: Publisher,
     router: Router,
     /// Cancelled when no more requests are taken: ends live streams.
     stopping: CancellationToken,
@@ -103,6 +104,14 @@ impl App {
                 return Err(error.into());
             }
         };
+        let publisher = match storage::publish(&log, settings).await {
+            Ok(publisher) => publisher,
+            Err(error) => {
+                views.close().await;
+                log.close().await;
+                return Err(error);
+            }
+        };
         let follow_up = FollowUpPeriods {
             remind_after: settings.remind_after.value.duration(),
             complete_after: settings.complete_after.value.duration(),
@@ -118,7 +127,8 @@ impl App {
             let metrics = metrics.clone();
             Arc::new(move || metrics.render())
         };
-        let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone());
+        let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
+            .published_by(publisher.watch());
         let mut app = Self {
             router: guard(router(&commands, &read)?, &parts.limits),
             grace: settings.shutdown_grace.value.duration(),
@@ -127,6 +137,7 @@ impl App {
             log,
             views,
             commands,
+            publisher,
             stopping,
         };
         app.start_beside(settings.data.value.clone(), metrics);
@@ -184,7 +195,8 @@ impl App {
         self.close().await;
     }
 
-    /// Ends what runs beside, then the views, then the log: it finishes what it has accepted.
+    /// Ends what runs beside, then publishing, the views and the log: it finishes what it has
+    /// accepted.
     pub async fn close(self) {
         self.stopping.cancel();
         self.stopped.cancel();
@@ -193,6 +205,7 @@ impl App {
                 tracing::error!(%error, "something that ran beside the server failed");
             }
         }
+        self.publisher.close().await;
         self.views.close().await;
         self.log.close().await;
     }
@@ -225,8 +238,9 @@ async fn run_policies(commands: Commands, data: PathBuf, stop: CancellationToken
 
 /// The routes of both sides, and their description.
 fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
+    let proving = axum::middleware::from_fn_with_state(read.clone(), meguri_read_api::included);
     let all = OpenApiRouter::new()
-        .merge(meguri_commands::routes(commands.clone()))
+        .merge(meguri_commands::routes(commands.clone()).layer(proving))
         .merge(meguri_read_api::routes(read.clone()));
     let (router, description) = all.split_for_parts();
     let description = meguri_read_api::document(description)

@@ -46,6 +46,9 @@ pub enum Command {
     /// Let auditors read the whole log
     #[command(subcommand)]
     Auditor(AuditorCommand),
+    /// Let anyone check the log without trusting this server
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print what is in force, and where each value came from
     Config,
 }
@@ -119,6 +122,19 @@ pub enum AuditorCommand {
         /// A name of letters, digits, `-` and `_`
         #[arg(value_name = "NAME")]
         name: String,
+    },
+}
+
+/// `meguri audit …`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print the key by which anyone verifies the log's checkpoints
+    Key,
+    /// Write checkpoint, tiles and entries as files for any web server; goes on where it stopped
+    Publish {
+        /// The folder, made where it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use meguri_log::{AppendError, BadStreamName, OpenError, OpenSealError, ReadError, VaultError};
+use meguri_log::{
+    AppendError, BadStreamName, OpenError, OpenSealError, PublishedError, ReadError,
+    SigningKeyError, VaultError,
+};
 use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
 use thiserror::Error;
@@ -49,6 +52,23 @@ pub enum Failure {
     /// What was sealed cannot be opened.
     #[error(transparent)]
     Seal(#[from] OpenSealError),
+    /// The key does not sign for this log.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
+    /// Something is not published.
+    #[error(transparent)]
+    Published(#[from] PublishedError),
+    /// The log was never published.
+    #[error("this log was never published")]
+    NeverPublished,
+    /// What is in a folder was not published by this log.
+    #[error("{path} holds a checkpoint that is not one of this log: {reason}")]
+    OtherLog {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Why it is none.
+        reason: String,
+    },
     /// The log does not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -194,6 +214,10 @@ impl Failure {
                 "one process at a time owns a data folder; give this one its own with --data; \
                  `meguri serve --replace` takes the place of a running server",
             ),
+            Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),
+            Self::OtherLog { .. } => {
+                Some("publish into another folder; if the log was restored, restore a newer backup")
+            }
             Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
             Self::Stopped(_) => Some("`meguri views retry VIEW` lets it try again"),
             Self::Demo(DemoError::SeedTaken(_)) => {

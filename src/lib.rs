@@ -4,6 +4,7 @@
 //! the same parts in their own process.
 
 pub mod app;
+pub mod audit;
 pub mod auditor;
 pub mod command_line;
 pub mod config;
@@ -50,6 +51,7 @@ pub async fn dispatch(
         Command::Log(command) => log::run(settings, command, out).await,
         Command::Views(command) => views::run(settings, command, out).await,
         Command::Auditor(command) => auditor::run(settings, command, out).await,
+        Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Config => config::run(settings, out),
     }
 }

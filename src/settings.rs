@@ -12,12 +12,14 @@ use crate::period::Period;
 
 mod database_url;
 mod error;
+mod publish;
 mod secret_key;
 mod sources;
 
 pub use database_url::DatabaseUrl;
 pub use error::SettingsError;
-pub use secret_key::SecretKey;
+pub use publish::PublishSettings;
+pub use secret_key::Secret;
 use sources::{
     COMPLETE, DATA, DATABASE, GRACE, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT, REMIND,
     Sources, VAULT, read_file,
@@ -151,9 +153,11 @@ pub struct Settings {
     /// Which diagnostics are written.
     pub log_filter: Setting<String>,
     /// The key that wraps the keys of the vault; `None`: read from [`Settings::kek_file`].
-    pub kek: Setting<Option<SecretKey>>,
+    pub kek: Setting<Option<Secret<Kek>>>,
     /// The file of that key, made for an empty log, readable by its owner alone.
     pub kek_file: Setting<PathBuf>,
+    /// How the log is published.
+    pub publish: PublishSettings,
     /// When a one-sided completion is reminded of (H44).
     pub remind_after: Setting<Period>,
     /// When a one-sided completion is completed by policy (H44).
@@ -189,23 +193,22 @@ impl Settings {
             path: &path,
         };
         let format = flags.log_format.map(|format| format.to_string());
-        let data = from.path(DATA, flags.data.as_deref(), file.data, DATA_DEFAULT.into());
+        let data = from.path(
+            DATA,
+            flags.data.as_deref(),
+            file.data.clone(),
+            DATA_DEFAULT.into(),
+        );
+        let publish = PublishSettings::resolve(&from, &file, &data.value)?;
+        let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
         Self {
-            listen: from.pick(
-                LISTEN,
-                flags.listen.as_ref(),
-                file.listen,
-                LISTEN_DEFAULT.into(),
-            )?,
-            database_url: from.pick_optional(
-                DATABASE,
-                flags.database_url.as_ref(),
-                file.database_url,
-            )?,
+            listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
+            database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
             vault_url: from.pick_optional(VAULT, flags.vault_url.as_ref(), file.vault_url)?,
             kek: from.pick_optional(KEK, None, None)?,
             kek_file: from.path(KEK_FILE, None, file.kek_file, kek_file),
+            publish,
             log_format: from.pick(
                 LOG_FORMAT,
                 format.as_ref(),
@@ -257,6 +260,10 @@ impl Settings {
             optional("vault_url", &self.vault_url),
             optional("kek", &self.kek),
             path("kek_file", &self.kek_file),
+            optional("signing_key", &self.publish.key),
+            path("signing_key_file", &self.publish.key_file),
+            optional("origin", &self.publish.origin),
+            row("publish_every", &self.publish.every),
             row("log_format", &self.log_format),
             row("log_filter", &self.log_filter),
             row("remind_after", &self.remind_after),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use meguri_log::{Clock, Location, Log, LogOptions, SystemClock};
+use meguri_log::{Clock, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock};
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -14,6 +14,11 @@ pub const LOG_FILE: &str = "log.db";
 pub const VAULT_FILE: &str = "vault.db";
 /// Name of the folder of the views in the data folder.
 pub const VIEWS_FOLDER: &str = "views";
+
+/// Name of the file with the key by which anyone verifies the log, in the data folder.
+pub const VERIFIER_FILE: &str = "log.vkey";
+/// Name of the file that keeps the last checkpoint apart from the database.
+pub const CHECKPOINT_FILE: &str = "checkpoint";
 
 /// The folder of the views.
 pub fn views_folder(settings: &Settings) -> PathBuf {
@@ -42,6 +47,25 @@ pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
         return Err(Failure::NoLog(data.clone()));
     }
     open(settings).await
+}
+
+/// Begins to publish a log, and writes down the key by which anyone verifies it.
+pub async fn publish(log: &Log, settings: &Settings) -> Result<Publisher, Failure> {
+    let data = &settings.data.value;
+    let options = PublishOptions {
+        key: settings.publish.signing_key(),
+        origin: settings.publish.origin.value.clone(),
+        interval: settings.publish.every.value.duration(),
+        outside: data.join(CHECKPOINT_FILE),
+    };
+    let publisher = Publisher::start(log.clone(), options).await?;
+    let path = data.join(VERIFIER_FILE);
+    let written = std::fs::write(&path, format!("{}\n", publisher.verifier()));
+    written.map_err(|source| Failure::Write {
+        target: path.display().to_string(),
+        source,
+    })?;
+    Ok(publisher)
 }
 
 fn location(settings: &Settings) -> Location {

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "meguri-benches",
         &[
             "meguri",
+            "meguri-commands",
             "meguri-events",
             "meguri-log",
             "meguri-projections",
@@ -43,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-events",
             "meguri-log",
             "meguri-http",
+            "meguri-proofs",
         ],
     ),
     (
@@ -54,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-http",
             "meguri-log",
             "meguri-projections",
+            "meguri-proofs",
             "meguri-read-api",
         ],
     ),

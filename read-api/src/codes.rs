@@ -104,6 +104,14 @@ pub(crate) fn view_state() -> Object {
     )
 }
 
+/// What the publisher of the log is doing.
+pub(crate) fn publish_state() -> Object {
+    one_of(
+        "Publishing, waiting while another process does, failing for now, or refusing to sign",
+        ["publishing", "waiting", "failing", "refusing"],
+    )
+}
+
 /// What is being done to a file that is not live yet.
 pub(crate) fn build_phase() -> Object {
     one_of(

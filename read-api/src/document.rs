@@ -9,9 +9,11 @@ use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Object, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, RefOr, Required};
 
 /// Where the document is served.
 pub const DOCUMENT_PATH: &str = "/api/openapi.json";
@@ -27,7 +29,8 @@ The answer to a write carries the `position` of what it wrote; a read that passe
 `min_position` sees at least that; one with `as_of`, a position or a time, answers as it was then, \
 under today's names and permissions. `ETag` and `If-Match` carry stream versions. Errors are \
 `application/problem+json` (RFC 9457) with a stable `type`, in Japanese unless `Accept-Language` \
-prefers English. H-numbers in descriptions are the rules of the product.";
+prefers English. A write that asks `Prefer: wait=included` is answered when its event is under a \
+signed checkpoint, with the proof. H-numbers in descriptions are the rules of the product.";
 
 /// Tags and their titles, "日本語 / English", in the order in which a reader needs them.
 const TAGS: [(&str, &str); 8] = [
@@ -99,6 +102,16 @@ fn completed(mut document: OpenApi) -> OpenApi {
             .description(Some(title))
             .build()
     };
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.post, &mut item.put, &mut item.delete] {
+            let parameters = operation
+                .as_mut()
+                .map(|it| it.parameters.get_or_insert_default());
+            if let Some(parameters) = parameters {
+                parameters.push(RefOr::T(prefer()));
+            }
+        }
+    }
     document.tags = Some(TAGS.into_iter().map(tag).collect());
     let components = document.components.get_or_insert_with(Components::default);
     for (name, description) in [
@@ -118,11 +131,25 @@ fn completed(mut document: OpenApi) -> OpenApi {
     document
 }
 
+/// The preference that every write takes.
+fn prefer() -> Parameter {
+    let text = Object::with_type(SchemaType::Type(Type::String));
+    let description = "`wait=included`: answer when the event is under a signed checkpoint, at \
+        most 10 seconds later, with the proof in `included`";
+    ParameterBuilder::new()
+        .name("Prefer")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(text))
+        .build()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, PathItem};
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem};
     use utoipa::openapi::{PathsBuilder, ResponseBuilder};
 
     /// A document in which everything that others write tries to become markup.

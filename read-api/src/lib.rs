@@ -13,12 +13,15 @@ mod document;
 mod exchange;
 mod freshness;
 mod history;
+mod included;
 mod list;
 mod log;
 mod member;
 mod names;
 mod parties;
 mod post;
+mod proof;
+mod published;
 mod room;
 mod status;
 mod stream;
@@ -29,15 +32,16 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use meguri_http::{Tokens, documented};
-use meguri_log::Log;
+use meguri_log::{Log, Publication};
 use meguri_projections::Views;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
 pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
+pub use included::{INCLUDED_WAIT_MAX, included};
 pub use status::READY_LAG_MAX;
 pub use stream::STREAMS_MAX;
 
@@ -55,6 +59,7 @@ pub struct ReadApi {
     parties: parties::Parties,
     streams: Arc<Semaphore>,
     keep_alive: Duration,
+    publication: Option<watch::Receiver<Publication>>,
 }
 
 impl ReadApi {
@@ -75,7 +80,15 @@ impl ReadApi {
             parties: parties::Parties::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             keep_alive: stream::KEEP_ALIVE,
+            publication: None,
         }
+    }
+
+    /// Tells how publishing stands, and lets commands wait for it.
+    #[must_use]
+    pub fn published_by(mut self, publication: watch::Receiver<Publication>) -> Self {
+        self.publication = Some(publication);
+        self
     }
 
     /// Lets silent streams say so often that they are alive, and look whether their reader may
@@ -114,11 +127,15 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(history::read_history))
         .routes(routes!(status::read_status))
         .routes(routes!(stream::follow_stream))
-        .routes(routes!(log::read_log));
+        .routes(routes!(log::read_log))
+        .routes(routes!(proof::prove_event))
+        .routes(routes!(proof::prove_growth));
     OpenApiRouter::with_openapi(documented())
         .nest("/api", below)
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
         .routes(routes!(status::metrics))
+        .routes(routes!(published::read_checkpoint))
+        .routes(routes!(published::read_tile))
         .with_state(api)
 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, Query, kinds};
-use meguri_log::Position;
+use meguri_log::{Position, Publication};
 use meguri_projections::{BuildStatus, ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,6 +25,9 @@ const READY_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
     log: LogStatus,
+    /// How far the log is published; absent where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<PublishedStatus>,
     views: Vec<ViewAnswer>,
 }
 
@@ -37,6 +40,32 @@ pub(crate) struct LogStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     at: Option<String>,
+}
+
+/// How far the log is published.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PublishedStatus {
+    /// `publishing`; `waiting` while another process does; `failing` and trying again; `refusing`
+    /// to sign because the log is not what was published: those who run the server are told why.
+    #[schema(schema_with = codes::publish_state)]
+    state: &'static str,
+    /// Every event up to here is under a signed checkpoint.
+    position: u64,
+    /// When the last checkpoint was signed, RFC 3339; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    at: Option<String>,
+}
+
+impl From<&Publication> for PublishedStatus {
+    fn from(publication: &Publication) -> Self {
+        let latest = publication.latest.as_deref();
+        Self {
+            state: publication.state.name(),
+            position: latest.map_or(0, |latest| latest.tree.size),
+            at: latest.map(|latest| latest.published_at.to_string()),
+        }
+    }
 }
 
 /// One view.
@@ -122,7 +151,7 @@ pub(crate) struct Health {
     status: &'static str,
 }
 
-/// Tells the log's head, and how far each view is.
+/// Tells the log's head, how far it is published, and how far each view is.
 ///
 /// For each view its version, position, lag and state.
 #[utoipa::path(
@@ -156,7 +185,14 @@ pub(crate) async fn read_status(
         .into_iter()
         .map(ViewAnswer::from)
         .collect();
-    Ok(Seen::at(head.position, Status { log, views }))
+    let published = api.publication.as_ref();
+    let published = published.map(|now| PublishedStatus::from(&*now.borrow()));
+    let status = Status {
+        log,
+        published,
+        views,
+    };
+    Ok(Seen::at(head.position, status))
 }
 
 /// Tells whether the process runs.

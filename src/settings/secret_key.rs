@@ -1,22 +1,22 @@
-//! The key-encryption key as the environment gives it; it is never shown.
+//! Secret keys as the environment gives them; they are never shown.
 
 use std::fmt;
 use std::str::FromStr;
 
-use meguri_log::{Kek, KekError};
+use meguri_log::{Kek, KekError, SigningKey, SigningKeyError};
 
-/// 32 bytes in base64.
+/// 32 bytes in base64, as the kind of key that they are.
 #[derive(Clone)]
-pub struct SecretKey(Kek);
+pub struct Secret<K>(K);
 
-impl SecretKey {
-    /// The key, to open the vault with.
-    pub fn reveal(&self) -> &Kek {
+impl<K> Secret<K> {
+    /// The key, to use it.
+    pub fn reveal(&self) -> &K {
         &self.0
     }
 }
 
-impl FromStr for SecretKey {
+impl FromStr for Secret<Kek> {
     type Err = KekError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -24,13 +24,21 @@ impl FromStr for SecretKey {
     }
 }
 
-impl fmt::Display for SecretKey {
+impl FromStr for Secret<SigningKey> {
+    type Err = SigningKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        SigningKey::parse(text.trim()).map(Self)
+    }
+}
+
+impl<K> fmt::Display for Secret<K> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("****")
     }
 }
 
-impl fmt::Debug for SecretKey {
+impl<K> fmt::Debug for Secret<K> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
     }

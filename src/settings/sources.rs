@@ -17,6 +17,9 @@ pub(super) struct FileSettings {
     pub(super) database_url: Option<String>,
     pub(super) vault_url: Option<String>,
     pub(super) kek_file: Option<PathBuf>,
+    pub(super) signing_key_file: Option<PathBuf>,
+    pub(super) origin: Option<String>,
+    pub(super) publish_every: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) log_filter: Option<String>,
     pub(super) remind_after: Option<String>,
@@ -33,6 +36,11 @@ pub(super) const VAULT: Names = ("--vault-url", "VAULT_URL");
 /// The key itself is taken from the environment alone: a file of settings is read by many.
 pub(super) const KEK: Names = ("-", "MEGURI_KEK");
 pub(super) const KEK_FILE: Names = ("-", "MEGURI_KEK_FILE");
+/// As [`KEK`].
+pub(super) const SIGNING_KEY: Names = ("-", "MEGURI_SIGNING_KEY");
+pub(super) const SIGNING_KEY_FILE: Names = ("-", "MEGURI_SIGNING_KEY_FILE");
+pub(super) const ORIGIN: Names = ("-", "MEGURI_ORIGIN");
+pub(super) const PUBLISH: Names = ("-", "MEGURI_PUBLISH_EVERY");
 pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
 pub(super) const LOG_FILTER: Names = ("--log-filter", "MEGURI_LOG_FILTER");
 pub(super) const REMIND: Names = ("-", "MEGURI_REMIND_AFTER");

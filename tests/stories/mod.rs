@@ -7,6 +7,7 @@ mod handover;
 mod log;
 mod past;
 mod processes;
+mod proofs;
 mod shutdown;
 mod time;
 mod views;

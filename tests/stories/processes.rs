@@ -20,9 +20,11 @@ fn two_on_one_postgresql() -> (Installation, Installation) {
 async fn two_servers_on_one_postgresql_are_one_community() {
     let (east, west) = two_on_one_postgresql();
     let first = east.serve().await;
-    // The key of the vault belongs to both: every machine is given it.
+    // The keys belong to both: every machine is given them.
     std::fs::create_dir_all(west.data()).unwrap();
-    std::fs::copy(east.data().join("vault.key"), west.data().join("vault.key")).unwrap();
+    for key in ["vault.key", "log.key"] {
+        std::fs::copy(east.data().join(key), west.data().join(key)).unwrap();
+    }
     let second = west.serve().await;
 
     let hanako = first.api().register("hanako", "はなこ").await;

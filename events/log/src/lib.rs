@@ -89,8 +89,8 @@ pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
 pub use options::{Location, LogOptions, OpenError};
 pub use publish::{
-    KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher, Refusal,
-    SignedCheckpoint, SigningKey, SigningKeyError,
+    Inclusion, KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher,
+    Refusal, SignedCheckpoint, SigningKey, SigningKeyError,
 };
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{clock::Timestamp, log::Log};
 
 pub use key::{SigningKey, SigningKeyError};
-pub use read::PublishedError;
+pub use read::{Inclusion, PublishedError};
 pub use refusal::{KeptIn, Refusal};
 
 use outside::Outside;

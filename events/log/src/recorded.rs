@@ -116,8 +116,9 @@ pub(crate) struct NewRow<'a> {
     pub(crate) entry: Entry,
 }
 
-/// What backends read in place of a header that was redacted or is not asked for: stream, version and type, which the
-/// header would have told, with this between them. No JSON has raw control characters.
+/// What backends read in place of a header that was redacted or is not asked for: stream, version
+/// and type, which the header would have told, with this between them. No JSON has raw control
+/// characters.
 const REDACTED_SEPARATOR: char = '\u{1d}';
 
 impl<'a> NewRow<'a> {

@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 19] = [
+const TABLE: [(&str, [u16; 5]); 23] = [
     ("/api/board", [200; 5]),
     ("/api/needs/{need}", [200; 5]),
     ("/api/offers/{offer}", [200; 5]),
@@ -24,12 +24,16 @@ const TABLE: [(&str, [u16; 5]); 19] = [
     ),
     ("/api/status", [200; 5]),
     ("/api/log", [401, 403, 403, 200, 401]),
+    ("/api/events/1/proof", [200; 5]),
+    ("/api/proof/consistency?from=1&to=1", [200; 5]),
     ("/api/stream?after=0", [200, 200, 200, 403, 401]),
     ("/api/openapi.json", [200; 5]),
     ("/api", [200; 5]),
     ("/healthz", [200; 5]),
     ("/readyz", [200; 5]),
     ("/metrics", [200; 5]),
+    ("/checkpoint", [200; 5]),
+    ("/tile/0/000.p/1", [200; 5]),
 ];
 
 const ASKERS: [&str; 5] = [
@@ -46,6 +50,7 @@ const PARTY: usize = 2;
 #[tokio::test]
 async fn each_route_answers_each_asker_as_the_table_says_and_tells_no_secret() {
     let house = House::lived_in().await;
+    house.published().await;
     let revoked = house.token_of(AOI).await;
     house.log.vault().revoke_token(&revoked).await.unwrap();
     let (stranger, party) = (house.token_of(MIO).await, house.token_of(REN).await);
@@ -110,6 +115,9 @@ async fn the_table_names_every_route_there_is() {
     let house = House::empty().await;
     let tested = |path: &String| {
         let path = path.replace("{id}", "").replace("{user_name}", "ren");
+        let path = path
+            .replace("{position}", "1")
+            .replace("{*path}", "0/000.p/1");
         TABLE.iter().any(|(route, _)| {
             let route = route.split('?').next().unwrap_or_default();
             let bare = ["{need}", "{offer}", "{exchange}"]

@@ -10,7 +10,7 @@ use meguri_events::{Event, MemberId};
 use meguri_http::{AUDITOR, Limits, MEMBER, Tokens};
 use meguri_log::{
     Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
-    StreamName, Timestamp,
+    Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp,
 };
 use meguri_projections::{ViewSettings, Views};
 use meguri_read_api::{ReadApi, document, routes};
@@ -52,8 +52,20 @@ pub(crate) struct House {
     pub(crate) openapi: OpenApi,
     pub(crate) shutdown: CancellationToken,
     pub(crate) clock: ManualClock,
+    publisher: Publisher,
     next_id: AtomicU64,
     folder: TempDir,
+}
+
+/// Publishes the log of a house at once.
+async fn publisher(log: &Log, folder: &std::path::Path) -> Publisher {
+    let options = PublishOptions {
+        key: SigningKey::File(folder.join("log.key")),
+        origin: None,
+        interval: std::time::Duration::from_millis(10),
+        outside: folder.join("checkpoint"),
+    };
+    Publisher::start(log.clone(), options).await.unwrap()
 }
 
 impl House {
@@ -81,6 +93,7 @@ impl House {
             .wait_for_all(Position::ZERO, std::time::Duration::from_secs(20))
             .await
             .unwrap();
+        let publisher = publisher(&log, folder.path()).await;
         let tokens = Tokens::new(log.vault().clone());
         let shutdown = CancellationToken::new();
         let metrics = Arc::new(|| "meguri_test 1\n".to_owned());
@@ -91,6 +104,7 @@ impl House {
             metrics,
             shutdown.clone(),
         )
+        .published_by(publisher.watch())
         .keep_alive_every(std::time::Duration::from_millis(200));
         let (router, openapi) = routes(api).split_for_parts();
         let router = router.merge(document(openapi.clone()).unwrap());
@@ -102,9 +116,18 @@ impl House {
             openapi,
             shutdown,
             clock,
+            publisher,
             next_id: AtomicU64::new(1),
             folder,
         }
+    }
+
+    /// Waits until everything is published.
+    pub(crate) async fn published(&self) {
+        let head = self.log.known_head().get();
+        let mut watch = self.publisher.watch();
+        let size = |now: &Publication| now.latest.as_ref().map_or(0, |it| it.tree.size);
+        watch.wait_for(|now| size(now) >= head).await.unwrap();
     }
 
     /// Waits until every view has seen a position.
@@ -254,7 +277,8 @@ impl House {
         Answer {
             status,
             headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            // A tile is no text.
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 }

@@ -192,6 +192,7 @@ async fn history_says_who_did_what_when_and_because_of_what() {
 #[tokio::test]
 async fn status_says_how_far_each_view_is() {
     let house = House::lived_in().await;
+    house.published().await;
     let status = house.get("/api/status", None).await.json();
     insta::assert_json_snapshot!(status, { ".views[].fingerprint" => "[fingerprint]" });
 }

@@ -18,12 +18,31 @@ pub enum PublishedError {
         /// The size of the last checkpoint, 0 before the first.
         published: u64,
     },
+    /// A checkpoint of this size was never published. Ask for one that was, or for the last.
+    #[error("no checkpoint of {size} events was published")]
+    NoCheckpoint {
+        /// The size that was asked for.
+        size: u64,
+    },
     /// There is no such proof: an entry after the tree, or a tree that shrinks.
     #[error(transparent)]
     NoProof(#[from] PlanError),
     /// It cannot be read, or was damaged.
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+/// An entry, and what it takes to show that the log has signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inclusion {
+    /// The position of the event, which is one more than the index of its entry.
+    pub position: Position,
+    /// The entry: what is public of the event.
+    pub entry: Entry,
+    /// The proof that it is in the tree of the checkpoint.
+    pub proof: Proof,
+    /// The checkpoint.
+    pub checkpoint: SignedCheckpoint,
 }
 
 impl From<StoreError> for PublishedError {
@@ -112,6 +131,38 @@ impl Log {
         // Positions count from 1. Position 0 is no event, so it becomes an entry no tree has.
         let index = position.get().checked_sub(1).unwrap_or(u64::MAX);
         self.proof(&Plan::inclusion(index, size)?).await
+    }
+
+    /// The entry of the event at a position and the proof of it, against the checkpoint of this
+    /// size, or against the last one.
+    ///
+    /// # Errors
+    /// [`PublishedError`].
+    pub async fn inclusion(
+        &self,
+        position: Position,
+        size: Option<u64>,
+    ) -> Result<Inclusion, PublishedError> {
+        let checkpoint = if let Some(size) = size {
+            let found = self.checkpoint_of(size).await?;
+            found.ok_or(PublishedError::NoCheckpoint { size })?
+        } else {
+            let last = self.latest_checkpoint().await?;
+            last.ok_or(PublishedError::NotYet { published: 0 })?
+        };
+        let proof = self.inclusion_proof(position, checkpoint.tree.size).await?;
+        let after = position.get().saturating_sub(1);
+        let entries = self.entries_between(after, position.get()).await?;
+        let [entry] = entries[..] else {
+            let missing = format!("the entry at {position} is missing");
+            return Err(ReadError::Damaged(missing).into());
+        };
+        Ok(Inclusion {
+            position,
+            entry,
+            proof,
+            checkpoint,
+        })
     }
 
     /// The proof that the tree of the first `to` events begins with that of the first `from`.
