@@ -138,10 +138,9 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
     for (count, size) in (0..).zip(sizes.iter().cycle()) {
         let end = (start + size).min(events.len());
         let batch = batch(&events[from..end]);
-        let outcome = file
-            .advance(&batch, batch.up_to(), More::Unknown)
-            .await
-            .unwrap();
+        // Every other one shares its transaction with the next.
+        let more = [More::Follows, More::Unknown][count % 2];
+        let outcome = file.advance(&batch, batch.up_to(), more).await.unwrap();
         assert_eq!(outcome, Advanced::Folded);
         // Some of it comes while the file is being built, the rest while it is read.
         if count == 2 {

@@ -270,3 +270,48 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
     assert_eq!(outcome, Advanced::Folded);
     assert_eq!(file.position(), Position::new(3));
 }
+
+#[tokio::test]
+async fn an_event_that_cannot_be_folded_takes_nothing_with_it_of_what_waited_beside_it() {
+    use crate::{
+        outcome::Advanced,
+        testing::{batch, new_file},
+    };
+    let events = decoded(&[
+        registered(1, "hanako"),
+        registered(2, "taro"),
+        nickname_changed(1, "はな"),
+    ]);
+    let parts = [
+        batch(&events[..1]),
+        batch(&events[1..2]),
+        batch(&events[2..]),
+    ];
+    let folder = TempDir::new().unwrap();
+    let mut file = new_file(folder.path(), &of::<Brittle>()).await;
+    file.commit().await.unwrap();
+    file.finish().await.unwrap();
+    let mut outcomes = Vec::new();
+    for (part, more) in [(0, More::Follows), (1, More::Follows), (2, More::Unknown)] {
+        let part = &parts[part];
+        outcomes.push(file.advance(part, part.up_to(), more).await.unwrap());
+    }
+    assert_eq!(
+        outcomes,
+        [Advanced::Folded, Advanced::Folded, Advanced::Rewound]
+    );
+    assert_eq!(file.position(), Position::ZERO);
+
+    for part in &parts[..2] {
+        let outcome = file.advance(part, part.up_to(), More::Unknown).await;
+        assert_eq!(outcome.unwrap(), Advanced::Folded);
+    }
+    let last = file
+        .advance(&parts[2], parts[2].up_to(), More::Unknown)
+        .await;
+    let Advanced::Stopped(poison) = last.unwrap() else {
+        panic!("it was folded")
+    };
+    let stands = (poison.position, file.position());
+    assert_eq!(stands, (Position::new(3), Position::new(2)));
+}
