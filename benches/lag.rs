@@ -143,20 +143,34 @@ async fn measure(backend: Backend, commands_a_second: u64) {
         ..CommandSettings::default()
     };
     let commands = Commands::new(log.clone(), settings);
-    let pairs = join_all((0..ROOMS).map(|number| Pair::meet(&commands, number))).await;
+    let (acknowledged, seen) = send(&commands, &views, commands_a_second).await;
+    views.close().await;
+    log.close().await;
+    let counted = seen.len();
+    println!("{backend:?}, {commands_a_second} commands/s for {LASTS:?}, {counted} counted, in ms");
+    println!("                                        p50      p99      max");
+    for (what, times) in [
+        ("command acknowledged", acknowledged),
+        ("then visible in all views", seen),
+    ] {
+        let [half, most, all] = [0.5, 0.99, 1.0].map(|part| percentile(&times, part));
+        println!("  {what:<30}  {half:>9.2}{most:>9.2}{all:>9.2}");
+    }
+}
+
+/// Sends commands at their times: for each, in milliseconds, how long it took to be acknowledged,
+/// and from then on to be seen.
+async fn send(commands: &Commands, views: &Views, a_second: u64) -> (Vec<f64>, Vec<f64>) {
+    let pairs = join_all((0..ROOMS).map(|number| Pair::meet(commands, number))).await;
     let (pairs, begun) = (Arc::new(pairs), Instant::now());
-    let mut ticks =
-        tokio::time::interval(Duration::from_secs(1) / u32::try_from(commands_a_second).unwrap());
+    let every = Duration::from_secs(1) / u32::try_from(a_second).unwrap();
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut under_way, mut number) = (Vec::new(), 0);
     while begun.elapsed() < LASTS {
         ticks.tick().await;
-        let one = tokio::spawn(one(
-            commands.clone(),
-            views.clone(),
-            Arc::clone(&pairs),
-            number,
-        ));
+        let pairs = Arc::clone(&pairs);
+        let one = tokio::spawn(one(commands.clone(), views.clone(), pairs, number));
         if begun.elapsed() > WARM_AFTER {
             under_way.push(one);
         }
@@ -168,21 +182,7 @@ async fn measure(backend: Backend, commands_a_second: u64) {
         acknowledged.push(command.as_secs_f64() * 1_000.0);
         seen.push(lag.as_secs_f64() * 1_000.0);
     }
-    views.close().await;
-    log.close().await;
-    let figures = |times: &[f64]| [0.5, 0.99, 1.0].map(|part| percentile(times, part));
-    println!(
-        "{backend:?}, {commands_a_second} commands/s for {LASTS:?}, {} counted, in ms",
-        seen.len()
-    );
-    println!("                                        p50      p99      max");
-    for (what, times) in [
-        ("command acknowledged", acknowledged),
-        ("then visible in all views", seen),
-    ] {
-        let [half, most, all] = figures(&times);
-        println!("  {what:<30}  {half:>9.2}{most:>9.2}{all:>9.2}");
-    }
+    (acknowledged, seen)
 }
 
 #[tokio::main]
