@@ -137,7 +137,7 @@ async fn a_second_server_without_replace_is_refused_and_told_of_it() {
 #[tokio::test]
 async fn where_no_server_runs_replace_simply_serves() {
     for installation in on_both() {
-        let server = installation.replace().await;
+        let server = installation.replace_at("127.0.0.1:0").await;
         server.api().register("hanako", "はなこ").await;
         server.terminate().await;
         assert!(!installation.data().join("serve.sock").exists());
@@ -149,7 +149,7 @@ async fn after_kill_9_replace_serves_though_the_socket_is_still_there() {
     for installation in on_both() {
         installation.serve().await.kill();
         assert!(installation.data().join("serve.sock").exists());
-        let server = installation.replace().await;
+        let server = installation.replace_at("127.0.0.1:0").await;
         server.api().register("hanako", "はなこ").await;
         server.terminate().await;
     }
