@@ -15,6 +15,9 @@ use crate::{
 /// Rows that one statement writes, largest first: few different statements, each prepared once.
 const ROWS_A_STATEMENT: [usize; 4] = [128, 32, 8, 1];
 
+/// Rows of the last two transactions may be so many times as many as those that are kept.
+const RECENT_ROWS_KEPT: usize = 4;
+
 /// Why an event cannot be folded. The view stops there; nothing is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FoldError {
@@ -335,10 +338,11 @@ impl<R: Row> AnyRows for Rows<R> {
         if !self.stays {
             self.slots.clear();
         } else if self.slots.len() > rows_kept {
-            // What was not touched for a while is the least likely to be asked for.
-            let turn = self.turn;
-            self.slots.retain(|_, slot| slot.turn == turn);
-            if self.slots.len() > rows_kept {
+            // What was not touched for a while is the least likely to be asked for; what was, is
+            // dear to read again.
+            let recent = self.turn.saturating_sub(1);
+            self.slots.retain(|_, slot| slot.turn >= recent);
+            if self.slots.len() > rows_kept * RECENT_ROWS_KEPT {
                 self.slots.clear();
             }
         }
