@@ -53,7 +53,7 @@ pub(crate) struct Rows<R: Row> {
     slots: HashMap<R::Key, Slot<R>>,
     /// Whether rows of this table were ever asked for.
     stays: bool,
-    /// How many transactions there were.
+    /// The number of the transaction that is under way.
     turn: u64,
     /// Which rows it has touched, where somebody wants to know.
     noted: Option<Vec<R::Key>>,
@@ -64,9 +64,8 @@ struct Slot<R> {
     row: Option<R>,
     /// The digest of the row as the file has it; none where it has none.
     stored: Option<RowDigest>,
-    /// Whether the file does not have it as it is.
-    touched: bool,
-    /// The transaction in which it was last touched.
+    /// The transaction that touched it last; the one before this, where it was only read. The file
+    /// does not have what this one has touched.
     turn: u64,
 }
 
@@ -76,7 +75,7 @@ impl<R: Row> Default for Rows<R> {
             asked: HashSet::new(),
             slots: HashMap::new(),
             stays: false,
-            turn: 0,
+            turn: 1,
             noted: None,
         }
     }
@@ -99,11 +98,10 @@ impl<R: Row> Rows<R> {
         match self.slots.get_mut(key) {
             Some(Slot {
                 row: Some(row),
-                touched,
                 turn,
                 ..
             }) => {
-                (*touched, *turn) = (true, self.turn);
+                *turn = self.turn;
                 Ok(row)
             }
             Some(Slot { row: None, .. }) | None => Err(FoldError::NoRow {
@@ -121,13 +119,12 @@ impl<R: Row> Rows<R> {
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
-                (slot.row, slot.touched, slot.turn) = (Some(row), true, turn);
+                (slot.row, slot.turn) = (Some(row), turn);
             }
             Entry::Vacant(slot) => {
                 slot.insert(Slot {
                     row: Some(row),
                     stored: None,
-                    touched: true,
                     turn,
                 });
             }
@@ -141,13 +138,12 @@ impl<R: Row> Rows<R> {
         match self.slots.entry(key) {
             Entry::Occupied(slot) => {
                 let slot = slot.into_mut();
-                (slot.row, slot.touched, slot.turn) = (None, true, turn);
+                (slot.row, slot.turn) = (None, turn);
             }
             Entry::Vacant(slot) => {
                 slot.insert(Slot {
                     row: None,
                     stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut String::new())),
-                    touched: true,
                     turn,
                 });
             }
@@ -176,12 +172,12 @@ impl<R: Row> Rows<R> {
         connection: &mut SqliteConnection,
         sum: &mut TableDigest,
     ) -> Result<(), TableError> {
-        let touched = self.slots.iter_mut().filter(|(_, slot)| slot.touched);
+        let turn = self.turn;
+        let touched = self.slots.iter_mut().filter(|(_, slot)| slot.turn == turn);
         let mut touched: Vec<(&R::Key, &mut Slot<R>)> = touched.collect();
         touched.sort_unstable_by_key(|(key, _)| *key);
         let (mut fresh, mut changed, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (key, slot) in touched {
-            slot.touched = false;
             if let Some(before) = &slot.stored {
                 sum.subtract(before);
             }
@@ -300,8 +296,7 @@ impl<R: Row> AnyRows for Rows<R> {
             let slot = Slot {
                 stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut text)),
                 row: Some(row.clone()),
-                touched: false,
-                turn: self.turn,
+                turn: self.turn - 1,
             };
             self.slots.insert(row.key(), slot);
         }
@@ -309,8 +304,7 @@ impl<R: Row> AnyRows for Rows<R> {
             self.slots.entry(key).or_insert(Slot {
                 row: None,
                 stored: None,
-                touched: false,
-                turn: self.turn,
+                turn: self.turn - 1,
             });
         }
         Ok(())
@@ -340,7 +334,7 @@ impl<R: Row> AnyRows for Rows<R> {
         } else if self.slots.len() > rows_kept {
             // What was not touched for a while is the least likely to be asked for; what was, is
             // dear to read again.
-            let recent = self.turn.saturating_sub(1);
+            let recent = self.turn - 1;
             self.slots.retain(|_, slot| slot.turn >= recent);
             if self.slots.len() > rows_kept * RECENT_ROWS_KEPT {
                 self.slots.clear();
