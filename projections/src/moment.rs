@@ -57,31 +57,6 @@ impl Views {
         })
     }
 
-    /// The board: open Needs and Offers.
-    pub fn board(&self) -> BoardQueries {
-        BoardQueries(self.reader::<Board>())
-    }
-
-    /// Profiles: who members are to others.
-    pub fn profiles(&self) -> ProfileQueries {
-        ProfileQueries(self.reader::<Profiles>())
-    }
-
-    /// Thanks, received and sent.
-    pub fn thanks(&self) -> ThanksQueries {
-        ThanksQueries(self.reader::<Thanks>())
-    }
-
-    /// Rooms: exchanges and what was said in them.
-    pub fn rooms(&self) -> RoomQueries {
-        RoomQueries(self.reader::<Rooms>())
-    }
-
-    /// History: what happened in an exchange.
-    pub fn history(&self) -> HistoryQueries {
-        HistoryQueries(self.reader::<History>())
-    }
-
     fn reader<V: View>(&self) -> Reader {
         match self.slot(V::NAME) {
             Some(slot) => Reader::Live(slot.clone()),
@@ -101,31 +76,6 @@ impl Moment {
         matches!(self.read, Read::Past(_))
     }
 
-    /// The board: Needs and Offers that were open.
-    pub fn board(&self) -> BoardQueries {
-        BoardQueries(self.reader::<Board>())
-    }
-
-    /// Profiles: who members were to others.
-    pub fn profiles(&self) -> ProfileQueries {
-        ProfileQueries(self.reader::<Profiles>())
-    }
-
-    /// Thanks, received and sent.
-    pub fn thanks(&self) -> ThanksQueries {
-        ThanksQueries(self.reader::<Thanks>())
-    }
-
-    /// Rooms: exchanges and what was said in them.
-    pub fn rooms(&self) -> RoomQueries {
-        RoomQueries(self.reader::<Rooms>())
-    }
-
-    /// History: what happened in an exchange.
-    pub fn history(&self) -> HistoryQueries {
-        HistoryQueries(self.reader::<History>())
-    }
-
     /// Reads a view. One that was not asked for cannot be read.
     fn reader<V: View>(&self) -> Reader {
         match &self.read {
@@ -136,4 +86,29 @@ impl Moment {
             },
         }
     }
+}
+
+/// What a view is asked by: the same of what is live and of a moment.
+macro_rules! queries {
+    ($( $(#[$doc:meta])* $name:ident: $view:ident => $queries:ident; )+) => {
+        impl Views {
+            $( $(#[$doc])* pub fn $name(&self) -> $queries { $queries(self.reader::<$view>()) } )+
+        }
+
+        impl Moment {
+            $( $(#[$doc])* pub fn $name(&self) -> $queries { $queries(self.reader::<$view>()) } )+
+        }
+    };
+}
+queries! {
+    /// The board: open Needs and Offers.
+    board: Board => BoardQueries;
+    /// Profiles: who members are to others.
+    profiles: Profiles => ProfileQueries;
+    /// Thanks, received and sent.
+    thanks: Thanks => ThanksQueries;
+    /// Rooms: exchanges and what was said in them.
+    rooms: Rooms => RoomQueries;
+    /// History: what happened in an exchange.
+    history: History => HistoryQueries;
 }
