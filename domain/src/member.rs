@@ -1,8 +1,10 @@
 //! Members: registering, changing the nickname, leaving.
 
+use std::collections::BTreeMap;
+
 use meguri_events::{
-    Event, MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged,
-    Prefecture, Sealed,
+    Event, KeyClass, KeyRange, MemberErased, MemberEvent, MemberId, MemberLeft, MemberProfile,
+    MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp,
 };
 
 use crate::text::Nickname;
@@ -64,6 +66,9 @@ pub struct Member {
     nickname: Sealed<String>,
     mail: Sealed<String>,
     left: bool,
+    /// Of each class, the last key that was erased.
+    erased: BTreeMap<KeyClass, u32>,
+    kept_until: Option<Timestamp>,
 }
 
 impl Member {
@@ -141,6 +146,39 @@ impl Member {
         Ok(vec![NicknameChanged { member, nickname }.into()])
     }
 
+    /// Whether what was sealed under this key was erased.
+    pub fn is_erased(&self, class: KeyClass, number: u32) -> bool {
+        self.erased.get(&class).is_some_and(|last| number <= *last)
+    }
+
+    /// When the legal term ends of what was kept when the member was erased.
+    pub const fn kept_until(&self) -> Option<Timestamp> {
+        self.kept_until
+    }
+
+    /// Has everything erased that is sealed under these keys, but for classes that have to be
+    /// kept. What was erased before yields no event.
+    pub fn erase(
+        &self,
+        keys: impl IntoIterator<Item = KeyRange>,
+        kept: Vec<KeyClass>,
+        kept_until: Option<Timestamp>,
+    ) -> Vec<MemberEvent> {
+        let mut keys: Vec<KeyRange> = keys.into_iter().collect();
+        keys.retain(|keys| !kept.contains(&keys.class) && !self.is_erased(keys.class, keys.last));
+        if keys.is_empty() {
+            return vec![];
+        }
+        let member = self.id;
+        let erased = MemberErased {
+            member,
+            keys,
+            kept,
+            kept_until,
+        };
+        vec![erased.into()]
+    }
+
     /// Leaves the community; leaving again yields no event. Policies then close the posts and
     /// end the exchanges ([`crate::Post::close_as_author_left`],
     /// [`crate::Exchange::end_as_party_left`], H01).
@@ -150,6 +188,26 @@ impl Member {
         } else {
             vec![MemberLeft { member: self.id }.into()]
         }
+    }
+}
+
+impl Member {
+    /// Forgets what was sealed under these keys; what is sealed after this is under others.
+    fn without(mut self, erased: &MemberErased) -> Self {
+        for keys in &erased.keys {
+            let last = self.erased.entry(keys.class).or_default();
+            *last = keys.last.max(*last);
+            match keys.class {
+                KeyClass::Profile => {
+                    self.user_name = Sealed::Erased;
+                    self.nickname = Sealed::Erased;
+                }
+                KeyClass::Contact => self.mail = Sealed::Erased,
+                KeyClass::Message | KeyClass::Exchange | KeyClass::Money | KeyClass::Safety => {}
+            }
+        }
+        self.kept_until = erased.kept_until.or(self.kept_until);
+        self
     }
 }
 
@@ -179,6 +237,8 @@ impl Aggregate for Member {
                     nickname,
                     mail,
                     left: false,
+                    erased: BTreeMap::new(),
+                    kept_until: None,
                 })
             }
             MemberEvent::NicknameChanged(changed) => state.map(|member| Self {
@@ -189,6 +249,9 @@ impl Aggregate for Member {
                 left: true,
                 ..member
             }),
+            MemberEvent::MemberErased(erased) => state.map(|member| member.without(erased)),
+            // It was told before what is erased.
+            MemberEvent::KeysDestroyed(_) => state,
         }
     }
 }

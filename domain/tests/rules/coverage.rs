@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use meguri_events::Event;
+use meguri_events::{Event, KeyClass};
 
 /// The numbers at the end of a test's name: `…_h05_h08` covers both.
 fn rules_of(name: &str) -> Vec<u32> {
@@ -54,11 +54,17 @@ fn no_event_of_mutual_help_carries_a_charge_h30() {
     let money = [
         "amount", "charge", "cost", "currency", "fee", "money", "pay", "price", "sum", "yen",
     ];
+    // An erasure names classes of keys, one of which is that of money: no event of mutual help
+    // has a section of that class.
+    let classes: Vec<_> = KeyClass::ALL.iter().map(|class| class.code()).collect();
     for description in Event::descriptions() {
-        let open = description
-            .open
+        let open = description.open.iter();
+        let open = open
+            .map(|field| (field.name, field.shape.replace(&classes.join("|"), "class")))
+            .collect::<Vec<_>>();
+        let open = open
             .iter()
-            .flat_map(|field| [field.name, field.shape.as_str()]);
+            .flat_map(|(name, shape)| [*name, shape.as_str()]);
         let sealed = description.sealed.iter().flat_map(|section| {
             assert_ne!(section.class, "money", "{}", description.event_type);
             section

@@ -2,7 +2,8 @@
 
 use meguri_domain::{Member, MemberError, Nickname};
 use meguri_events::{
-    MemberEvent, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged, Prefecture, Sealed,
+    KeyClass, KeyRange, MemberErased, MemberEvent, MemberLeft, MemberProfile, MemberRegistered,
+    NicknameChanged, Prefecture, Sealed, Timestamp,
 };
 
 use crate::scenario::given;
@@ -96,4 +97,55 @@ fn a_member_whose_keys_are_destroyed_is_still_a_member_who_has_left_h01() {
     };
     let member = given::<Member>(vec![erased.into(), left()]).state();
     assert!(member.has_left() && member.nickname().is_erased() && member.mail().is_erased());
+}
+
+fn key(text: &str) -> KeyRange {
+    text.parse().unwrap()
+}
+
+#[test]
+fn who_is_erased_is_unnamed_and_what_has_to_be_kept_is_told() {
+    let until = Some(Timestamp::from_micros(7));
+    let keys = ["profile/1", "contact/1", "money/1"].map(key);
+    let erased = MemberErased {
+        member: OPENER,
+        keys: vec![key("profile/1"), key("contact/1")],
+        kept: vec![KeyClass::Money],
+        kept_until: until,
+    };
+    let erase = move |member: &Member| member.erase(keys, vec![KeyClass::Money], until);
+    given::<Member>(registered(OPENER))
+        .when_policy(erase)
+        .then([erased.clone().into()]);
+    given::<Member>(then(registered(OPENER), [erased.clone().into()]))
+        .when_policy(erase)
+        .then_nothing();
+    let member = given::<Member>(then(registered(OPENER), [erased.into()])).state();
+    assert!(member.nickname().is_erased() && member.mail().is_erased());
+    assert_eq!(member.kept_until(), until);
+    assert!(!member.has_left(), "leaving is said by an event of its own");
+}
+
+#[test]
+fn what_a_member_says_after_an_erasure_is_under_other_keys_and_known() {
+    let erased = |last| MemberErased {
+        member: OPENER,
+        keys: vec![KeyRange {
+            class: KeyClass::Profile,
+            last,
+        }],
+        kept: vec![],
+        kept_until: None,
+    };
+    let renamed = NicknameChanged {
+        member: OPENER,
+        nickname: "はな".to_owned().into(),
+    };
+    let history = then(registered(OPENER), [erased(1).into(), renamed.into()]);
+    let member = given::<Member>(history.clone()).state();
+    assert_eq!(member.nickname().text(), Some("はな"));
+    assert!(member.is_erased(KeyClass::Profile, 1) && !member.is_erased(KeyClass::Profile, 2));
+    given::<Member>(history)
+        .when_policy(|member| member.erase([key("profile/2")], vec![], None))
+        .then([erased(2).into()]);
 }

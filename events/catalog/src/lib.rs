@@ -30,6 +30,7 @@ mod category;
 mod claim;
 mod description;
 mod encoding;
+mod erasure;
 mod event;
 mod exchange;
 mod ids;
@@ -49,6 +50,7 @@ pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;
 pub use description::{Description, OpenField, SealedSection};
 pub use encoding::{DecodeError, EncodeError, Encoded, Opened, Section};
+pub use erasure::{KeyRange, KeyRangeError};
 pub use event::{Event, TYPES};
 pub use exchange::{
     CompletionReminded, CompletionReported, EvaluationRetracted, EvaluationWritten,
@@ -57,7 +59,10 @@ pub use exchange::{
     ThanksSent,
 };
 pub use ids::{CLAIM_CATEGORY, ExchangeId, IdError, MemberId, NeedId, OfferId, PostId};
-pub use member::{MemberEvent, MemberLeft, MemberProfile, MemberRegistered, NicknameChanged};
+pub use member::{
+    KeysDestroyed, MemberErased, MemberEvent, MemberLeft, MemberProfile, MemberRegistered,
+    NicknameChanged,
+};
 pub use mode::{Mode, Modes};
 pub use open::Open;
 pub use plaintext::Plaintext;

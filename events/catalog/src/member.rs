@@ -1,9 +1,11 @@
 //! What happens to a member.
 
+use crate::erasure::KeyRange;
 use crate::ids::MemberId;
 use crate::plaintext::plaintext;
 use crate::prefecture::Prefecture;
-use crate::sealed::Sealed;
+use crate::sealed::{KeyClass, Sealed};
+use crate::timestamp::Timestamp;
 
 event! {
     /// A person became a member.
@@ -85,7 +87,36 @@ event! {
     }
 }
 
+event! {
+    /// What is sealed for a member under these keys is to be erased, and counts as erased from
+    /// here on: nothing was sealed under them after this, and the keys are being destroyed.
+    pub struct MemberErased, schema 1;
+    open {
+        /// The member.
+        member: MemberId,
+        /// The keys.
+        keys: Vec<KeyRange>,
+        /// Retention classes that have to be kept for their legal term.
+        kept: Vec<KeyClass>,
+        /// When that term ends; null where nothing is kept.
+        kept_until: Option<Timestamp>,
+    }
+}
+
+event! {
+    /// The keys that an erasure named are destroyed in the vault.
+    pub struct KeysDestroyed, schema 1;
+    open {
+        /// The member.
+        member: MemberId,
+        /// The keys.
+        keys: Vec<KeyRange>,
+    }
+}
+
 events! {
     /// What can happen to a member.
-    pub enum MemberEvent in Member { MemberRegistered, NicknameChanged, MemberLeft }
+    pub enum MemberEvent in Member {
+        MemberRegistered, NicknameChanged, MemberLeft, MemberErased, KeysDestroyed,
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Member(MemberEvent::MemberRegistered(event)) => event.member.stream(),
         Event::Member(MemberEvent::NicknameChanged(event)) => event.member.stream(),
         Event::Member(MemberEvent::MemberLeft(event)) => event.member.stream(),
+        Event::Member(MemberEvent::MemberErased(event)) => event.member.stream(),
+        Event::Member(MemberEvent::KeysDestroyed(event)) => event.member.stream(),
         Event::Post(event) => post_of(event),
         Event::Exchange(event) => crate::views::rooms::exchange_of(event).stream(),
         Event::Claim(_) => "claim-0".to_owned(),

@@ -3,11 +3,12 @@
 use meguri_events::{
     Category, ClaimKind, ClaimReleased, ClaimTaken, CompletionReminded, CompletionReported,
     EvaluationRetracted, EvaluationWritten, Event, ExchangeAborted, ExchangeApplied,
-    ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted, MemberId,
-    MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes, NeedClosed,
-    NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferClosed, OfferEdited,
-    OfferId, OfferPosted, OfferReopened, Place, PostOutline, PostText, Prefecture, ReasonCode,
-    Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted, KeyClass,
+    KeyRange, KeysDestroyed, MemberErased, MemberId, MemberLeft, MemberProfile, MemberRegistered,
+    MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened,
+    NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted, OfferReopened, Place,
+    PostOutline, PostText, Prefecture, ReasonCode, Sealed, TermsAgreed, TermsProposed, TermsText,
+    ThanksSent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -69,7 +70,23 @@ fn members() -> Vec<Event> {
         }
         .into(),
         MemberLeft { member: HANA }.into(),
+        MemberErased {
+            member: HANA,
+            keys: vec![key("profile/1"), key("message/2")],
+            kept: vec![KeyClass::Money],
+            kept_until: Some(moment("2033-11-22T00:00:00Z")),
+        }
+        .into(),
+        KeysDestroyed {
+            member: HANA,
+            keys: vec![key("profile/1"), key("message/2")],
+        }
+        .into(),
     ]
+}
+
+fn key(text: &str) -> KeyRange {
+    text.parse().unwrap()
 }
 
 fn full() -> (PostOutline, Sealed<PostText>) {
