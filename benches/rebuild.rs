@@ -1,7 +1,7 @@
 //! Rebuilding views from a community of a million events, beside row-by-row replay, and beside the
 //! limits of reading the log and of writing the same rows.
 //!
-//! `cargo bench -p meguri-benches --bench rebuild -- [sqlite] [postgres] [events]`
+//! `cargo bench -p meguri-benches --bench rebuild -- [sqlite] [postgres] [events [weeks]]`
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -34,6 +34,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 5;
 const EVENTS: u64 = 1_000_000;
+/// The past weeks of a million events: a community that goes on as it is has a longer past.
+const WEEKS_A_MILLION: u64 = 8;
 /// Events of an exchange of the demo, about.
 const EVENTS_AN_EXCHANGE: u64 = 13;
 /// Events that row-by-row replay is measured with: all of them would take minutes.
@@ -242,7 +244,7 @@ fn options(log: &str, vault: &str, folder: &str) -> LogOptions {
     LogOptions::new(location, Kek::File(Path::new(folder).join("vault.kek")))
 }
 
-async fn fill(options: LogOptions, events: u64) {
+async fn fill(options: LogOptions, events: u64, weeks: u64) {
     let clock = demo::StoryClock::default();
     let options = LogOptions {
         clock: Arc::new(clock.clone()),
@@ -253,6 +255,7 @@ async fn fill(options: LogOptions, events: u64) {
     let story = DemoArgs {
         members: (exchanges / 8).max(50),
         exchanges,
+        weeks,
         seed: 1,
         passwords: false,
     };
@@ -269,9 +272,9 @@ async fn build_once(options: LogOptions, views: &str, names: &[String]) {
     log.close().await;
 }
 
-async fn measure(backend: Backend, events: u64) {
+async fn measure(backend: Backend, events: u64, weeks: u64) {
     let home = Home::new(backend);
-    alone("--fill", &home, &[&events.to_string()]);
+    alone("--fill", &home, &[&events.to_string(), &weeks.to_string()]);
     let options = home.options(Arc::new(SystemClock));
     let log = Log::open(&options).await.unwrap();
     let head = log.head().await.unwrap().position;
@@ -290,7 +293,7 @@ async fn measure(backend: Backend, events: u64) {
         replaying.push(replayed(&options.location).await);
     }
     log.close().await;
-    println!("{backend:?}, {head} events, median of {ROUNDS}, in events/s");
+    println!("{backend:?}, {head} events of {weeks} weeks, median of {ROUNDS}, in events/s");
     println!(
         "  row-by-row replay into one table  {:>9.0}",
         median(replaying)
@@ -314,17 +317,23 @@ async fn main() {
     if let [command, log, vault, folder, rest @ ..] = &wanted[..] {
         let options = options(log, vault, folder);
         match (command.as_str(), rest) {
-            ("--fill", [events]) => return fill(options, events.parse().unwrap()).await,
+            ("--fill", [events, weeks]) => {
+                return fill(options, events.parse().unwrap(), weeks.parse().unwrap()).await;
+            }
             ("--build", [views, names @ ..]) => return build_once(options, views, names).await,
             _ => {}
         }
     }
-    let events = wanted.iter().find_map(|argument| argument.parse().ok());
+    let mut numbers = wanted.iter().filter_map(|argument| argument.parse().ok());
+    let events = numbers.next().unwrap_or(EVENTS);
+    let weeks = numbers
+        .next()
+        .unwrap_or((events * WEEKS_A_MILLION / EVENTS).max(WEEKS_A_MILLION));
     let named = |name: &str| wanted.iter().any(|argument| argument == name);
     let wants = |name| named(name) || !(named("sqlite") || named("postgres"));
     for (name, backend) in [("sqlite", Backend::Sqlite), ("postgres", Backend::Postgres)] {
         if wants(name) {
-            measure(backend, events.unwrap_or(EVENTS)).await;
+            measure(backend, events, weeks).await;
         }
     }
 }

@@ -72,6 +72,10 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 200, value_name = "N",
           value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
     pub exchanges: u64,
+    /// How many past weeks it fills, where the log is empty
+    #[arg(long, default_value_t = 8, value_name = "N",
+          value_parser = clap::value_parser!(u64).range(5..=1_000))]
+    pub weeks: u64,
     /// Which community: the same number gives the same people, words and ids
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

@@ -105,13 +105,13 @@ pub async fn fill(
     bar: &ProgressBar,
 ) -> Result<Told, DemoError> {
     let texts = Texts::load()?;
-    let community = Community::new(&texts, args.seed, args.members);
+    let community = Community::new(&texts, args.seed, args.members, calendar::weeks(args.weeks));
     let first = ids::member(&community, 0);
     if log.stream_head(&ids::stream(first)?).await?.get() > 0 {
         return Err(DemoError::SeedTaken(args.seed));
     }
     if log.head().await?.position == Position::ZERO {
-        clock.begin();
+        clock.begin(community.span);
     }
     let settings = CommandSettings {
         account_rate: None,

@@ -1,7 +1,5 @@
 //! When things happen: over past weeks, while people in Japan are awake.
 
-/// How far back a community that is new begins.
-pub(super) const WEEKS: u64 = 8;
 /// Hours in which people act: from half past six in the morning to half past ten at night.
 const AWAKE_SECONDS: u64 = 16 * 3_600;
 const MORNING_SECONDS: i64 = 6 * 3_600 + 1_800;
@@ -11,9 +9,6 @@ const JST_SECONDS: i64 = 9 * 3_600;
 
 /// A moment of the story: seconds awake since its beginning.
 pub(super) type Moment = u64;
-
-/// The whole time of the story, in seconds awake.
-pub(super) const SPAN: Moment = WEEKS * 7 * AWAKE_SECONDS;
 
 /// So many minutes, awake.
 pub(super) const fn minutes(count: u64) -> Moment {
@@ -30,6 +25,11 @@ pub(super) const fn days(count: u64) -> Moment {
     count * AWAKE_SECONDS
 }
 
+/// So many weeks, awake.
+pub(super) const fn weeks(count: u64) -> Moment {
+    days(7 * count)
+}
+
 /// Where the story lies in time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Calendar {
@@ -38,10 +38,10 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    /// The story that ends on the evening before `now` (Unix seconds).
-    pub(super) fn ending_before(now: i64) -> Self {
+    /// The story of that length that ends on the evening before `now` (Unix seconds).
+    pub(super) fn ending_before(now: i64, span: Moment) -> Self {
         let today = (now + JST_SECONDS).div_euclid(DAY_SECONDS) * DAY_SECONDS - JST_SECONDS;
-        let span = i64::try_from(SPAN / AWAKE_SECONDS).unwrap_or_default() * DAY_SECONDS;
+        let span = i64::try_from(span / AWAKE_SECONDS).unwrap_or_default() * DAY_SECONDS;
         Self {
             first_midnight: today - span,
         }
@@ -62,10 +62,11 @@ mod tests {
 
     /// 2026-11-21T18:00:00Z: already three in the morning of the 22nd in Japan.
     const NOW: i64 = 1_795_284_000;
+    const SPAN: Moment = weeks(8);
 
     #[test]
     fn the_story_lies_in_the_past_and_time_never_turns_back() {
-        let calendar = Calendar::ending_before(NOW);
+        let calendar = Calendar::ending_before(NOW, SPAN);
         let mut before = i64::MIN;
         for moment in (0..SPAN).step_by(977) {
             let at = calendar.unix_seconds(moment);
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn people_sleep_at_night() {
-        let calendar = Calendar::ending_before(NOW);
+        let calendar = Calendar::ending_before(NOW, SPAN);
         for moment in (0..SPAN).step_by(1_009) {
             let hour =
                 (calendar.unix_seconds(moment) + JST_SECONDS).rem_euclid(DAY_SECONDS) / 3_600;

@@ -21,10 +21,13 @@ struct Shared {
 }
 
 impl StoryClock {
-    /// From now on it shows the time of the story, which ends yesterday.
-    pub(super) fn begin(&self) {
+    /// From now on it shows the time of a story of that length, which ends yesterday.
+    pub(super) fn begin(&self, span: Moment) {
         let now = SystemClock.now().micros() / MICROS;
-        let calendar = self.0.calendar.get_or_init(|| Calendar::ending_before(now));
+        let calendar = self
+            .0
+            .calendar
+            .get_or_init(|| Calendar::ending_before(now, span));
         self.0
             .told
             .fetch_max(calendar.unix_seconds(0) * MICROS, Ordering::Relaxed);
@@ -52,14 +55,14 @@ impl Clock for StoryClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::calendar::days;
+    use crate::demo::calendar::{days, weeks};
 
     #[test]
     fn it_is_the_machines_clock_until_the_story_begins_and_then_goes_forward() {
         let clock = StoryClock::default();
         clock.reach(days(3));
         assert!(clock.now().micros() - SystemClock.now().micros() < MICROS);
-        clock.begin();
+        clock.begin(weeks(8));
         let first = clock.now();
         assert!(first < SystemClock.now());
         clock.reach(days(3));

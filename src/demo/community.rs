@@ -1,6 +1,6 @@
 //! Who belongs to the community: computed from the seed when needed, never kept in memory.
 
-use super::calendar::{Moment, SPAN, days, hours, minutes};
+use super::calendar::{Moment, days, hours, minutes};
 use super::dice::{Dice, Kind};
 use super::texts::{City, Texts};
 
@@ -40,18 +40,21 @@ pub(super) struct Person {
 pub(super) struct Community<'t> {
     pub(super) texts: &'t Texts,
     pub(super) seed: u64,
+    /// How long its story lasts.
+    pub(super) span: Moment,
     members: u64,
     cities: u64,
 }
 
 impl<'t> Community<'t> {
-    /// The community of that many members, at least [`MEMBERS_MIN`].
-    pub(super) fn new(texts: &'t Texts, seed: u64, members: u64) -> Self {
+    /// The community of that many members, at least [`MEMBERS_MIN`], and of that length.
+    pub(super) fn new(texts: &'t Texts, seed: u64, members: u64, span: Moment) -> Self {
         let members = members.max(MEMBERS_MIN);
         let cities = (members / NEIGHBOURS).clamp(CITIES_MIN, texts.cities.len() as u64);
         Self {
             texts,
             seed,
+            span,
             members,
             cities,
         }
@@ -104,11 +107,11 @@ impl<'t> Community<'t> {
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
         let share = number as f64 / self.members as f64;
         #[expect(clippy::cast_precision_loss, reason = "a few million seconds")]
-        let moment = 0.8 * SPAN as f64 * share * share.sqrt();
+        let moment = 0.8 * self.span as f64 * share * share.sqrt();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and SPAN"
+            reason = "between 0 and the span"
         )]
         let moment = moment as Moment;
         moment.max(minutes(5 * MEMBERS_MIN))
@@ -230,6 +233,7 @@ impl<'t> Community<'t> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::super::calendar::weeks;
     use super::*;
     use std::collections::BTreeSet;
 
@@ -237,7 +241,7 @@ mod tests {
     fn ten_thousand_members_have_ten_thousand_names() {
         let texts = Texts::load().unwrap();
         for seed in [1, 2, u64::MAX] {
-            let community = Community::new(&texts, seed, 10_000);
+            let community = Community::new(&texts, seed, 10_000, weeks(8));
             let names: BTreeSet<String> = (0..10_000)
                 .map(|number| community.user_name(number))
                 .collect();
@@ -248,10 +252,10 @@ mod tests {
     #[test]
     fn members_join_in_the_order_of_their_numbers() {
         let texts = Texts::load().unwrap();
-        let community = Community::new(&texts, 3, 500);
+        let community = Community::new(&texts, 3, 500, weeks(8));
         let joins: Vec<Moment> = (0..500).map(|number| community.joins(number)).collect();
         assert!(joins.is_sorted());
-        for moment in [0, days(3), days(20), SPAN] {
+        for moment in [0, days(3), days(20), weeks(8)] {
             let settled = community.settled_at(moment);
             let counted = joins
                 .iter()
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn most_members_say_in_which_prefecture_they_live_and_say_the_truth_k30() {
         let texts = Texts::load().unwrap();
-        let community = Community::new(&texts, 7, 1_000);
+        let community = Community::new(&texts, 7, 1_000, weeks(8));
         let mut told = 0;
         for number in 0..1_000 {
             if let Some(prefecture) = community.person(number).prefecture {
@@ -278,7 +282,7 @@ mod tests {
     #[test]
     fn partners_are_found_nearby_and_are_nobody_who_is_taken() {
         let texts = Texts::load().unwrap();
-        let community = Community::new(&texts, 5, 100);
+        let community = Community::new(&texts, 5, 100, weeks(8));
         let mut dice = Dice::new(5, Kind::Story, 0);
         let mut near = 0;
         for home in 0..100 {

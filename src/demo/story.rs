@@ -1,6 +1,6 @@
 //! What happens: the life of a member, and all that comes of one Need or Offer.
 
-use super::calendar::{Moment, SPAN, days, hours};
+use super::calendar::{Moment, days, hours};
 use super::community::{Community, Person};
 use super::dice::{Dice, Kind};
 use super::exchange::Script;
@@ -161,9 +161,9 @@ impl<'c> Stories<'c> {
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and SPAN"
+            reason = "between 0 and the span"
         )]
-        let moment = (share * 0.94 * SPAN as f64) as Moment;
+        let moment = (share * 0.94 * self.community.span as f64) as Moment;
         days(2) + moment
     }
 }
@@ -207,7 +207,7 @@ fn life(community: &Community<'_>, number: u64) -> Story {
     let left = person.leaves.map(|at| step(at, Act::Leave));
     let joined = step(person.joins, Act::Register(Box::new(person)));
     let steps = [Some(joined), renamed, left].into_iter().flatten();
-    let steps = steps.filter(|step| step.at < SPAN).collect();
+    let steps = steps.filter(|step| step.at < community.span).collect();
     Story {
         number: ids::life_of(number),
         after_member: None,
@@ -249,7 +249,7 @@ fn about_a_post(
         (at, opened_at),
         &mut dice,
     ));
-    steps.retain(|step| step.at < SPAN);
+    steps.retain(|step| step.at < community.span);
     // Stable: what a script put in order stays in order.
     steps.sort_by_key(|step| step.at);
     let act = Act::Post(PostAct::Write(Box::new(post)));

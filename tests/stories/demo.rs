@@ -16,6 +16,7 @@ use serde_json::Value;
 const SMALL: DemoArgs = DemoArgs {
     members: 30,
     exchanges: 120,
+    weeks: 8,
     seed: 7,
     passwords: false,
 };
@@ -24,6 +25,7 @@ const SMALL: DemoArgs = DemoArgs {
 const LARGER: DemoArgs = DemoArgs {
     members: 150,
     exchanges: 600,
+    weeks: 8,
     seed: 7,
     passwords: false,
 };
@@ -129,6 +131,7 @@ async fn a_community_is_told_once_and_another_one_may_join_it() {
     let args = DemoArgs {
         members: 6,
         exchanges: 5,
+        weeks: 8,
         seed: 1,
         passwords: false,
     };
@@ -162,6 +165,7 @@ async fn with_passwords_anyone_can_sign_in_as_a_member() {
     let args = DemoArgs {
         members: 4,
         exchanges: 0,
+        weeks: 8,
         seed: 1,
         passwords: true,
     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::demo::calendar::weeks;
 use crate::demo::texts::Texts;
 
 const MEMBERS: u64 = 120;
@@ -11,7 +12,7 @@ const EXCHANGES: u64 = 900;
 
 fn with_stories<T>(seed: u64, look: impl FnOnce(&Community<'_>, Vec<Story>) -> T) -> T {
     let texts = Texts::load().unwrap();
-    let community = Community::new(&texts, seed, MEMBERS);
+    let community = Community::new(&texts, seed, MEMBERS, weeks(8));
     let stories = Stories::new(&community, EXCHANGES).collect();
     look(&community, stories)
 }
@@ -37,7 +38,7 @@ fn stories_begin_in_the_order_of_time_and_each_goes_forward() {
                 story.steps.iter().map(|step| step.at).is_sorted(),
                 "{story:?}"
             );
-            assert!(story.steps.iter().all(|step| step.at < SPAN));
+            assert!(story.steps.iter().all(|step| step.at < weeks(8)));
         }
     });
 }
@@ -152,7 +153,7 @@ fn help_is_given_in_ways_that_the_post_allows_h15() {
 #[test]
 fn a_small_community_works_too() {
     let texts = Texts::load().unwrap();
-    let community = Community::new(&texts, 1, 0);
+    let community = Community::new(&texts, 1, 0, weeks(8));
     assert_eq!(community.members(), crate::demo::MEMBERS_MIN);
     let stories: Vec<Story> = Stories::new(&community, 10).collect();
     assert!(stories.iter().map(opened).sum::<usize>() > 5);
