@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use crate::row::TableError;
 
 /// How the connection that reads both files calls them.
-pub(crate) const HERE: &str = "main";
-pub(crate) const THERE: &str = "there";
+pub(crate) const OPENED: &str = "main";
+pub(crate) const ATTACHED: &str = "attached";
 
 /// Names and values of a row's columns, in their order.
 pub type Fields = Vec<(String, Value)>;
@@ -136,16 +136,17 @@ impl TableDiff {
     }
 }
 
-/// Compares the tables of the files that this connection knows as [`HERE`] and [`THERE`], by
-/// their names, with so many samples of each kind of difference.
+/// Compares the tables of the files that this connection knows by these names, the first `here`,
+/// the second `there`, with so many samples of each kind of difference.
 ///
 /// # Errors
 /// [`TableError`] where one of them cannot be read.
 pub(crate) async fn files(
     both: &mut SqliteConnection,
+    [here, there]: [&'static str; 2],
     samples: usize,
 ) -> Result<Vec<TableDiff>, TableError> {
-    let (here, there) = (tables(both, HERE).await?, tables(both, THERE).await?);
+    let (here, there) = (tables(both, here).await?, tables(both, there).await?);
     let mut found = Vec::new();
     for table in &here {
         let name = table.name.clone();
@@ -160,7 +161,7 @@ pub(crate) async fn files(
                 there: other.key.clone(),
             },
             None => TableDiff::OnlyHere {
-                rows: count(both, HERE, &name).await?,
+                rows: count(both, table.file, &name).await?,
                 table: name,
             },
         });
@@ -168,7 +169,7 @@ pub(crate) async fn files(
     for other in there {
         if !here.iter().any(|table| table.name == other.name) {
             found.push(TableDiff::OnlyThere {
-                rows: count(both, THERE, &other.name).await?,
+                rows: count(both, other.file, &other.name).await?,
                 table: other.name,
             });
         }
@@ -178,13 +179,14 @@ pub(crate) async fn files(
 
 /// A table as a file declares it.
 struct Table {
+    file: &'static str,
     name: String,
     columns: Vec<String>,
     key: Vec<String>,
 }
 
 /// The tables of the view in a file.
-async fn tables(both: &mut SqliteConnection, file: &str) -> Result<Vec<Table>, TableError> {
+async fn tables(both: &mut SqliteConnection, file: &'static str) -> Result<Vec<Table>, TableError> {
     let names = format!(
         "select name from {file}.sqlite_schema where type = 'table' and name not like 'sqlite_%' \
          and name not in ('certificate', 'content') order by name"
@@ -208,7 +210,12 @@ async fn tables(both: &mut SqliteConnection, file: &str) -> Result<Vec<Table>, T
         })?;
         key.sort();
         let key = key.into_iter().map(|(_, name)| name).collect();
-        tables.push(Table { name, columns, key });
+        tables.push(Table {
+            file,
+            name,
+            columns,
+            key,
+        });
     }
     Ok(tables)
 }
@@ -261,7 +268,8 @@ impl<'a> Matched<'a> {
         samples: usize,
     ) -> Result<TableDiff, TableError> {
         let name = quoted(&self.here.name);
-        let (here, there) = (format!("{HERE}.{name} a"), format!("{THERE}.{name} b"));
+        let here = format!("{}.{name} a", self.here.file);
+        let there = format!("{}.{name} b", self.there.file);
         let (same_key, not_alike) = (&self.same_key, &self.not_alike);
         let joined = format!("{here} join {there} on {same_key} where {not_alike}");
         let lacking = format!("{here} where not exists (select 1 from {there} where {same_key})");
@@ -285,7 +293,7 @@ impl<'a> Matched<'a> {
             (ours, "a", format!("{a}, null"), lacking),
             (theirs, "b", format!("null, {b}"), surplus),
         ] {
-            if count > 0 {
+            if count > 0 && samples > 0 {
                 let (key, order) = (json(row, &self.here.key), list(row, &self.here.key));
                 let sql =
                     format!("select {key}, {columns} from {from} order by {order} limit {samples}");

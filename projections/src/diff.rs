@@ -78,7 +78,8 @@ impl Views {
     }
 }
 
-fn folder_of(mut database: PathBuf) -> String {
+/// The name of the folder that a database is in.
+pub(crate) fn folder_of(mut database: PathBuf) -> String {
     database.pop();
     let folder = database.file_name().unwrap_or_default();
     folder.to_string_lossy().into_owned()

@@ -1,7 +1,7 @@
 //! Folding the log into one file: catching up by itself, then living from the feed, or building to
 //! the end.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use meguri_log::{Filter, Log, Position, ReadError};
 use tokio::sync::broadcast;
@@ -39,7 +39,7 @@ pub(crate) enum End {
 
 /// A failure that does not lie in the events: the same is tried again.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -63,6 +63,8 @@ pub(crate) struct Folding {
     pub(crate) block_events: usize,
     /// Where to stop, if not at the end of the log.
     pub(crate) until: Option<Position>,
+    /// The database of the version that this file takes the place of, as long as it is not compared.
+    pub(crate) replaces: Option<PathBuf>,
     pub(crate) role: Role,
 }
 
@@ -106,6 +108,9 @@ impl Folding {
     pub(crate) async fn build(&mut self) -> End {
         // From here on it can be told how fast it is.
         self.tell();
+        if let Some(end) = self.note_changes().await {
+            return end;
+        }
         let mut patience = Patience::new(self.stop.clone());
         loop {
             match self.catch_up().await {

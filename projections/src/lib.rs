@@ -16,6 +16,7 @@ mod ask;
 mod bisect;
 mod cell;
 mod certificate;
+mod changes;
 mod checkpoint;
 mod compare;
 mod decode;

@@ -60,7 +60,7 @@ impl Opening<'_> {
             file = Some(self.caught_up(behind, &slot).await);
         }
         if let Some(file) = &file {
-            slot.install(file.readers(), file.position());
+            slot.install(file);
         }
         let (ask, asked) = mpsc::channel(1);
         let worker = Worker {
@@ -93,6 +93,7 @@ impl Opening<'_> {
             stop: self.stop.child_token(),
             block_events: self.block_events,
             until: None,
+            replaces: None,
             role: Role::Shadow(None),
         };
         // Whatever stands in the way, its worker meets it again, and says so.

@@ -8,7 +8,7 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
     certificate::Certificate,
-    compare::{self, THERE, TableDiff},
+    compare::{self, ATTACHED, OPENED, TableDiff},
     digest::Content,
     integrity,
     proof::{self, Mismatch, ProofError},
@@ -142,14 +142,28 @@ impl Pair {
         second: &Path,
         samples: usize,
     ) -> Result<Vec<TableDiff>, TableError> {
+        self.attach(second).await?;
+        compare::files(&mut self.connection, [OPENED, ATTACHED], samples).await
+    }
+
+    /// The same seen from a second file that takes the place of the first, without samples.
+    ///
+    /// # Errors
+    /// [`TableError`] where one of them cannot be read.
+    pub(crate) async fn changes(&mut self, second: &Path) -> Result<Vec<TableDiff>, TableError> {
+        self.attach(second).await?;
+        compare::files(&mut self.connection, [ATTACHED, OPENED], 0).await
+    }
+
+    async fn attach(&mut self, second: &Path) -> Result<(), TableError> {
         let path = second.to_str().ok_or_else(|| {
             let reason = format!("{} is no text", second.display());
             sqlx::Error::Configuration(reason.into())
         })?;
-        sqlx::query(sqlx::AssertSqlSafe(format!("attach ? as {THERE}")))
+        sqlx::query(sqlx::AssertSqlSafe(format!("attach ? as {ATTACHED}")))
             .bind(path)
             .execute(&mut self.connection)
             .await?;
-        compare::files(&mut self.connection, samples).await
+        Ok(())
     }
 }

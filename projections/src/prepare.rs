@@ -79,6 +79,7 @@ impl Views {
                 stop: stop.clone(),
                 block_events: settings.block_events.max(1),
                 until: None,
+                replaces: shelf.other_version(),
                 role: Role::Shadow(None),
             }));
         }

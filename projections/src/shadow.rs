@@ -74,6 +74,7 @@ impl Shadows {
             stop,
             block_events: self.block_events,
             until: Some(until),
+            replaces: None,
             role: Role::Shadow(steps),
         };
         match folding.build().await {

@@ -18,7 +18,7 @@ use crate::{
     proof::{self, Mismatch},
     row::TableError,
     settings::FileLimits,
-    store::ViewFile,
+    store::{self, ViewFile},
     view::AnyView,
 };
 
@@ -284,6 +284,14 @@ impl Shelf {
             let taken = *folder == live || Some(folder) == previous.as_ref();
             !taken && self.number(folder).is_some()
         }))
+    }
+
+    /// The database that is live and of another version: a new file takes its place.
+    pub(crate) fn other_version(&self) -> Option<PathBuf> {
+        let live = self.current().live;
+        let other = !live.is_empty() && self.number(&live).is_none();
+        let database = self.dir.join(live).join(store::FILE);
+        (other && database.exists()).then_some(database)
     }
 
     fn current(&self) -> Current {

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-use crate::{outcome::Poison, pace::Pace, throttle::Reads, view::AnyView};
+use crate::{
+    diff::Diff, outcome::Poison, pace::Pace, store::ViewFile, throttle::Reads, view::AnyView,
+};
 
 /// What a view is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +92,9 @@ pub struct ViewStatus {
     /// The new file that is being built, beside the live one if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub build: Option<BuildStatus>,
+    /// What its version has changed against the one before it, in numbers of rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changes: Option<Diff>,
 }
 
 impl ViewStatus {
@@ -115,6 +120,8 @@ pub(crate) struct Slot {
 pub(crate) struct Standing {
     /// Of the file that can be read.
     pub(crate) live: Option<Position>,
+    /// What the version of that file has changed.
+    pub(crate) changes: Option<Diff>,
     /// Of the file that is being built.
     pub(crate) building: Option<Building>,
     pub(crate) stopped: Option<Poison>,
@@ -175,12 +182,15 @@ impl Slot {
     }
 
     /// Lets everyone read this file from now on. Queries under way finish on the one before.
-    pub(crate) fn install(&self, readers: SqlitePool, position: Position) {
-        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Some(readers);
+    pub(crate) fn install(&self, file: &ViewFile) {
+        let mut readers = self.readers.write().unwrap_or_else(PoisonError::into_inner);
+        *readers = Some(file.readers());
+        drop(readers);
         // INVARIANT: after the swap, so that who waits for the position reads the new file.
         self.standing.send_modify(|standing| {
             *standing = Standing {
-                live: Some(position),
+                live: Some(file.position()),
+                changes: file.changes(),
                 ..Standing::default()
             };
         });
@@ -244,6 +254,7 @@ impl Slot {
     pub(crate) fn status(&self, head: Position) -> ViewStatus {
         let Standing {
             live,
+            changes,
             building,
             stopped,
             withdrawn,
@@ -264,6 +275,7 @@ impl Slot {
             lag: head.get().saturating_sub(position.get()),
             state,
             build: building.map(|building| building.status(head)),
+            changes,
         }
     }
 

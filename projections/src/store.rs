@@ -15,8 +15,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     certificate::Certificate,
-    checkpoint,
+    changes, checkpoint,
     decode::{Batch, Content, Decoded},
+    diff::Diff,
     error::StoreError,
     mark,
     outcome::{Advanced, Poison, before, narrowed},
@@ -333,6 +334,16 @@ impl ViewFile {
         self.fold = self.start();
         self.transaction = Transaction::None;
         Ok(())
+    }
+
+    /// Writes down what this version has changed against the one whose place it takes.
+    pub(crate) fn keep_changes(&self, changes: &Diff) -> std::io::Result<()> {
+        changes::keep(&self.path, changes)
+    }
+
+    /// What this version has changed, where that is known.
+    pub(crate) fn changes(&self) -> Option<Diff> {
+        changes::kept(&self.path)
     }
 
     /// The sums over the rows as they stand in the file.

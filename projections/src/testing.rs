@@ -162,7 +162,7 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
         "the digest follows the rows"
     );
     let slot = Arc::new(Slot::new(Arc::clone(view), Reads::default()));
-    slot.install(file.readers(), file.position());
+    slot.install(&file);
     Folded {
         reader: Reader::Live(slot),
         file,

@@ -3,6 +3,7 @@
 
 mod bisect;
 mod board;
+mod changes;
 mod control;
 mod crash;
 mod damage;

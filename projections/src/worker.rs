@@ -104,6 +104,7 @@ impl Worker {
             stop: stop.clone(),
             block_events: self.block_events,
             until: None,
+            replaces: self.shelf.other_version(),
             role,
         };
         let feed = self.feed.clone();
@@ -220,7 +221,7 @@ impl Worker {
             Ok(Found {
                 file: Some(file), ..
             }) => {
-                self.slot.install(file.readers(), file.position());
+                self.slot.install(&file);
                 self.follow(file);
                 Ok(())
             }
@@ -340,7 +341,7 @@ impl Worker {
                     tracing::warn!(view = self.slot.name(), error, "the switch is not on disk");
                 }
                 let (position, content) = (new.file.position(), &new.file.certificate().content);
-                self.slot.install(new.file.readers(), position);
+                self.slot.install(&new.file);
                 let content = content.short();
                 tell(
                     new.role.asked_by(),

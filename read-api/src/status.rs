@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, Query, kinds};
 use meguri_log::{Position, Publication};
-use meguri_projections::{BuildStatus, ViewState, ViewStatus};
+use meguri_projections::{BuildStatus, Diff, TableDiff, ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -93,6 +93,46 @@ pub(crate) struct ViewAnswer {
     /// The new file that is being built, beside the live one if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     build: Option<BuildAnswer>,
+    /// What this version has changed against the one whose place it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<ChangesAnswer>,
+}
+
+/// What a version of a view has changed, as of where it met the one before.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ViewChanges)]
+pub(crate) struct ChangesAnswer {
+    /// Position at which both were compared.
+    position: u64,
+    /// The folder of the version before.
+    before: String,
+    /// Table by table.
+    tables: Vec<TableChangesAnswer>,
+}
+
+/// What a version of a view has changed in one table, in the columns that both have.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = TableChanges)]
+pub(crate) struct TableChangesAnswer {
+    /// The table.
+    table: String,
+    /// Rows that are as they were.
+    equal: u64,
+    /// Rows that are not as they were.
+    changed: u64,
+    /// Rows that were not there before.
+    only_now: u64,
+    /// Rows that are not there any more.
+    only_before: u64,
+    /// Columns that were not there before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns_only_now: Vec<String>,
+    /// Columns that are not there any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns_only_before: Vec<String>,
+    /// The table has another key than before: its rows were not compared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    other_key: bool,
 }
 
 /// How far a file is that is being built.
@@ -122,6 +162,58 @@ impl From<BuildStatus> for BuildAnswer {
     }
 }
 
+impl From<Diff> for ChangesAnswer {
+    fn from(diff: Diff) -> Self {
+        Self {
+            position: diff.position.get(),
+            before: diff.there,
+            tables: diff.tables.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<TableDiff> for TableChangesAnswer {
+    fn from(diff: TableDiff) -> Self {
+        let answer = Self::default();
+        match diff {
+            TableDiff::Compared {
+                table,
+                equal,
+                changed,
+                only_here,
+                only_there,
+                columns_only_here,
+                columns_only_there,
+                samples: _,
+            } => Self {
+                table,
+                equal,
+                changed,
+                only_now: only_here,
+                only_before: only_there,
+                columns_only_now: columns_only_here,
+                columns_only_before: columns_only_there,
+                ..answer
+            },
+            TableDiff::OtherKey { table, .. } => Self {
+                table,
+                other_key: true,
+                ..answer
+            },
+            TableDiff::OnlyHere { table, rows } => Self {
+                table,
+                only_now: rows,
+                ..answer
+            },
+            TableDiff::OnlyThere { table, rows } => Self {
+                table,
+                only_before: rows,
+                ..answer
+            },
+        }
+    }
+}
+
 impl From<ViewStatus> for ViewAnswer {
     fn from(view: ViewStatus) -> Self {
         // Why it stopped is for those who run the server: it may quote what an event holds.
@@ -140,6 +232,7 @@ impl From<ViewStatus> for ViewAnswer {
             state,
             stopped_before,
             build: view.build.map(BuildAnswer::from),
+            changes: view.changes.map(ChangesAnswer::from),
         }
     }
 }

@@ -122,6 +122,17 @@ pub(super) fn built(built: &BuiltPast) -> Report {
 
 /// How two versions of a view differ.
 pub(super) fn compared(diff: &Diff) -> Report {
+    let text = side_by_side(diff, "beside");
+    let finding = (!diff.is_equal()).then_some("differs from the version before it");
+    Report { text, finding }
+}
+
+/// What a version has changed that took the place of another.
+pub(super) fn changes(diff: &Diff) -> String {
+    side_by_side(diff, "took the place of")
+}
+
+fn side_by_side(diff: &Diff, how: &str) -> String {
     let Diff {
         view,
         position,
@@ -129,10 +140,9 @@ pub(super) fn compared(diff: &Diff) -> Report {
         there,
         tables,
     } = diff;
-    let mut text = format!("{view}: {here} beside {there}, at position {position}");
+    let mut text = format!("{view}: {here} {how} {there}, at position {position}");
     text.extend(tables.iter().map(table));
-    let finding = (!diff.is_equal()).then_some("differs from the version before it");
-    Report { text, finding }
+    text
 }
 
 fn table(diff: &TableDiff) -> String {

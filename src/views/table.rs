@@ -10,6 +10,7 @@ use meguri_projections::{BuildStatus, ViewState, ViewStatus};
 
 use super::bars::{figures, style};
 use super::owner::Owner;
+use super::report;
 use crate::failure::{Failure, to_stdout};
 
 /// A row of a view that is being built; the other rows are text.
@@ -68,7 +69,14 @@ fn table(head: Position, views: &[ViewStatus]) -> Vec<Line> {
         heading,
     ];
     let above = above.map(|text| Line { text, build: None });
-    above.into_iter().chain(views.iter().map(line)).collect()
+    let below = views.iter().filter_map(|view| view.changes.as_ref());
+    let below = below.flat_map(|changes| {
+        let text = format!("\n{}", report::changes(changes));
+        let lines = text.lines().map(str::to_owned).collect::<Vec<_>>();
+        lines.into_iter().map(|text| Line { text, build: None })
+    });
+    let views = views.iter().map(line);
+    above.into_iter().chain(views).chain(below).collect()
 }
 
 fn line(view: &ViewStatus) -> Line {

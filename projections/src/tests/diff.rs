@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The first release: an entry for every event.
-mod first {
+pub(super) mod first {
     use super::*;
 
     table! {
@@ -43,7 +43,7 @@ mod first {
     }
 
     #[derive(Default)]
-    pub(super) struct Journal {
+    pub(in crate::tests) struct Journal {
         entries: Rows<Entry>,
     }
 
@@ -75,7 +75,7 @@ mod first {
 }
 
 /// The second release: shouts names, says nothing of those who leave, and twice that others came.
-mod second {
+pub(super) mod second {
     use super::*;
 
     table! {
@@ -94,7 +94,7 @@ mod second {
     }
 
     #[derive(Default)]
-    pub(super) struct Journal {
+    pub(in crate::tests) struct Journal {
         entries: Rows<Entry>,
     }
 
@@ -135,7 +135,7 @@ mod second {
 
 const WANTS: &[&str] = &["MemberRegistered", "MemberLeft", "NicknameChanged"];
 
-async fn journal<V: View>(log: &Log, folder: &Path) -> Views {
+pub(super) async fn journal<V: View>(log: &Log, folder: &Path) -> Views {
     let settings = ViewSettings {
         views: ViewSet(vec![of::<V>()]),
         ..ViewSettings::default()
@@ -168,7 +168,7 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 /// How the entries of an arrival, another name and a farewell differ.
-fn entries_differ() -> TableDiff {
+pub(super) fn entries_differ() -> TableDiff {
     let actor = json!(["actor", "member-tester"]);
     let shouted = json!([["position", 2], ["kind", "NICKNAMECHANGED"], actor]);
     let said = json!([["position", 2], ["kind", "NicknameChanged"], ["version", 2]]);
