@@ -63,7 +63,7 @@ pub(crate) struct Folding {
     pub(crate) block_events: usize,
     /// Where to stop, if not at the end of the log.
     pub(crate) until: Option<Position>,
-    /// The database of the version that this file takes the place of, as long as it is not compared.
+    /// The database of the version that this file takes the place of, until it is compared.
     pub(crate) replaces: Option<PathBuf>,
     pub(crate) role: Role,
 }

@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Whether the server said that it closes the connection now.
     pub(crate) last: bool,
+    /// Up to which position it has seen the log, where it says so.
+    pub(crate) position: Option<u64>,
     pub(crate) body: String,
 }
 
@@ -65,11 +67,17 @@ impl Connection {
         };
         let status = head[0].split(' ').nth(1).unwrap().parse().unwrap();
         let last = field("connection").is_some_and(|(_, value)| value == "close");
+        let position = field("meguri-position").map(|(_, value)| value.parse().unwrap());
         let (_, length) = field("content-length").unwrap_or_else(|| panic!("no length: {head:?}"));
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body).await?;
         let body = String::from_utf8(body).unwrap();
-        Ok(Answer { status, last, body })
+        Ok(Answer {
+            status,
+            last,
+            position,
+            body,
+        })
     }
 
     /// The lines of the head of an answer.

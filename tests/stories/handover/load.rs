@@ -1,34 +1,40 @@
-//! Clients that read and write without a pause, and count whatever is no good answer.
+//! Clients that write at a constant rate and read without a pause, and count whatever is no good
+//! answer.
 
 use std::fmt::Debug;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::support::api::{Accepted, Api, Member};
 use crate::support::connection::{Answer, Connection, get, post};
 
 /// How many clients write, and as many read; every other one connects anew for each request.
 const WRITERS: usize = 8;
-/// So many requests are answered between two things that happen to the server.
-const ANSWERS: u64 = 600;
-/// How long such a number of answers may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How many commands all writers send together; one that was held up sends the sooner after.
+const COMMANDS_A_SECOND: u32 = 550;
+/// So many commands are acknowledged between two things that happen to the server.
+const COMMANDS: u64 = 500;
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The clients at work.
 pub(super) struct Load {
     tally: Arc<Tally>,
     clients: JoinSet<Vec<String>>,
+    begun: Instant,
 }
 
 /// What all clients know together.
 #[derive(Default)]
 struct Tally {
     answered: AtomicU64,
+    acknowledged: AtomicU64,
     /// The position of the last command that was acknowledged.
     written: AtomicU64,
     failures: Mutex<Vec<String>>,
@@ -68,30 +74,50 @@ impl Load {
             clients.spawn(client().write(member));
             clients.spawn(client().read());
         }
-        Self { tally, clients }
+        Self {
+            tally,
+            clients,
+            begun: Instant::now(),
+        }
     }
 
-    /// Waits until much more has been answered.
+    /// Waits until many more commands have been acknowledged.
     pub(super) async fn progress(&self) {
-        let enough = self.tally.answered.load(Ordering::Relaxed) + ANSWERS;
+        let enough = self.tally.acknowledged.load(Ordering::Relaxed) + COMMANDS;
         let reached = async {
-            while self.tally.answered.load(Ordering::Relaxed) < enough {
+            while self.tally.acknowledged.load(Ordering::Relaxed) < enough {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let reached = tokio::time::timeout(PATIENCE, reached).await;
-        reached.expect("the clients are answered");
+        reached.expect("commands are acknowledged");
     }
 
     /// Ends it: every request has been answered, and well. The ids of what was posted.
+    #[expect(clippy::print_stdout, reason = "shown with `--no-capture`")]
     pub(super) async fn end(self) -> Vec<String> {
         self.tally.end.store(true, Ordering::Relaxed);
         let posted: Vec<_> = self.clients.join_all().await.concat();
         let failures = self.tally.failures.lock().unwrap();
         let answered = self.tally.answered.load(Ordering::Relaxed);
         assert!(failures.is_empty(), "beside {answered}: {failures:#?}");
+        let (commands, lasted) = (posted.len(), self.begun.elapsed());
+        println!(
+            "{commands} commands, {:.0} a second, and {} reads in {:.1} s: none failed or stale",
+            Duration::from_secs(commands as u64).div_duration_f64(lasted),
+            answered - commands as u64,
+            lasted.as_secs_f64()
+        );
         posted
     }
+}
+
+/// When one of the writers writes.
+fn times_to_write() -> Interval {
+    let all = u32::try_from(WRITERS).unwrap();
+    let mut times = interval(Duration::from_secs(1) * all / COMMANDS_A_SECOND);
+    times.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    times
 }
 
 impl Client {
@@ -99,11 +125,12 @@ impl Client {
     async fn write(mut self, member: Member) -> Vec<String> {
         let need = json!({"title": "庭の草むしり", "description": "二時間ほど", "online": true,
             "category": "talk", "no_return_needed": true});
-        let mut posted = Vec::new();
+        let (mut posted, mut times) = (Vec::new(), times_to_write());
         while !self.tally.end.load(Ordering::Relaxed) {
+            times.tick().await;
             let key = format!("need-{}", posted.len());
             let request = post("/api/needs", &member, &key, &need);
-            let Some(answer) = self.ask(&request).await else {
+            let Some(answer) = self.ask(&request, 0).await else {
                 // Whatever came of it: a client would go on like this.
                 posted.push("a need without an answer".to_owned());
                 continue;
@@ -111,6 +138,7 @@ impl Client {
             let accepted: Accepted = serde_json::from_str(&answer).unwrap();
             let position = accepted.position;
             self.tally.written.fetch_max(position, Ordering::Relaxed);
+            self.tally.acknowledged.fetch_add(1, Ordering::Relaxed);
             posted.push(accepted.id);
         }
         posted
@@ -121,7 +149,7 @@ impl Client {
         while !self.tally.end.load(Ordering::Relaxed) {
             let written = self.tally.written.load(Ordering::Relaxed);
             let request = get(&format!("/api/board?limit=5&min_position={written}"));
-            if let Some(board) = self.ask(&request).await {
+            if let Some(board) = self.ask(&request, written).await {
                 let board: Value = serde_json::from_str(&board).unwrap();
                 assert!(written == 0 || !board["items"].as_array().unwrap().is_empty());
             }
@@ -129,9 +157,12 @@ impl Client {
         Vec::new()
     }
 
-    /// The body of a good answer; anything else is counted.
-    async fn ask(&mut self, request: &str) -> Option<String> {
+    /// The body of a good answer, that has seen so much of the log; anything else is counted.
+    async fn ask(&mut self, request: &str, seen: u64) -> Option<String> {
         let answer = match self.exchange(request).await {
+            Ok(answer) if answer.position.is_some_and(|position| position < seen) => {
+                return self.failed(request, &answer);
+            }
             Ok(answer) if (200..300).contains(&answer.status) => answer.body,
             Ok(answer) => return self.failed(request, &answer),
             Err(error) => return self.failed(request, &error),
