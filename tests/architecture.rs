@@ -8,6 +8,7 @@ use std::process::Command;
 /// decision, and is written down in `docs/decisions/` first.
 const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
+    ("meguri-evidence", &["meguri-proofs"]),
     ("meguri-log", &["meguri-proofs"]),
     ("meguri-proofs", &[]),
     ("meguri-postgres-cluster", &[]),
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "meguri-projections",
             "meguri-events",
+            "meguri-evidence",
             "meguri-log",
             "meguri-http",
             "meguri-proofs",
@@ -53,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-commands",
             "meguri-domain",
             "meguri-events",
+            "meguri-evidence",
             "meguri-http",
             "meguri-log",
             "meguri-projections",
@@ -66,7 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["meguri-postgres-cluster", "meguri-test-logs"];
 
 /// The only crates of others which the pure crates may use: no I/O, no runtime, no randomness.
-const PURE: [(&str, &[&str]); 3] = [
+const PURE: [(&str, &[&str]); 4] = [
     (
         "meguri-events",
         &["serde", "serde_json", "thiserror", "time", "uuid"],
@@ -74,6 +77,19 @@ const PURE: [(&str, &[&str]); 3] = [
     (
         "meguri-proofs",
         &["base64", "ed25519-dalek", "sha2", "thiserror", "zeroize"],
+    ),
+    (
+        "meguri-evidence",
+        &[
+            "base64",
+            "hmac",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            // Used on memory alone.
+            "zip",
+        ],
     ),
     ("meguri-domain", &["serde", "thiserror", "time", "uuid"]),
 ];

@@ -10,6 +10,7 @@ mod asker;
 mod board;
 mod codes;
 mod document;
+pub mod evidence;
 mod exchange;
 mod freshness;
 mod history;
@@ -125,6 +126,7 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(room::read_exchange))
         .routes(routes!(room::read_messages))
         .routes(routes!(history::read_history))
+        .routes(routes!(evidence::read_evidence))
         .routes(routes!(status::read_status))
         .routes(routes!(stream::follow_stream))
         .routes(routes!(log::read_log))

@@ -54,6 +54,7 @@ mod append;
 mod blocks;
 mod clock;
 mod decide;
+mod evidence;
 mod follow;
 mod frontiers;
 mod header;
@@ -81,6 +82,7 @@ pub use append::{
 };
 pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
+pub use evidence::ShownSection;
 pub use follow::Follower;
 pub use frontiers::TreeError;
 pub use header::{Header, HeaderError, SealedRef};

@@ -22,7 +22,7 @@ use crate::{
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
-    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
+    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
     tree::Frontier,
 };
@@ -176,6 +176,12 @@ impl Store for PostgresStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let mut reader = self.reader().await?;
         let found = frontiers::entries(reader.connection()?, after, up_to).await;
+        reader.done(found)
+    }
+
+    async fn read_blinds(&self, positions: &[Position]) -> Result<Blinds, StoreError> {
+        let mut reader = self.reader().await?;
+        let found = query::blinds(reader.connection()?, positions).await;
         reader.done(found)
     }
 

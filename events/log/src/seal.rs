@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     append::{AppendError, NewEvent},
+    evidence::ShownSection,
     header::{Header, SealedRef, Sealing},
     recorded::Entry,
     stream::Position,
@@ -195,10 +196,7 @@ impl Opener {
             };
             let content = match key {
                 FoundKey::Gone => SectionContent::Erased,
-                FoundKey::Damaged => {
-                    let what = format!("the key {} does not unwrap", listed.key);
-                    return Err(OpenSealError::Vault(VaultError::Damaged(what)));
-                }
+                FoundKey::Damaged => return Err(not_unwrapped(listed.key)),
                 FoundKey::Whole(key) => {
                     let opened = self.plaintext(header.id, listed, taken, key);
                     SectionContent::Plain(opened.ok_or_else(damaged)?)
@@ -220,6 +218,18 @@ impl Opener {
         stored: Option<&[u8]>,
         key: &[u8; 32],
     ) -> Option<Vec<u8>> {
+        let (_, plaintext) = self.salted(event, listed, stored, key)?;
+        Some(plaintext.to_vec())
+    }
+
+    /// The salt and the plaintext of a section, if they are what the header committed to.
+    fn salted(
+        &mut self,
+        event: Uuid,
+        listed: &SealedRef<'_>,
+        stored: Option<&[u8]>,
+        key: &[u8; 32],
+    ) -> Option<(&[u8; SALT_BYTES], &[u8])> {
         self.aad.clear();
         bind_to(&mut self.aad, event, listed.section, listed.key);
         decrypt_into(&mut self.salted, &cipher(key), stored?, self.aad.as_bytes())?;
@@ -227,8 +237,50 @@ impl Opener {
         let mut commitment = [0; COMMITMENT_CHARS];
         let committed = hmac_sha256(salt, &[plaintext]);
         STANDARD.encode_slice(committed, &mut commitment).ok()?;
-        (commitment == listed.commitment.as_bytes()).then(|| plaintext.to_vec())
+        (commitment == listed.commitment.as_bytes()).then_some((salt, plaintext))
     }
+
+    /// Opens one section of an event, with what it takes to show it to others; none where its key
+    /// was destroyed.
+    pub(crate) fn evidence(
+        &mut self,
+        position: Position,
+        header: &Header<'_>,
+        mut stored: &[u8],
+        section: &str,
+        key: &FoundKey,
+    ) -> Result<Option<ShownSection>, OpenSealError> {
+        for listed in &header.sealed {
+            let taken = take_section(&mut stored);
+            if listed.section != section {
+                continue;
+            }
+            return match key {
+                FoundKey::Gone => Ok(None),
+                FoundKey::Damaged => Err(not_unwrapped(listed.key)),
+                FoundKey::Whole(key) => {
+                    let opened = self.salted(header.id, listed, taken, key);
+                    let opened = opened.map(|(salt, plaintext)| ShownSection {
+                        plaintext: plaintext.to_vec(),
+                        salt: *salt,
+                    });
+                    let damaged = || OpenSealError::Damaged {
+                        position,
+                        section: section.into(),
+                    };
+                    opened.map(Some).ok_or_else(damaged)
+                }
+            };
+        }
+        Ok(None)
+    }
+}
+
+/// The vault has a key, and cannot read it.
+fn not_unwrapped(key: &str) -> OpenSealError {
+    OpenSealError::Vault(VaultError::Damaged(format!(
+        "the key {key} does not unwrap"
+    )))
 }
 
 /// Takes the next `u32 length ‖ bytes` off the front.

@@ -25,7 +25,7 @@ use crate::{
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
-    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
+    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
     tree::Frontier,
 };
@@ -139,6 +139,11 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let mut reader = self.readers.acquire().await.map_err(reading)?;
         frontiers::entries(&mut reader, after, up_to).await
+    }
+
+    async fn read_blinds(&self, positions: &[Position]) -> Result<Blinds, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(reading)?;
+        query::blinds(&mut reader, positions).await
     }
 
     async fn kept_frontier(

@@ -31,6 +31,9 @@ pub struct Head {
 /// Versions of streams; those that do not exist have [`Version::ZERO`].
 pub(crate) type Heads = HashMap<StreamName, Version>;
 
+/// Blinds of events, by position.
+pub(crate) type Blinds = HashMap<Position, [u8; 32]>;
+
 /// What is remembered under a request's key.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredOutcome {
@@ -162,6 +165,9 @@ pub(crate) trait Store: Send + Sync + 'static {
         up_to: Position,
     ) -> Result<Vec<Entry>, StoreError>;
 
+    /// The blinds of the events at these positions that have one.
+    async fn read_blinds(&self, positions: &[Position]) -> Result<Blinds, StoreError>;
+
     /// The last frontier that is kept at or before this position, and where.
     async fn kept_frontier(
         &self,
@@ -248,6 +254,16 @@ pub(crate) fn stored_outcomes(
         Ok((digest(key)?, StoredOutcome { request, outcome }))
     });
     outcomes.collect()
+}
+
+/// Blinds as they are read, checked.
+pub(crate) fn stored_blinds(rows: Vec<(i64, Vec<u8>)>) -> Result<Blinds, StoreError> {
+    let blinds = rows.into_iter().map(|(position, blind)| {
+        let blind = <[u8; 32]>::try_from(blind);
+        let blind = blind.map_err(|_| StoreError::Damaged("a blind is not 32 bytes".into()))?;
+        Ok((Position::from_sql(position), blind))
+    });
+    blinds.collect()
 }
 
 /// Entries as they are read, one after the other, checked.

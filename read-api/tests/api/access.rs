@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 23] = [
+const TABLE: [(&str, [u16; 5]); 24] = [
     ("/api/board", [200; 5]),
     ("/api/needs/{need}", [200; 5]),
     ("/api/offers/{offer}", [200; 5]),
@@ -21,6 +21,10 @@ const TABLE: [(&str, [u16; 5]); 23] = [
     (
         "/api/exchanges/{exchange}/history",
         [401, 404, 200, 200, 401],
+    ),
+    (
+        "/api/exchanges/{exchange}/evidence",
+        [401, 404, 200, 403, 401],
     ),
     ("/api/status", [200; 5]),
     ("/api/log", [401, 403, 403, 200, 401]),

@@ -8,6 +8,7 @@
 
 mod access;
 mod document;
+mod evidence;
 mod freshness;
 mod house;
 mod log;

@@ -5,7 +5,10 @@ use sqlx::PgConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
-    store::{Head, Heads, Outcomes, StoreError, known_head, stored_head, stored_outcomes},
+    store::{
+        Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
+        stored_outcomes,
+    },
     stream::{Position, StreamName, Version},
 };
 
@@ -75,4 +78,19 @@ pub(super) async fn outcomes(
     .await
     .map_err(reading)?;
     stored_outcomes(rows)
+}
+
+pub(super) async fn blinds(
+    connection: &mut PgConnection,
+    positions: &[Position],
+) -> Result<Blinds, StoreError> {
+    let positions: Vec<i64> = positions.iter().map(|it| it.to_sql()).collect();
+    let rows = sqlx::query_as(
+        "select position, blind from events where position = any($1) and blind is not null",
+    )
+    .bind(positions)
+    .fetch_all(connection)
+    .await
+    .map_err(reading)?;
+    stored_blinds(rows)
 }

@@ -14,7 +14,7 @@ use crate::{
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
-    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn},
+    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
     tree::Frontier,
 };
@@ -122,6 +122,10 @@ impl Store for Chaos {
 
     async fn read_entries(&self, _: Position, _: Position) -> Result<Vec<Entry>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn read_blinds(&self, _: &[Position]) -> Result<Blinds, StoreError> {
+        Ok(Blinds::new())
     }
 
     async fn kept_frontier(&self, _: Position) -> Result<Option<(Position, Vec<u8>)>, StoreError> {

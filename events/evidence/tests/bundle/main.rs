@@ -1,0 +1,16 @@
+//! What a bundle proves, and what it does not: each tampering is found by both programs, with the
+//! same words.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod both;
+mod packing;
+mod published;
+mod scene;
+mod sound;
+mod tampering;
+mod words;

@@ -1,0 +1,125 @@
+//! What belongs to the evidence of an exchange beside its own events: what led to it, and what
+//! destroyed the keys of its texts.
+
+use meguri_events::PostId;
+use meguri_log::{Log, ReadError, Recorded, StreamName, StreamRange, Version};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The event that tells of destroyed keys, on the stream of whom they belonged to.
+const ERASING: &str = "KeysDestroyed";
+
+/// Every event of a stream that the checkpoint covers.
+pub(super) async fn whole(
+    log: &Log,
+    stream: &StreamName,
+    size: u64,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut events: Vec<Recorded> = Vec::new();
+    loop {
+        let from = events
+            .last()
+            .map_or(Version::ZERO, Recorded::version)
+            .next();
+        let more = log
+            .read_stream(stream, StreamRange::forward_from(from))
+            .await?;
+        if more.is_empty() {
+            break;
+        }
+        events.extend(more);
+    }
+    events.retain(|event| event.position().get() <= size);
+    Ok(events)
+}
+
+/// What led to the events of an exchange: its post up to the opening, and where a member's leaving
+/// or the like ended it, that member up to then. Each from its first event on.
+pub(super) async fn causes(
+    log: &Log,
+    exchange: &[Recorded],
+    size: u64,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut found = Vec::new();
+    let Some(opening) = exchange.first() else {
+        return Ok(found);
+    };
+    let mut own = Vec::new();
+    let mut causations = Vec::new();
+    for event in exchange {
+        if let Some(header) = event.header().transpose()? {
+            own.push(header.id);
+            causations.extend(header.causation);
+        }
+    }
+    causations.retain(|id| !own.contains(id));
+    for name in named(opening)? {
+        let Ok(stream) = StreamName::new(name.as_str()) else {
+            continue;
+        };
+        let mut events = whole(log, &stream, size).await?;
+        let end = if PostId::from_stream(&name).is_some() {
+            events
+                .iter()
+                .rposition(|event| event.position() < opening.position())
+        } else {
+            let led = |event: &Recorded| id_of(event).is_some_and(|id| causations.contains(&id));
+            events.iter().rposition(led)
+        };
+        events.truncate(end.map_or(0, |end| end + 1));
+        found.extend(events);
+    }
+    Ok(found)
+}
+
+fn id_of(event: &Recorded) -> Option<Uuid> {
+    let header = event.header()?.ok()?;
+    Some(header.id)
+}
+
+/// The posts and members that the opening of an exchange names.
+fn named(opening: &Recorded) -> Result<Vec<String>, ReadError> {
+    let Some(header) = opening.header().transpose()? else {
+        return Ok(Vec::new());
+    };
+    let data: Value =
+        serde_json::from_str(header.data).map_err(|error| ReadError::Damaged(error.to_string()))?;
+    let fields = data.as_object().into_iter().flat_map(|data| data.values());
+    let names = fields
+        .filter_map(Value::as_str)
+        .filter(|name| *name != opening.stream());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The events by which the keys of these sections were destroyed: for each section, given by its
+/// event's position and its key, the first one after it.
+pub(super) async fn erasures(
+    log: &Log,
+    closed: &[(u64, String)],
+    size: u64,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut found: Vec<Recorded> = Vec::new();
+    let subject = |key: &str| key.split('/').next().map(str::to_owned);
+    let mut subjects: Vec<String> = closed.iter().filter_map(|(_, key)| subject(key)).collect();
+    subjects.sort();
+    subjects.dedup();
+    for subject in subjects {
+        let Ok(stream) = StreamName::new(subject.as_str()) else {
+            continue;
+        };
+        let events = whole(log, &stream, size).await?;
+        let erasing = events.iter().filter(|event| event.event_type() == ERASING);
+        let erasing: Vec<&Recorded> = erasing.collect();
+        for (position, key) in closed {
+            let covers = |event: &&&Recorded| {
+                let header = event.header_text();
+                event.position().get() > *position
+                    && header.is_some_and(|header| meguri_evidence::erases(header, key))
+            };
+            found.extend(erasing.iter().find(covers).map(|event| (*event).clone()));
+        }
+    }
+    found.sort_by_key(Recorded::position);
+    found.dedup_by_key(|event| event.position());
+    Ok(found)
+}
