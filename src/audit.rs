@@ -1,6 +1,8 @@
 //! `meguri audit`: let anyone check the log without trusting whoever runs it.
 
+mod bundle;
 mod publish;
+mod verify;
 
 use std::io::Write;
 
@@ -11,19 +13,33 @@ use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
 use crate::storage;
 
-/// Does what was asked, on a log that is there, also beside a running server.
+/// Does what was asked: on a log that is there, also beside a running server, or on what came from
+/// one.
 pub async fn run(
     settings: &Settings,
     command: &AuditCommand,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
+    if let AuditCommand::Verify(args) = command {
+        return verify::run(args, out).await;
+    }
     let log = storage::open_existing(settings).await?;
-    let done = match command {
-        AuditCommand::Key => key(&log, out).await,
-        AuditCommand::Publish { folder } => publish::run(&log, folder, out).await,
-    };
+    let done = on(&log, command, out).await;
     log.close().await;
     done
+}
+
+async fn on(
+    log: &Log,
+    command: &AuditCommand,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    match command {
+        AuditCommand::Key => key(log, out).await,
+        AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
+        AuditCommand::Bundle(args) => bundle::run(log, args, out).await,
+        AuditCommand::Verify(args) => verify::run(args, out).await,
+    }
 }
 
 async fn key(log: &Log, out: &mut (dyn Write + Send)) -> Result<(), Failure> {

@@ -101,9 +101,9 @@ pub enum LogCommand {
         /// A position such as `42`, or a stream such as `exchange-0192…`
         #[arg(value_name = "POSITION|STREAM")]
         what: String,
-        /// Leave what people wrote sealed
-        #[arg(long)]
-        sealed: bool,
+        /// Who opens what members wrote, and why; without a reason it stays sealed.
+        #[command(flatten)]
+        access: AccessArgs,
     },
     /// Count events by category and type
     Stat,
@@ -140,6 +140,52 @@ pub enum AuditCommand {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Write a bundle that proves to anybody what happened in an exchange
+    Bundle(BundleArgs),
+    /// Check a bundle, or a published log: exit code 0 sound, 1 findings, 2 cannot tell
+    Verify(VerifyArgs),
+}
+
+/// Who opens what members wrote, and why.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AccessArgs {
+    /// Open what members wrote, for this reason; recorded, and told to them
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who opens it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    pub by: Option<String>,
+}
+
+/// What goes into a bundle.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// The exchange: its id, or its stream such as `exchange-0192…`
+    #[arg(value_name = "EXCHANGE")]
+    pub exchange: String,
+    /// Sealed texts to open: `all`, or positions and sections such as `17,19/message`
+    #[arg(long, value_name = "WHAT")]
+    pub disclose: Option<String>,
+    /// Who opens them, and why.
+    #[command(flatten)]
+    pub access: AccessArgs,
+    /// The file to write; `exchange-….zip` without it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What is to be checked.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// A bundle (zip or folder), a folder with a published log, or an `http://` address of one
+    #[arg(value_name = "FILE|DIR|URL")]
+    pub what: String,
+    /// The log's verifier key or a file with it, from elsewhere than what is checked
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The stream that a bundle is to be about, such as `exchange-0192…`
+    #[arg(long, value_name = "STREAM")]
+    pub of: Option<String>,
 }
 
 #[cfg(test)]

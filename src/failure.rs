@@ -3,12 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
+use meguri_evidence::Verdict;
 use meguri_log::{
     AppendError, BadStreamName, OpenError, OpenSealError, PublishedError, ReadError,
     SigningKeyError, VaultError,
 };
 use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
+use meguri_proofs::BadKey;
+use meguri_read_api::evidence::{BadChoice, GatherError};
 use thiserror::Error;
 
 use crate::demo::DemoError;
@@ -69,6 +72,36 @@ pub enum Failure {
         /// Why it is none.
         reason: String,
     },
+    /// There is no evidence of it.
+    #[error(transparent)]
+    Evidence(#[from] GatherError),
+    /// Nothing that could be disclosed is called so.
+    #[error(transparent)]
+    Choice(#[from] BadChoice),
+    /// Not the id of an exchange.
+    #[error("`{0}` is neither the id of an exchange nor its stream")]
+    NotAnExchange(String),
+    /// Who opens what members wrote has to say who they are, and why.
+    #[error("{0}")]
+    Access(&'static str),
+    /// What cannot be recorded is not opened.
+    #[error("nothing was opened, for it cannot be recorded: {0}")]
+    NotNoted(String),
+    /// What was given as the log's key is none.
+    #[error("`--key` is neither a verifier key nor a file with one: {0}")]
+    Key(BadKey),
+    /// An address that is not spoken to.
+    #[error("only `http://` is spoken here")]
+    NoTls,
+    /// Nothing can be fetched.
+    #[error("cannot fetch anything: {0}")]
+    Fetch(String),
+    /// What was checked is not sound, as was printed.
+    #[error("{}", match .0 {
+        Verdict::CannotTell => "nothing can be told of it",
+        Verdict::Sound | Verdict::Findings => "it is not sound",
+    })]
+    NotSound(Verdict),
     /// The log does not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -188,7 +221,13 @@ impl Failure {
             | Self::Telemetry(TelemetryError::Filter { .. })
             | Self::AuditorName(_)
             | Self::OnlyForList
+            | Self::Choice(_)
+            | Self::NotAnExchange(_)
+            | Self::Access(_)
+            | Self::Key(_)
+            | Self::NoTls
             | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
+            Self::NotSound(verdict) => verdict.exit_code(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
             Self::Views(OpenViewsError::Owned(_)) | Self::NotFreed { .. } => IN_USE,
             _ => FAILED,
@@ -218,6 +257,10 @@ impl Failure {
             Self::OtherLog { .. } => {
                 Some("publish into another folder; if the log was restored, restore a newer backup")
             }
+            Self::NoTls => Some(
+                "fetch the files with another program (a mirror is a folder of them), and \
+                 check the folder",
+            ),
             Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
             Self::Stopped(_) => Some("`meguri views retry VIEW` lets it try again"),
             Self::Demo(DemoError::SeedTaken(_)) => {

@@ -14,6 +14,7 @@ pub mod failure;
 mod figures;
 pub mod handover;
 pub mod log;
+mod opened;
 pub mod period;
 pub mod serve;
 pub mod settings;

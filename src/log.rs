@@ -22,7 +22,7 @@ pub async fn run(
     let log = storage::open_existing(settings).await?;
     let done = match command {
         LogCommand::Tail { after, count } => tail::run(&log, *after, *count, out).await,
-        LogCommand::Show { what, sealed } => show::run(&log, what, *sealed, out).await,
+        LogCommand::Show { what, access } => show::run(&log, what, access, out).await,
         LogCommand::Stat => stat::run(&log, settings, out).await,
         LogCommand::Export { after, output } => {
             export::run(&log, *after, output.as_deref(), out).await

@@ -6,6 +6,7 @@
 //!
 //! [`routes()`] reads as the table of contents; [`document`] describes all routes of both sides.
 
+mod accesses;
 mod asker;
 mod board;
 mod codes;
@@ -122,6 +123,7 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(member::read_member))
         .routes(routes!(member::read_thanks))
         .routes(routes!(member::read_me))
+        .routes(routes!(accesses::read_accesses))
         .routes(routes!(exchange::list_exchanges))
         .routes(routes!(room::read_exchange))
         .routes(routes!(room::read_messages))

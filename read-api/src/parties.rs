@@ -89,6 +89,10 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         Event::Exchange(ExchangeEvent::ExchangeApplied(opening)) => {
             Some([opening.applicant, opening.poster])
         }
-        Event::Exchange(_) | Event::Post(_) | Event::Member(_) | Event::Claim(_) => None,
+        Event::Exchange(_)
+        | Event::Post(_)
+        | Event::Member(_)
+        | Event::Claim(_)
+        | Event::Access(_) => None,
     }))
 }

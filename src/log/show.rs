@@ -1,4 +1,5 @@
-//! `meguri log show`: one event, or one stream, with what was sealed in it.
+//! `meguri log show`: one event, or one stream; what was sealed in it for a reason only, which is
+//! recorded first.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,9 +8,12 @@ use meguri_log::{
     BadStreamName, Filter, Log, Position, Recorded, Section, SectionContent, StreamName,
     StreamRange, Version,
 };
+use meguri_read_api::evidence::SectionAt;
 use serde_json::Value;
 
+use crate::command_line::AccessArgs;
 use crate::failure::{Failure, to_stdout};
+use crate::opened::Access;
 
 /// Events of a stream that are read at a time.
 const BLOCK_EVENTS: usize = 500;
@@ -18,12 +22,14 @@ const BLOCK_EVENTS: usize = 500;
 pub(super) async fn run(
     log: &Log,
     what: &str,
-    keep_sealed: bool,
+    access: &AccessArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
+    let access = Access::of(access)?;
+    let access = access.as_ref();
     if let Ok(position) = what.parse::<u64>() {
         let event = event_at(log, position).await?;
-        return print(log, &[event], keep_sealed, out).await;
+        return print(log, &[event], access, out).await;
     }
     let stream: StreamName =
         what.parse()
@@ -41,7 +47,7 @@ pub(super) async fn run(
         let Some(last) = events.last() else { break };
         range.from = last.version().next();
         seen = true;
-        print(log, &events, keep_sealed, out).await?;
+        print(log, &events, access, out).await?;
     }
     if seen {
         Ok(())
@@ -70,14 +76,14 @@ async fn event_at(log: &Log, position: u64) -> Result<Recorded, Failure> {
 async fn print(
     log: &Log,
     events: &[Recorded],
-    keep_sealed: bool,
+    access: Option<&Access<'_>>,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let mut opened = if keep_sealed {
-        None
-    } else {
-        Some(log.open_events(events).await?)
-    };
+    let mut opened = None;
+    if let Some(access) = access {
+        access.record(log, &SectionAt::of(events)?).await?;
+        opened = Some(log.open_events(events).await?);
+    }
     for event in events {
         let opened = opened.as_mut().and_then(Iterator::next).transpose()?;
         let sections = opened.flatten().map(|event| event.sections);

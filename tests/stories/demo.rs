@@ -22,7 +22,12 @@ const SMALL: DemoArgs = DemoArgs {
 };
 
 /// What policies and operators do.
-const BY_OTHERS: [&str; 3] = ["CompletionReminded", "MemberErased", "KeysDestroyed"];
+const BY_OTHERS: [&str; 4] = [
+    "CompletionReminded",
+    "MemberErased",
+    "KeysDestroyed",
+    "SealedTextOpened",
+];
 
 /// So large that every thing that is rare happens too.
 const LARGER: DemoArgs = DemoArgs {

@@ -56,17 +56,33 @@ fn first_number_after(text: &str, label: &str) -> u64 {
 }
 
 #[test]
-fn show_prints_an_event_with_its_words_unless_they_stay_sealed() {
+fn show_prints_an_event_and_its_words_for_a_reason_only_which_is_recorded() {
     let desk = filled();
     let by_position = desk.answer(&["log", "show", "3"]);
     assert!(
         by_position.contains("type         MemberRegistered"),
         "{by_position}"
     );
-    assert!(by_position.contains("@example.jp"), "{by_position}");
-    let sealed = desk.answer(&["log", "show", "3", "--sealed"]);
-    assert!(!sealed.contains("@example.jp"), "{sealed}");
-    assert!(sealed.contains("(left sealed)"), "{sealed}");
+    assert!(!by_position.contains("@example.jp"), "{by_position}");
+    assert!(by_position.contains("(left sealed)"), "{by_position}");
+    let because = ["--by", "ken", "--reason", "宛先不明の確認"];
+    let opened = desk.answer(&[&["log", "show", "3"], &because[..]].concat());
+    assert!(opened.contains("@example.jp"), "{opened}");
+    let export = desk.answer(&["log", "export"]);
+    let access = export.lines().next_back().unwrap();
+    let access: Value = serde_json::from_str(access).unwrap();
+    assert_eq!(access["header"]["type"], "SealedTextOpened");
+    assert_eq!(access["header"]["actor"], "operator-ken");
+    let sections = &access["header"]["data"]["sections"];
+    assert_eq!(*sections, json!(["3/profile", "3/mail"]));
+    assert!(!export.contains("宛先不明"), "the reason is sealed, too");
+    for wrong in [
+        ["--by", "けん", "--reason", "x"],
+        ["--by", "ken", "--reason", " "],
+    ] {
+        let refused = desk.run(&[&["log", "show", "3"], &wrong[..]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
 
     let stream = by_position
         .lines()

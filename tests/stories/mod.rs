@@ -2,6 +2,7 @@
 
 mod command_line;
 mod demo;
+mod evidence;
 mod front_door;
 mod handover;
 mod log;

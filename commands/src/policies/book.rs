@@ -286,7 +286,7 @@ async fn fold_one(book: &mut SqliteConnection, recorded: &Recorded) -> Result<()
         }
         Event::Post(event) => fold_post(book, header.stream, &event).await?,
         Event::Exchange(event) => fold_exchange(book, &header, position, &event).await?,
-        Event::Member(_) | Event::Claim(_) => {}
+        Event::Member(_) | Event::Claim(_) | Event::Access(_) => {}
     }
     Ok(())
 }

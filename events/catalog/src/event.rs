@@ -1,5 +1,6 @@
 //! The one enum over everything that can have happened.
 
+use crate::access::AccessEvent;
 use crate::claim::ClaimEvent;
 use crate::description::Description;
 use crate::encoding::{DecodeError, EncodeError, Encoded, Opened, Stored};
@@ -18,6 +19,8 @@ pub enum Event {
     Exchange(ExchangeEvent),
     /// To a claim on something that only one may hold.
     Claim(ClaimEvent),
+    /// To somebody's sealed text.
+    Access(AccessEvent),
 }
 
 /// Names of all event types. They are the storage format and never change.
@@ -27,14 +30,16 @@ const ALL_TYPES: [&str;
     MemberEvent::TYPES.len()
         + PostEvent::TYPES.len()
         + ExchangeEvent::TYPES.len()
-        + ClaimEvent::TYPES.len()] = join([
+        + ClaimEvent::TYPES.len()
+        + AccessEvent::TYPES.len()] = join([
     MemberEvent::TYPES,
     PostEvent::TYPES,
     ExchangeEvent::TYPES,
     ClaimEvent::TYPES,
+    AccessEvent::TYPES,
 ]);
 
-const fn join<const N: usize>(groups: [&[&'static str]; 4]) -> [&'static str; N] {
+const fn join<const N: usize>(groups: [&[&'static str]; 5]) -> [&'static str; N] {
     let mut all = [""; N];
     let (mut next, mut group) = (0, 0);
     while group < groups.len() {
@@ -57,6 +62,7 @@ impl Event {
             Self::Post(event) => event.type_name(),
             Self::Exchange(event) => event.type_name(),
             Self::Claim(event) => event.type_name(),
+            Self::Access(event) => event.type_name(),
         }
     }
 
@@ -67,6 +73,7 @@ impl Event {
             Self::Post(event) => event.schema(),
             Self::Exchange(event) => event.schema(),
             Self::Claim(event) => event.schema(),
+            Self::Access(event) => event.schema(),
         }
     }
 
@@ -81,6 +88,7 @@ impl Event {
             Self::Post(event) => event.encode(),
             Self::Exchange(event) => event.encode(),
             Self::Claim(event) => event.encode(),
+            Self::Access(event) => event.encode(),
         }
     }
 
@@ -113,6 +121,9 @@ impl Event {
         if let Some(event) = ClaimEvent::decode(&stored) {
             return event.map(Self::Claim);
         }
+        if let Some(event) = AccessEvent::decode(&stored) {
+            return event.map(Self::Access);
+        }
         Err(DecodeError::UnknownType {
             event_type: event_type.to_owned(),
         })
@@ -125,6 +136,7 @@ impl Event {
             PostEvent::descriptions(),
             ExchangeEvent::descriptions(),
             ClaimEvent::descriptions(),
+            AccessEvent::descriptions(),
         ]
         .concat()
     }

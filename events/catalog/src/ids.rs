@@ -94,6 +94,13 @@ id!(
     ExchangeId in "exchange"
 );
 
+impl MemberId {
+    /// Name of the stream that says who opened this member's sealed text: `access-<uuid>`.
+    pub fn access_stream(self) -> String {
+        format!("access-{}", self.0)
+    }
+}
+
 /// A Need or an Offer. Text and JSON form: `need-<uuid>` or `offer-<uuid>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PostId {

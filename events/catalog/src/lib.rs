@@ -26,6 +26,7 @@ mod codes;
 #[macro_use]
 mod declare;
 
+mod access;
 mod category;
 mod claim;
 mod description;
@@ -45,6 +46,7 @@ mod sealed;
 mod timestamp;
 mod upcasts;
 
+pub use access::{AccessEvent, SealedTextOpened, SectionRef, SectionRefError};
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;

@@ -16,6 +16,7 @@ pub use bundle::{Disclosed, Evidence, Kept, Proven};
 pub use event::erases;
 pub use files::{BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, Files, NotABundle};
 pub use finding::{Code, Finding, Report, Told, Verdict};
+pub use names::SUMS;
 pub use published::{Check, Wanted};
 pub use verify::{Expected, verify};
 

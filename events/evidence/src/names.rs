@@ -8,8 +8,8 @@ pub(crate) const ALWAYS: [&str; 5] = [
     "key",
     "verify.py",
 ];
-/// The list of all other files with their SHA-256 sums.
-pub(crate) const SUMS: &str = "SHA256SUMS";
+/// Name of the list of all other files with their SHA-256 sums.
+pub const SUMS: &str = "SHA256SUMS";
 
 /// Where events are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,12 @@
 //! Events to tell stories with: members, posts and exchanges by number, and long random stories.
 
 use meguri_events::{
-    Category, CompletionReported, Event, ExchangeAborted, ExchangeApplied, ExchangeCancelled,
-    ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted, MemberEvent, MemberId,
-    MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes, NeedClosed,
-    NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId, OfferPosted, Place,
-    PostEvent, PostOutline, PostText, Prefecture, ReasonCode, Sealed, TermsAgreed, TermsProposed,
-    TermsText, ThanksSent, Timestamp,
+    AccessEvent, Category, CompletionReported, Event, ExchangeAborted, ExchangeApplied,
+    ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted,
+    MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes,
+    NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId,
+    OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode, Sealed,
+    TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -39,6 +39,7 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Post(event) => post_of(event),
         Event::Exchange(event) => crate::views::rooms::exchange_of(event).stream(),
         Event::Claim(_) => "claim-0".to_owned(),
+        Event::Access(AccessEvent::SealedTextOpened(event)) => event.member.access_stream(),
     }
 }
 

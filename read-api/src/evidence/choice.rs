@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use meguri_log::Position;
+use meguri_log::{Position, ReadError, Recorded};
 
 /// What somebody wants to open of an exchange. Written `all`, or positions and sections with
 /// commas between, such as `17,19/message`; nothing where it is empty.
@@ -53,6 +53,27 @@ pub struct SectionAt {
     pub section: String,
     /// Who wrote it, `member-…`: under whose key it is sealed.
     pub subject: String,
+}
+
+impl SectionAt {
+    /// All sealed sections of these events, in their order.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] where a header cannot be read.
+    pub fn of(events: &[Recorded]) -> Result<Vec<Self>, ReadError> {
+        let mut sections = Vec::new();
+        for event in events {
+            let Some(header) = event.header().transpose()? else {
+                continue;
+            };
+            sections.extend(header.sealed.iter().map(|listed| Self {
+                position: event.position(),
+                section: listed.section.to_owned(),
+                subject: listed.key.split('/').next().unwrap_or_default().to_owned(),
+            }));
+        }
+        Ok(sections)
+    }
 }
 
 /// `19/message`, as a [`Choice`] names it.

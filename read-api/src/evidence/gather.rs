@@ -78,12 +78,22 @@ impl Gathered {
         })
     }
 
+    /// The stream that it is about.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// How many events it has, those that led to the exchange's included.
+    pub fn events(&self) -> usize {
+        self.events.len()
+    }
+
     /// The sealed sections that a choice names, in the order of positions.
     ///
     /// # Errors
     /// [`GatherError::NoSection`] where it names one that is not there.
     pub fn chosen(&self, choice: &Choice) -> Result<Vec<SectionAt>, GatherError> {
-        let all = self.sections()?;
+        let all = SectionAt::of(&self.events)?;
         let Choice::These(these) = choice else {
             return Ok(all);
         };
@@ -103,21 +113,6 @@ impl Gathered {
             .into_iter()
             .filter(|at| these.iter().any(|named| names(named, at)));
         Ok(chosen.collect())
-    }
-
-    fn sections(&self) -> Result<Vec<SectionAt>, ReadError> {
-        let mut sections = Vec::new();
-        for event in &self.events {
-            let Some(header) = event.header().transpose()? else {
-                continue;
-            };
-            sections.extend(header.sealed.iter().map(|listed| SectionAt {
-                position: event.position(),
-                section: listed.section.to_owned(),
-                subject: listed.key.split('/').next().unwrap_or_default().to_owned(),
-            }));
-        }
-        Ok(sections)
     }
 
     /// The bundle in which these sections are open; the same bytes whenever it is made of the same

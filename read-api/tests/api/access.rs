@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 24] = [
+const TABLE: [(&str, [u16; 5]); 25] = [
     ("/api/board", [200; 5]),
     ("/api/needs/{need}", [200; 5]),
     ("/api/offers/{offer}", [200; 5]),
@@ -12,6 +12,7 @@ const TABLE: [(&str, [u16; 5]); 24] = [
     ("/api/members/ren/thanks", [200; 5]),
     ("/api/members/aoi/thanks", [200; 5]),
     ("/api/me", [401, 200, 200, 403, 401]),
+    ("/api/me/accesses", [401, 200, 200, 403, 401]),
     ("/api/exchanges", [401, 200, 200, 403, 401]),
     ("/api/exchanges/{exchange}", [401, 404, 200, 403, 401]),
     (

@@ -7,8 +7,8 @@ use meguri_events::{
     KeyRange, KeysDestroyed, MemberErased, MemberId, MemberLeft, MemberProfile, MemberRegistered,
     MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened,
     NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted, OfferReopened, Place,
-    PostOutline, PostText, Prefecture, ReasonCode, Sealed, TermsAgreed, TermsProposed, TermsText,
-    ThanksSent, Timestamp,
+    PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened, SectionRef,
+    TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         negotiation(),
         completion(),
         claims(),
+        accesses(),
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
@@ -331,6 +332,21 @@ fn claims() -> Vec<Event> {
         ClaimReleased {
             kind: ClaimKind::Mail,
             holder,
+        }
+        .into(),
+    ]
+}
+
+fn accesses() -> Vec<Event> {
+    let sections = [(17, "message"), (19, "text")];
+    let sections = sections.map(|(position, name)| SectionRef::new(position, name).unwrap());
+    let reason = sealed("通報の確認のため");
+    let (member, sections) = (HANA, sections.to_vec());
+    vec![
+        SealedTextOpened {
+            member,
+            sections,
+            reason,
         }
         .into(),
     ]

@@ -1,0 +1,108 @@
+//! Opening what members wrote: noted in the log before anything of it is shown.
+
+use meguri_events::{Event, MemberId, SealedTextOpened, SectionRef};
+use meguri_log::{Append, Cause, Log, NewEvent, NewSection, StreamName};
+use meguri_read_api::evidence::SectionAt;
+use uuid::Uuid;
+
+use crate::command_line::AccessArgs;
+use crate::failure::Failure;
+
+/// Longest reason, in characters.
+const REASON_CHARS_MAX: usize = 500;
+/// Longest name of an operator, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Who wants to see sealed text, and why.
+#[derive(Debug)]
+pub(crate) struct Access<'a> {
+    actor: String,
+    reason: &'a str,
+}
+
+impl<'a> Access<'a> {
+    /// What the command line says; none where no reason was given.
+    ///
+    /// # Errors
+    /// [`Failure::Access`] where nobody says who it is, or the reason says nothing.
+    pub(crate) fn of(args: &'a AccessArgs) -> Result<Option<Self>, Failure> {
+        let Some(reason) = args.reason.as_deref().map(str::trim) else {
+            return Ok(None);
+        };
+        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+            return Err(Failure::Access("`--reason` takes 1 to 500 characters"));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let name = args.by.as_deref().unwrap_or_default();
+        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(plain) {
+            return Err(Failure::Access(
+                "`--by` takes 1 to 64 letters, digits, `-` and `_`",
+            ));
+        }
+        let actor = format!("operator-{name}");
+        Ok(Some(Self { actor, reason }))
+    }
+
+    /// Appends an event for each member whose text is going to be seen, all at once. What is of no
+    /// member is not text of anybody.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing may be shown then.
+    pub(crate) async fn record(&self, log: &Log, opened: &[SectionAt]) -> Result<(), Failure> {
+        let mut members: Vec<MemberId> = Vec::new();
+        for at in opened {
+            let member = MemberId::from_stream(&at.subject);
+            members.extend(member.filter(|member| !members.contains(member)));
+        }
+        if members.is_empty() {
+            return Ok(());
+        }
+        let events = members.into_iter().map(|member| self.event(member, opened));
+        let events = events.collect::<Result<_, _>>()?;
+        let command = Some(Uuid::now_v7());
+        let cause = Cause {
+            actor: self.actor.clone(),
+            correlation: command,
+            causation: command,
+            ..Cause::default()
+        };
+        log.append(Append {
+            cause,
+            events,
+            ..Append::default()
+        })
+        .await?;
+        Ok(())
+    }
+
+    fn event(&self, member: MemberId, opened: &[SectionAt]) -> Result<NewEvent, Failure> {
+        let unwritable = |error: &dyn std::error::Error| Failure::NotNoted(error.to_string());
+        let own = opened.iter().filter(|at| at.subject == member.stream());
+        let sections = own.map(|at| SectionRef::new(at.position.get(), &at.section));
+        let sections = sections
+            .collect::<Result<_, _>>()
+            .map_err(|error| unwritable(&error))?;
+        let reason = self.reason.to_owned().into();
+        let event = Event::from(SealedTextOpened {
+            member,
+            sections,
+            reason,
+        });
+        let encoded = event.encode().map_err(|error| unwritable(&error))?;
+        let stream = StreamName::new(member.access_stream()).map_err(|error| unwritable(&error))?;
+        let sealed = encoded.sections.into_iter().map(|section| NewSection {
+            section: section.name.into(),
+            subject: section.subject,
+            class: section.class.into(),
+            plaintext: section.plaintext,
+        });
+        Ok(NewEvent {
+            id: Uuid::now_v7(),
+            stream,
+            event_type: encoded.event_type.into(),
+            schema: encoded.schema,
+            data: encoded.data,
+            sealed: sealed.collect(),
+        })
+    }
+}
