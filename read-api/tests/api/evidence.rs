@@ -1,6 +1,7 @@
 //! Evidence that a party takes away: provable to anybody, and open only where the party chose it.
 
 use axum::body::to_bytes;
+use meguri_events::{KeyClass, KeyRange, KeysDestroyed};
 use meguri_evidence::{Expected, Files, Report, Verdict, verify};
 
 use crate::house::House;
@@ -94,4 +95,24 @@ async fn the_same_evidence_of_the_same_log_is_the_same_bytes() {
     let token = house.token_of(REN).await;
     let first = house.evidence(&token, "all").await;
     assert_eq!(house.evidence(&token, "all").await, first);
+}
+
+#[tokio::test]
+async fn the_evidence_of_erased_words_comes_with_what_tells_of_their_erasure() {
+    let house = House::lived_in().await;
+    let keys = [KeyClass::Message, KeyClass::Exchange].map(|class| KeyRange { class, last: 1 });
+    let destroyed = KeysDestroyed {
+        member: AOI,
+        keys: keys.to_vec(),
+    };
+    let at = house.append(AOI, AOI.stream(), destroyed).await;
+    let token = house.token_of(REN).await;
+    let files = house.evidence(&token, "all").await;
+    let report = house.found(&files).await;
+    assert_eq!(report.verdict(), Verdict::Sound, "{report}");
+    assert!(files.get(&format!("erasures/{at}.header")).is_some());
+    let told = report.told;
+    // Aoi's message and thanks are erased; her post and its title, under another key, are closed.
+    assert_eq!((told.erased, told.closed), (2, 2), "{told:?}");
+    assert!(told.disclosed > 0);
 }

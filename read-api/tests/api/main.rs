@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod accesses;
 mod document;
 mod evidence;
 mod freshness;

@@ -165,3 +165,27 @@ fn an_erasure_covers_the_key_of_its_number_and_all_before_it() {
         );
     }
 }
+
+#[test]
+fn nothing_that_lies_in_a_bundle_makes_a_program_fail_in_place_of_telling() {
+    let scene = Scene::new();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (name, bytes) in [
+        ("events/7.header", deep.as_bytes()),
+        ("events/7.header", b"\xff".as_slice()),
+        ("events/7.proof", b"\xff"),
+        ("events/7.blind", b"\xff"),
+        ("events/4.title.salt", b"\xff"),
+        ("events/99999999999999999999999.header", b"{}"),
+        ("checkpoint", b"\xff"),
+        ("key", b"\xff"),
+        ("SHA256SUMS", b"\xff"),
+        ("\u{1b}[31m\u{7f}", b""),
+    ] {
+        let mut files = scene.files();
+        crate::scene::put(&mut files, name, bytes);
+        let said = ask(&files, Some(&scene.key.verifier()), Some(EXCHANGE));
+        assert_eq!(said.verdict, Verdict::Findings, "{name}");
+        assert!(!said.text.contains('\u{1b}'), "{name}");
+    }
+}
