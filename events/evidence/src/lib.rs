@@ -17,7 +17,7 @@ pub use event::erases;
 pub use files::{BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, Files, NotABundle};
 pub use finding::{Code, Finding, Report, Told, Verdict};
 pub use names::SUMS;
-pub use published::{Check, Wanted};
+pub use published::Check;
 pub use verify::{Expected, verify};
 
 /// The program inside every bundle that checks it: Python's standard library and `openssl` only.

@@ -1,6 +1,8 @@
 //! Checking a published log (C2SP tlog-tiles): every bundle of entries and every tile leads to the
 //! root that was signed.
 
+use std::collections::VecDeque;
+
 use meguri_proofs::{
     Builder, Bundle, Checkpoint, Note, OpenError, Piece, Published, Tile, Tree, VerifierKey,
 };
@@ -15,12 +17,9 @@ pub struct Check {
     report: Report,
     builder: Builder,
     bundles: u64,
-    tiles: std::collections::VecDeque<Piece>,
+    tiles: VecDeque<Piece>,
     is_broken: bool,
 }
-
-/// What is to be given next.
-pub type Wanted = Published;
 
 impl Check {
     /// Begins with the checkpoint of the log.
@@ -51,23 +50,13 @@ impl Check {
             report,
             builder: Builder::default(),
             bundles: 0,
-            tiles: std::collections::VecDeque::new(),
+            tiles: VecDeque::new(),
             is_broken: false,
         })
     }
 
-    /// How many events the log has.
-    pub fn size(&self) -> u64 {
-        self.tree.size
-    }
-
-    /// How many of them were looked at.
-    pub fn done(&self) -> u64 {
-        self.builder.tree().size
-    }
-
     /// The file that [`Check::give`] takes next; none once everything was looked at.
-    pub fn wants(&self) -> Option<Wanted> {
+    pub fn wants(&self) -> Option<Published> {
         match self.tiles.front() {
             Some(Piece::Tile(tile, _)) => return Some(Published::Tile(*tile)),
             Some(Piece::Bundle(bundle, _)) => return Some(Published::Bundle(*bundle)),
