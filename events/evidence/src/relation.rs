@@ -67,12 +67,14 @@ fn without_gaps<'e>(
     events: &Events,
     report: &mut Report,
 ) -> BTreeMap<&'e str, u64> {
-    let redacted = events
-        .iter()
-        .filter(|(_, seen)| matches!(seen, Seen::Redacted));
-    let mut redacted: BTreeSet<u64> = redacted.map(|((_, position), _)| *position).collect();
-    for position in &redacted {
-        report.doubt(Code::Redacted, event(Folder::Events, *position));
+    let mut redacted = BTreeSet::new();
+    for ((folder, position), seen) in events {
+        if matches!(seen, Seen::Redacted) {
+            report.doubt(Code::Redacted, event(*folder, *position));
+            if *folder == Folder::Events {
+                redacted.insert(*position);
+            }
+        }
     }
     let mut last: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for it in whole {

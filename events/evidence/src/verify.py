@@ -495,7 +495,7 @@ def erases(header, key):
 
 def check_versions(events, whole, report):
     """The last version of each stream; a redacted event may stand for one that is missing."""
-    redacted = sorted(it[1] for it in events if it[2] is None)
+    redacted = sorted(it[1] for it in events if it[2] is None and it[0] == "events")
     for folder, position, header, _ in events:
         if header is None:
             report.doubt("redacted", "%s/%d" % (folder, position))

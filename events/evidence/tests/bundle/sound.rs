@@ -95,6 +95,26 @@ fn a_redacted_event_leaves_its_place_and_nothing_can_be_told_of_it() {
 }
 
 #[test]
+fn a_redacted_erasure_covers_nothing_and_fills_no_gap() {
+    let mut scene = Scene::new();
+    scene.add(
+        "member-2",
+        r#"{"member":"member-2","keys":["message/1"]}"#,
+        &[],
+    );
+    scene.redact(5);
+    let mut files = scene.with_erasures(&[5]).files().unwrap();
+    let key = scene.key.verifier();
+    let said = ask(&files, Some(&key), Some(EXCHANGE));
+    assert_eq!(said.codes, ["redacted erasures/5"]);
+    assert!(said.text.contains("4 closed, 0 erased"), "{}", said.text);
+    drop_event(&mut files, 6);
+    list_anew(&mut files);
+    let said = ask(&files, Some(&key), Some(EXCHANGE));
+    assert_eq!(said.codes, ["version-gap events/7"]);
+}
+
+#[test]
 fn later_events_cannot_be_excluded_and_both_programs_say_so() {
     let scene = Scene::new();
     let mut files = scene.files();
