@@ -2,6 +2,7 @@
 
 mod block;
 mod commit;
+mod erase;
 mod frontiers;
 mod publish;
 mod query;
@@ -224,6 +225,23 @@ impl Store for PostgresStore {
         // transaction sees everything that was committed before the lock was given.
         let head = query::head(&mut transaction, true).await?;
         Ok(Box::new(PostgresTurn { transaction, head }))
+    }
+
+    async fn sealed_like(
+        &self,
+        needle: &str,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<(Position, String)>, StoreError> {
+        let mut reader = self.reader().await?;
+        let found = erase::sealed_like(reader.connection()?, needle, after, up_to).await;
+        reader.done(found)
+    }
+
+    async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError> {
+        let mut reader = self.reader().await?;
+        let emptied = erase::empty_sealed(reader.connection()?, positions).await;
+        reader.done(emptied)
     }
 
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -44,6 +44,33 @@ pub(crate) fn read_or_create(path: &Path, may_create: bool) -> Result<Secret, Se
     }
 }
 
+/// A new secret in this file, with mode 0600 and in place of what is there.
+pub(crate) fn replace_with_new(path: &Path) -> Result<Secret, SecretFileError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(SecretFileError::File(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    read_or_create(path, true)
+}
+
+/// Puts a file in the place of another, whose bytes are overwritten as far as the disk does what it
+/// is told.
+pub(crate) fn take_over(new: &Path, old: &Path) -> io::Result<()> {
+    let before = std::fs::OpenOptions::new().write(true).open(old);
+    std::fs::rename(new, old)?;
+    if let Some(folder) = old.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    if let Ok(mut before) = before {
+        let length = usize::try_from(before.metadata()?.len()).unwrap_or(0);
+        before.write_all(&vec![b'0'; length])?;
+        before.sync_all()?;
+    }
+    Ok(())
+}
+
 /// The 32 bytes that a text is in base64.
 pub(crate) fn decode(text: &str) -> Option<Secret> {
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);

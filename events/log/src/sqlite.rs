@@ -2,6 +2,7 @@
 
 mod block;
 mod commit;
+mod erase;
 mod frontiers;
 mod publish;
 mod query;
@@ -173,6 +174,21 @@ impl Store for SqliteStore {
         let mut transaction = self.begin().await?;
         let head = query::head(&mut transaction).await?;
         Ok(Box::new(SqliteTurn { transaction, head }))
+    }
+
+    async fn sealed_like(
+        &self,
+        needle: &str,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<(Position, String)>, StoreError> {
+        let mut reader = self.readers.acquire().await.map_err(reading)?;
+        erase::sealed_like(&mut reader, needle, after, up_to).await
+    }
+
+    async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError> {
+        let mut writer = self.writer.acquire().await.map_err(reading)?;
+        erase::empty_sealed(&mut writer, positions).await
     }
 
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -183,6 +183,17 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Waits for the turn to write, which others cannot take until it is dropped or used.
     async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError>;
 
+    /// The events of a range that have sealed bytes, and these in their header: position and header.
+    async fn sealed_like(
+        &self,
+        needle: &str,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<(Position, String)>, StoreError>;
+
+    /// Empties the sealed bytes of these events, and says how many had any.
+    async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError>;
+
     /// Forgets outcomes that had expired at `now`.
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError>;
 

@@ -3,15 +3,21 @@
 
 mod accounts;
 mod database;
+mod erasing;
 mod kek;
 mod keys;
+mod rotation;
+mod turn;
+mod wrapping;
 
 use std::{fmt, sync::Arc};
 
 use zeroize::Zeroizing;
 
 pub use accounts::TokenHolder;
+pub use erasing::Unfinished;
 pub use kek::{Kek, KekError};
+pub use rotation::Rotated;
 
 use crate::{clock::Clock, seal};
 use database::Database;
@@ -90,7 +96,7 @@ impl Vault {
     ) -> Result<Self, KekError> {
         let database = Database::open(location).await?;
         let opened = kek::open(&database, kek, log_is_empty).await?;
-        let keys = Arc::new(Keys::new(database.clone(), opened.kek));
+        let keys = Arc::new(Keys::new(database.clone(), kek.clone(), opened.wrapping));
         Ok(Self(Arc::new(Opened {
             database,
             keys,

@@ -12,6 +12,8 @@ use super::VaultError;
 
 /// Most connections to the vault of one process.
 const CONNECTIONS_MAX: u32 = 4;
+/// How long a writer waits for another: for one that wraps hundreds of thousands of keys, too.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub(super) enum Database {
@@ -59,7 +61,7 @@ impl Database {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .pragma("secure_delete", "on")
-                .busy_timeout(Duration::from_secs(10));
+                .busy_timeout(BUSY_TIMEOUT);
             let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
             Self::Sqlite(pool.connect_with(options).await?)
         };
@@ -95,6 +97,14 @@ impl Database {
         Ok(())
     }
 
+    /// Reads a value of the vault's own, which stays as it is until the transaction ends.
+    pub(super) const fn share(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "select value from vault_meta where name = $1",
+            Self::Postgres(_) => "select value from vault_meta where name = $1 for share",
+        }
+    }
+
     /// A value of the vault's own, such as its pepper.
     pub(super) async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
         Ok(on!(self, pool => {
@@ -119,6 +129,55 @@ impl Database {
         self.meta(name)
             .await?
             .ok_or_else(|| VaultError::Damaged(format!("{name} is missing")))
+    }
+
+    /// Stores a value in place of any before.
+    pub(super) async fn set_meta(&self, name: &str, value: &[u8]) -> Result<(), VaultError> {
+        on!(self, pool => {
+            sqlx::query(
+                "insert into vault_meta (name, value) values ($1, $2) \
+                 on conflict (name) do update set value = excluded.value",
+            )
+            .bind(name)
+            .bind(value)
+            .execute(pool)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// Takes a value away, if it is there.
+    pub(super) async fn remove_meta(&self, name: &str) -> Result<(), VaultError> {
+        on!(self, pool => {
+            sqlx::query("delete from vault_meta where name = $1")
+                .bind(name)
+                .execute(pool)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// A value that is a number.
+    pub(super) async fn number(&self, name: &str) -> Result<Option<i64>, VaultError> {
+        let Some(stored) = self.meta(name).await? else {
+            return Ok(None);
+        };
+        let number = std::str::from_utf8(&stored)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let damaged = || VaultError::Damaged(format!("{name} is no number"));
+        number.ok_or_else(damaged).map(Some)
+    }
+
+    /// Brings what was written into the file itself, so that what it took the place of is in no
+    /// journal. Where somebody reads just then, it is brought there a little later.
+    pub(super) async fn shorten_journal(&self) -> Result<(), VaultError> {
+        if let Self::Sqlite(pool) = self {
+            sqlx::query("pragma wal_checkpoint(truncate)")
+                .execute(pool)
+                .await?;
+        }
+        Ok(())
     }
 
     /// The keys that there are of these, as `(subject, class, n, wrapped)`, in no order.

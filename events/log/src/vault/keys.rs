@@ -4,20 +4,20 @@
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use lru::LruCache;
 use zeroize::Zeroizing;
 
 use super::{
-    FoundKey, SealingKey, VaultError,
+    FoundKey, Kek, SealingKey, VaultError,
     database::{Database, on},
+    kek::{self, FINGERPRINT},
+    rotation::EPOCH,
+    wrapping::Wrapping,
 };
-use crate::{
-    limits::KEYS_CACHED_MAX,
-    seal::{self, Cipher},
-};
+use crate::{limits::KEYS_CACHED_MAX, seal};
 
 /// Keys that one statement reads.
 const KEYS_A_STATEMENT: usize = 1_000;
@@ -29,7 +29,8 @@ type Owner = (Arc<str>, Arc<str>);
 
 pub(super) struct Keys {
     database: Database,
-    kek: Cipher,
+    /// What wraps keys in this epoch, and where it came from.
+    wrapping: RwLock<(Arc<Wrapping>, Kek)>,
     /// By id, those that were used last. As short as they are, for there are many; what it takes to
     /// decrypt with one is made at each use.
     open: Mutex<LruCache<Box<str>, FoundKey>>,
@@ -39,18 +40,21 @@ pub(super) struct Keys {
     /// at once.
     wanted: Mutex<Vec<Owner>>,
     making: tokio::sync::Mutex<()>,
+    /// Keys up to these numbers are destroyed, whatever was read before that was heard of.
+    destroyed: Mutex<HashMap<Owner, u32>>,
 }
 
 impl Keys {
-    pub(super) fn new(database: Database, kek: Zeroizing<[u8; 32]>) -> Self {
+    pub(super) fn new(database: Database, source: Kek, wrapping: Wrapping) -> Self {
         let capacity = NonZeroUsize::new(KEYS_CACHED_MAX).unwrap_or(NonZeroUsize::MIN);
         Self {
             database,
-            kek: seal::cipher(&kek),
+            wrapping: RwLock::new((Arc::new(wrapping), source)),
             open: Mutex::new(LruCache::sparse(capacity)),
             newest: Mutex::new(LruCache::sparse(capacity)),
             wanted: Mutex::default(),
             making: tokio::sync::Mutex::default(),
+            destroyed: Mutex::default(),
         }
     }
 
@@ -104,26 +108,56 @@ impl Keys {
     /// Makes the first key of each owner who has none, and reads the newest of all of them, in one
     /// transaction.
     async fn make(&self, owners: &[Owner]) -> Result<(), VaultError> {
+        let owners: Vec<_> = owners.iter().map(|owner| (owner.clone(), 1)).collect();
+        if self.try_make(&owners).await? {
+            return Ok(());
+        }
+        // Everything was wrapped anew in the meantime, by another process.
+        self.refresh().await?;
+        if self.try_make(&owners).await? {
+            return Ok(());
+        }
+        let reason = "the key-encryption key is being rotated".to_owned();
+        Err(VaultError::Unavailable(reason))
+    }
+
+    /// Makes a key of each owner under this number unless there is one, and reads the newest of all
+    /// of them. Answers false, and makes none, where this is not the epoch any more.
+    async fn try_make(&self, owners: &[(Owner, u32)]) -> Result<bool, VaultError> {
+        let wrapping = self.wrapping();
         let mut fresh = Vec::with_capacity(owners.len());
-        for owner in owners {
+        for (owner, n) in owners {
             let key = Zeroizing::new(seal::random::<32>()?);
-            fresh.push(self.wrap(&id_of(owner, 1), &key)?);
+            fresh.push(wrapping.wrap(&id_of(owner, *n), &key)?);
         }
         let mut found = Vec::with_capacity(owners.len());
         on!(&self.database, pool => {
             let mut transaction = pool.begin().await?;
-            for (wrapped, (subject, class)) in fresh.iter().zip(owners) {
+            for (wrapped, ((subject, class), n)) in fresh.iter().zip(owners) {
                 sqlx::query(
                     "insert into vault_keys (subject, class, n, epoch, wrapped) \
-                     values ($1, $2, 1, 1, $3) on conflict do nothing",
+                     values ($1, $2, $3, $4, $5) on conflict do nothing",
                 )
                 .bind(&**subject)
                 .bind(&**class)
+                .bind(i64::from(*n))
+                .bind(wrapping.epoch)
                 .bind(wrapped)
                 .execute(&mut *transaction)
                 .await?;
             }
-            for (subject, class) in owners {
+            // INVARIANT: after the first write, so that in SQLite nobody writes until this is
+            // committed; in PostgreSQL the row is held against who wraps everything anew.
+            let shared = self.database.share();
+            let stored: Option<Vec<u8>> = sqlx::query_scalar(shared)
+                .bind(FINGERPRINT)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if stored.as_deref() != Some(&wrapping.fingerprint) {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+            for ((subject, class), _) in owners {
                 let newest: (i64, Option<Vec<u8>>) = sqlx::query_as(
                     "select n, wrapped from vault_keys where subject = $1 and class = $2 \
                      order by n desc limit 1",
@@ -138,11 +172,84 @@ impl Keys {
         });
         // INVARIANT: nobody seals with a key that is not durable, so none is remembered before the
         // commit.
-        for (owner, (n, wrapped)) in owners.iter().zip(found) {
+        for ((owner, _), (n, wrapped)) in owners.iter().zip(found) {
             let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
-            self.remember(&id_of(owner, n), wrapped.as_deref());
+            self.remember(&wrapping, &id_of(owner, n), wrapped.as_deref());
             lock(&self.newest).put(owner.clone(), n);
         }
+        Ok(true)
+    }
+
+    /// Makes the next key of an owner whose newest is destroyed.
+    pub(super) async fn renew(&self, subject: &str, class: &str) -> Result<(), VaultError> {
+        let owner: Owner = (subject.into(), class.into());
+        let _turn = self.making.lock().await;
+        self.make(std::slice::from_ref(&owner)).await?;
+        if self
+            .cached(&owner)
+            .is_some_and(|newest| newest.key.is_some())
+        {
+            return Ok(());
+        }
+        let next = lock(&self.newest).get(&owner).copied().unwrap_or_default() + 1;
+        if self.try_make(&[(owner.clone(), next)]).await? {
+            return Ok(());
+        }
+        self.refresh().await?;
+        self.try_make(&[(owner, next)]).await.map(drop)
+    }
+
+    /// Forgets keys that are destroyed, and never takes them up again from what was read before.
+    pub(super) fn forget(&self, subject: &str, class: &str, last: u32) {
+        let owner: Owner = (subject.into(), class.into());
+        let mut destroyed = lock(&self.destroyed);
+        let known = destroyed.entry(owner.clone()).or_default();
+        *known = last.max(*known);
+        drop(destroyed);
+        let mut open = lock(&self.open);
+        for n in 1..=last {
+            open.pop(id_of(&owner, n).as_str());
+        }
+        drop(open);
+        lock(&self.newest).pop(&owner);
+    }
+
+    /// What wraps keys in this epoch, as far as this process knows.
+    pub(super) fn wrapping(&self) -> Arc<Wrapping> {
+        let known = self.wrapping.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known.0)
+    }
+
+    /// Where the key-encryption key came from.
+    pub(super) fn source(&self) -> Kek {
+        let known = self.wrapping.read().unwrap_or_else(PoisonError::into_inner);
+        known.1.clone()
+    }
+
+    /// From now on keys are wrapped so.
+    pub(super) fn use_wrapping(&self, wrapping: Wrapping, source: Kek) {
+        let mut known = self
+            .wrapping
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = (Arc::new(wrapping), source);
+    }
+
+    /// Takes up the key-encryption key that another process has put in force, if one has.
+    pub(super) async fn refresh(&self) -> Result<(), VaultError> {
+        let stored = self.database.meta(FINGERPRINT).await?.unwrap_or_default();
+        if stored == self.wrapping().fingerprint {
+            return Ok(());
+        }
+        let source = self.source();
+        let found = match &source {
+            Kek::File(path) => kek::of_file(path, &stored).map_err(|error| error.to_string()),
+            Kek::Given(_) => Err("it was rotated: start this process with the new one".to_owned()),
+        };
+        let kek = found
+            .map_err(|reason| VaultError::Unavailable(format!("key-encryption key: {reason}")))?;
+        let epoch = self.database.number(EPOCH).await?.unwrap_or(1);
+        self.use_wrapping(Wrapping::new(&kek, epoch), source);
         Ok(())
     }
 
@@ -181,12 +288,27 @@ impl Keys {
     /// Reads keys from the database. One that is not there is not remembered as missing: another
     /// process may be about to make it.
     async fn load(&self, ids: Vec<String>) -> Result<HashMap<String, FoundKey>, VaultError> {
+        let mut loaded = self.load_once(&ids).await?;
+        let is_damaged = |found: &FoundKey| matches!(found, FoundKey::Damaged);
+        if loaded.values().any(is_damaged) {
+            let before = self.wrapping().epoch;
+            self.refresh().await?;
+            if self.wrapping().epoch != before {
+                // They were wrapped anew.
+                loaded = self.load_once(&ids).await?;
+            }
+        }
+        Ok(loaded)
+    }
+
+    async fn load_once(&self, ids: &[String]) -> Result<HashMap<String, FoundKey>, VaultError> {
+        let wrapping = self.wrapping();
         let mut loaded = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(KEYS_A_STATEMENT) {
             let parts: Vec<_> = ids.iter().filter_map(|id| parts_of(id)).collect();
             for (subject, class, n, wrapped) in self.database.keys(&parts).await? {
                 let id = format!("{subject}/{class}/{n}");
-                let key = self.remember(&id, wrapped.as_deref());
+                let key = self.remember(&wrapping, &id, wrapped.as_deref());
                 loaded.insert(id, key);
             }
         }
@@ -194,25 +316,23 @@ impl Keys {
     }
 
     /// Takes a key out of its wrapping, and remembers it unless it is damaged: it may be put right.
-    fn remember(&self, id: &str, wrapped: Option<&[u8]>) -> FoundKey {
-        let key = match wrapped.map(|wrapped| self.unwrap(id, wrapped)) {
+    fn remember(&self, wrapping: &Wrapping, id: &str, wrapped: Option<&[u8]>) -> FoundKey {
+        let key = match wrapped.map(|wrapped| wrapping.unwrap(id, wrapped)) {
             Some(Some(key)) => FoundKey::Whole(key),
             Some(None) => return FoundKey::Damaged,
             None => FoundKey::Gone,
         };
+        // INVARIANT: until it is remembered under this lock, so that what was read before a key
+        // was destroyed does not come back after it was forgotten.
+        let destroyed = lock(&self.destroyed);
+        let is_destroyed = !destroyed.is_empty()
+            && parts_of(id).is_some_and(|(subject, class, n)| {
+                let last = destroyed.get(&(subject.into(), class.into()));
+                last.is_some_and(|last| n <= *last)
+            });
+        let key = if is_destroyed { FoundKey::Gone } else { key };
         lock(&self.open).put(id.into(), key.clone());
         key
-    }
-
-    fn wrap(&self, id: &str, key: &[u8; 32]) -> Result<Vec<u8>, VaultError> {
-        let nonce = seal::random()?;
-        let ciphertext = seal::encrypt(&self.kek, nonce, key, id.as_bytes())?;
-        Ok([&nonce, ciphertext.as_slice()].concat())
-    }
-
-    fn unwrap(&self, id: &str, wrapped: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-        let key = Zeroizing::new(seal::decrypt(&self.kek, wrapped, id.as_bytes())?);
-        key.as_slice().try_into().ok().map(Zeroizing::new)
     }
 }
 
@@ -222,7 +342,7 @@ fn id_of((subject, class): &Owner, n: u32) -> String {
 }
 
 /// Undoes [`id_of`].
-fn parts_of(id: &str) -> Option<(&str, &str, u32)> {
+pub(super) fn parts_of(id: &str) -> Option<(&str, &str, u32)> {
     let mut parts = id.rsplitn(3, '/');
     let n = parts.next()?.parse().ok()?;
     let class = parts.next()?;

@@ -9,6 +9,7 @@
 mod append;
 mod bytes;
 mod concurrency;
+mod erase;
 mod evidence;
 mod follow;
 mod frontiers;

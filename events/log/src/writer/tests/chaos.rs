@@ -159,6 +159,19 @@ impl Store for Chaos {
         Ok(Box::new(self.clone()))
     }
 
+    async fn sealed_like(
+        &self,
+        _: &str,
+        _: Position,
+        _: Position,
+    ) -> Result<Vec<(Position, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn empty_sealed(&self, _: &[Position]) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     async fn forget_outcomes(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }

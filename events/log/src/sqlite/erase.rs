@@ -1,0 +1,42 @@
+//! Finding and emptying the sealed bytes of events.
+
+use sqlx::SqliteConnection;
+
+use super::reading;
+use crate::{store::StoreError, stream::Position};
+
+/// Headers are blobs, in which bytes are looked for as they are.
+const LIKE: &str = "select position, cast(header as text) from events \
+    where position > $1 and position <= $2 and sealed is not null \
+    and instr(header, cast($3 as blob)) > 0";
+
+pub(super) async fn sealed_like(
+    connection: &mut SqliteConnection,
+    needle: &str,
+    after: Position,
+    up_to: Position,
+) -> Result<Vec<(Position, String)>, StoreError> {
+    let found: Vec<(i64, String)> = sqlx::query_as(LIKE)
+        .bind(after.to_sql())
+        .bind(up_to.to_sql())
+        .bind(needle)
+        .fetch_all(connection)
+        .await
+        .map_err(reading)?;
+    let found = found.into_iter();
+    Ok(found
+        .map(|(position, header)| (Position::from_sql(position), header))
+        .collect())
+}
+
+pub(super) async fn empty_sealed(
+    connection: &mut SqliteConnection,
+    positions: &[Position],
+) -> Result<u64, StoreError> {
+    let list: Vec<i64> = positions.iter().map(|position| position.to_sql()).collect();
+    let list = serde_json::to_string(&list).unwrap_or_default();
+    let statement = "update events set sealed = null \
+         where position in (select value from json_each($1)) and sealed is not null";
+    let done = sqlx::query(statement).bind(list).execute(connection).await;
+    Ok(done.map_err(reading)?.rows_affected())
+}
