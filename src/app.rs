@@ -118,6 +118,7 @@ impl App {
         };
         let of_commands = CommandSettings {
             follow_up,
+            erasure: settings.erasure(),
             ..parts.commands
         };
         let commands = Commands::new(log.clone(), of_commands);
@@ -155,6 +156,8 @@ impl App {
         }
         let policies = run_policies(self.commands.clone(), data, self.stopped.clone());
         self.beside.push(tokio::spawn(policies));
+        let epochs = policies::keep_epochs(self.commands.clone(), self.stopped.clone());
+        self.beside.push(tokio::spawn(epochs));
         self.beside.push(tokio::spawn(telemetry::upkeep(
             metrics,
             self.stopped.clone(),

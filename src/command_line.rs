@@ -3,8 +3,10 @@
 mod views;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+use meguri_events::KeyClass;
 
 use crate::settings::Flags;
 
@@ -43,6 +45,11 @@ pub enum Command {
     Log(LogCommand),
     /// See the views; rebuild, verify, compare, copy them, and go back
     Views(ViewsArgs),
+    /// Erase what is sealed for a member; without a class all of it, and the member leaves
+    Erase(EraseArgs),
+    /// Rotate the key-encryption key of the vault, and see which erasures wait for that
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Let auditors read the whole log
     #[command(subcommand)]
     Auditor(AuditorCommand),
@@ -82,6 +89,46 @@ pub struct DemoArgs {
     /// Give every member a password, so that anyone can sign in as them (slower: hashing)
     #[arg(long)]
     pub passwords: bool,
+}
+
+/// Whom to erase, and what.
+#[derive(Debug, Clone, Args)]
+pub struct EraseArgs {
+    /// The member: an id, or a user name
+    #[arg(value_name = "MEMBER")]
+    pub member: String,
+    /// Only this retention class: profile, contact, message, exchange or safety (may be repeated);
+    /// the member stays
+    #[arg(long, value_name = "CLASS")]
+    pub class: Vec<Erasable>,
+}
+
+/// A retention class that may be erased by itself; that of money is kept for its legal term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasable(pub KeyClass);
+
+impl FromStr for Erasable {
+    type Err = String;
+
+    fn from_str(code: &str) -> Result<Self, Self::Err> {
+        match code.parse() {
+            Ok(KeyClass::Money) => Err("records of money are kept for their legal term".to_owned()),
+            Ok(class) => Ok(Self(class)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// `meguri vault …`
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum VaultCommand {
+    /// Say which erasures old backups of the vault could still undo
+    Status,
+    /// Wrap all keys under a new key-encryption key and destroy the old one, at once; if that came
+    /// from the environment, `MEGURI_KEK_NEXT` holds the new one
+    Rotate,
+    /// Say that the old value of `MEGURI_KEK` is destroyed wherever it was kept
+    Confirm,
 }
 
 /// `meguri log …`

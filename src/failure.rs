@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use meguri_commands::CommandError;
 use meguri_evidence::Verdict;
 use meguri_log::{
-    AppendError, BadStreamName, OpenError, OpenSealError, PublishedError, ReadError,
+    AppendError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError, ReadError,
     SigningKeyError, VaultError,
 };
 use meguri_projections::control::ControlError;
@@ -130,6 +131,18 @@ pub enum Failure {
     /// Not a name an auditor can have.
     #[error("`{0}` cannot be the name of an auditor: 1 to 64 letters, digits, `-` and `_`")]
     AuditorName(String),
+    /// There is no such member.
+    #[error("there is no member `{0}`")]
+    NoMember(String),
+    /// A member was not erased.
+    #[error("{0} is not erased: {1}")]
+    Erase(String, CommandError),
+    /// Logged erasures could not be applied to the vault.
+    #[error("the vault has not heard of all erasures: {0}")]
+    Reapply(CommandError),
+    /// The key-encryption key was not rotated.
+    #[error("the key-encryption key is not rotated: {0}")]
+    Rotate(KekError),
     /// The views do not open.
     #[error(transparent)]
     Views(OpenViewsError),
@@ -218,6 +231,12 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Settings(_)
+            | Self::Rotate(
+                KekError::Malformed
+                | KekError::NextMissing
+                | KekError::Same
+                | KekError::IsInAFile(_),
+            )
             | Self::Telemetry(TelemetryError::Filter { .. })
             | Self::AuditorName(_)
             | Self::OnlyForList
@@ -252,6 +271,10 @@ impl Failure {
             Self::Views(OpenViewsError::Owned(_)) => Some(
                 "one process at a time owns a data folder; give this one its own with --data; \
                  `meguri serve --replace` takes the place of a running server",
+            ),
+            Self::Rotate(KekError::NextMissing) => Some(
+                "MEGURI_KEK holds it: make another 32 bytes in base64 (openssl rand -base64 32) \
+                 and give them as MEGURI_KEK_NEXT",
             ),
             Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),
             Self::OtherLog { .. } => {

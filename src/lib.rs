@@ -10,6 +10,7 @@ pub mod command_line;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod erase;
 pub mod failure;
 mod figures;
 pub mod handover;
@@ -20,6 +21,7 @@ pub mod serve;
 pub mod settings;
 pub mod storage;
 pub mod telemetry;
+pub mod vault;
 pub mod views;
 
 use std::io::Write;
@@ -51,6 +53,8 @@ pub async fn dispatch(
         Command::Demo(args) => demo::run(settings, args, out).await,
         Command::Log(command) => log::run(settings, command, out).await,
         Command::Views(command) => views::run(settings, command, out).await,
+        Command::Erase(args) => erase::run(settings, args, out).await,
+        Command::Vault(command) => vault::run(settings, command, out).await,
         Command::Auditor(command) => auditor::run(settings, command, out).await,
         Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Config => config::run(settings, out),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use meguri_commands::ErasurePeriods;
 use meguri_log::Kek;
 use serde::Deserialize;
 
@@ -21,8 +22,8 @@ pub use error::SettingsError;
 pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
-    COMPLETE, DATA, DATABASE, GRACE, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT, REMIND,
-    Sources, VAULT, read_file,
+    COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT,
+    REMIND, Sources, VAULT, WITHIN, read_file,
 };
 
 /// The file that is read when nobody names another one.
@@ -39,6 +40,11 @@ pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=error,hyper=warn";
 pub const REMIND_AFTER_DEFAULT: Period = Period::days(7);
 /// Days until a one-sided completion is completed by policy (H44).
 pub const COMPLETE_AFTER_DEFAULT: Period = Period::days(14);
+/// After an erasure no backup of the vault brings anything back from then on.
+pub const WITHIN_DEFAULT: Period = Period::days(1);
+/// How long records of money are kept after their member was erased: books are kept for seven years
+/// in Japan (法人税法施行規則 第59条).
+pub const KEEP_MONEY_DEFAULT: Period = Period::days(2_557);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
@@ -162,6 +168,10 @@ pub struct Settings {
     pub remind_after: Setting<Period>,
     /// When a one-sided completion is completed by policy (H44).
     pub complete_after: Setting<Period>,
+    /// So long after an erasure no backup of the vault brings anything back, at the latest.
+    pub erase_within: Setting<Period>,
+    /// How long records of money are kept after their member was erased.
+    pub keep_money: Setting<Period>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -175,6 +185,14 @@ impl Settings {
         match &self.kek.value {
             Some(key) => key.reveal().clone(),
             None => Kek::File(self.kek_file.value.clone()),
+        }
+    }
+
+    /// The periods of an erasure.
+    pub fn erasure(&self) -> ErasurePeriods {
+        ErasurePeriods {
+            within: self.erase_within.value.duration(),
+            keep_money: self.keep_money.value.duration(),
         }
     }
 
@@ -193,12 +211,8 @@ impl Settings {
             path: &path,
         };
         let format = flags.log_format.map(|format| format.to_string());
-        let data = from.path(
-            DATA,
-            flags.data.as_deref(),
-            file.data.clone(),
-            DATA_DEFAULT.into(),
-        );
+        let (folder, default) = (flags.data.as_deref(), DATA_DEFAULT.into());
+        let data = from.path(DATA, folder, file.data.clone(), default);
         let publish = PublishSettings::resolve(&from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
@@ -228,6 +242,8 @@ impl Settings {
                 file.complete_after,
                 COMPLETE_AFTER_DEFAULT,
             )?,
+            erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
+            keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -268,6 +284,8 @@ impl Settings {
             row("log_filter", &self.log_filter),
             row("remind_after", &self.remind_after),
             row("complete_after", &self.complete_after),
+            row("erase_within", &self.erase_within),
+            row("keep_money", &self.keep_money),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }

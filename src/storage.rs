@@ -37,7 +37,15 @@ pub async fn open_with(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log
         clock,
         ..LogOptions::new(location(settings), settings.kek())
     };
-    Ok(Log::open(&options).await?)
+    let log = Log::open(&options).await?;
+    // Before anything is opened: a backup of the vault may have been put back.
+    match meguri_commands::reapply_erasures(&log).await {
+        Ok(_) => Ok(log),
+        Err(error) => {
+            log.close().await;
+            Err(Failure::Reapply(error))
+        }
+    }
 }
 
 /// Opens a log that is there already: looking into one must not make one.

@@ -38,6 +38,11 @@ impl Cache {
         self.states().pop(stream);
     }
 
+    /// Forgets everything: what was typed by somebody who is erased may be in any state.
+    pub(crate) fn forget_all(&self) {
+        self.states().clear();
+    }
+
     fn states(&self) -> MutexGuard<'_, LruCache<StreamName, Arc<Snapshot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

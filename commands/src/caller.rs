@@ -47,6 +47,14 @@ impl Caller {
         self.member
     }
 
+    /// An operator at the command line, who does something to a member.
+    pub fn operator(member: MemberId) -> Self {
+        Self {
+            actor: "operator-cli".to_owned(),
+            ..Self::member(member)
+        }
+    }
+
     /// A policy that acts for a member, because of an event.
     pub(crate) fn policy(name: &str, member: MemberId, key: RequestKey, led_by: Led) -> Self {
         let (actor, acting_for) = (format!("policy-{name}"), Some(member.stream()));

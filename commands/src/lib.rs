@@ -8,6 +8,7 @@ mod cache;
 mod caller;
 mod claims;
 mod commands;
+mod erasure;
 mod error;
 mod exchange;
 mod handle;
@@ -24,6 +25,7 @@ mod tokens;
 
 pub use caller::Caller;
 pub use commands::Commands;
+pub use erasure::{Erasure, reapply_erasures};
 pub use error::{CommandError, Refusal, RefusalKind};
 pub use exchange::{
     Abort, Agreement, Cancellation, NewEvaluation, NewExchange, NewMessage, NewTerms, NewThanks,
@@ -34,5 +36,5 @@ pub use member::{NewMember, NewNickname, Registered};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
 pub use post::{NewPost, PostChanges};
 pub use routes::routes;
-pub use settings::{CommandSettings, PasswordCost};
+pub use settings::{CommandSettings, ErasurePeriods, PasswordCost};
 pub use tokens::LoggedIn;

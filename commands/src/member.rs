@@ -216,17 +216,28 @@ impl Decision for Leave {
         let own = stream(self.member.stream())?;
         attempt.about(&own);
         let left = member.leave();
-        let mail = member.mail().text().filter(|_| !left.is_empty());
-        // An address that was erased cannot be read any more; its claim stays for ever.
-        if let Some(mail) = mail.and_then(|mail| Mail::parse(mail).ok()) {
-            let claim = claims::mail(attempt.vault(), &mail)?;
-            if let Some(held) = attempt.load::<Claim>(&claim).await? {
-                attempt.record(&claim, held.release(self.member)?);
-            }
+        if !left.is_empty() {
+            release_mail(attempt, &member).await?;
         }
         attempt.record(&own, left);
         Ok(())
     }
+}
+
+/// Lets others take the mail address of a member who still holds it.
+pub(crate) async fn release_mail(
+    attempt: &mut Attempt<'_>,
+    member: &Member,
+) -> Result<(), CommandError> {
+    // An address that was erased cannot be read any more; its claim went with it.
+    let Some(mail) = member.mail().text().and_then(|mail| Mail::parse(mail).ok()) else {
+        return Ok(());
+    };
+    let claim = claims::mail(attempt.vault(), &mail)?;
+    if let Some(held) = attempt.load::<Claim>(&claim).await? {
+        attempt.record(&claim, held.release(member.id())?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

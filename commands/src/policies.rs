@@ -3,6 +3,8 @@
 //! - `completion`: one party has reported, the other keeps silent. A reminder, then completion.
 //! - `member-left`: the member's posts are closed, their negotiations cancelled, what is in
 //!   progress aborted, their tokens and password taken away.
+//! - `erasure`: the keys that an erasure names are destroyed; what was kept for its legal term is
+//!   erased when that has ended.
 //!
 //! A [`Runner`] folds the log into a small book of what is to be done, and does what is due once
 //! it has caught up. **It can stop or be killed anywhere.** The book never says that something
@@ -12,15 +14,21 @@
 
 mod book;
 mod duty;
+mod epochs;
+mod fold;
+
+pub use epochs::keep_epochs;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use meguri_events::MemberId;
 use meguri_log::{Filter, Log, Position, ReadError};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::{CommandError, Commands};
+use crate::{Caller, CommandError, Commands};
 use book::{Book, FOLDED};
 use duty::Duty;
 
@@ -153,7 +161,10 @@ impl Runner {
             if block.up_to <= after {
                 return Ok(());
             }
-            self.book.fold(&block).await?;
+            // What an erasure covers is forgotten by this process, whoever asked for it.
+            for (member, keys) in self.book.fold(&block).await? {
+                self.commands.forget(member, &keys);
+            }
         }
     }
 
@@ -185,6 +196,28 @@ impl Runner {
             }
         }
     }
+}
+
+/// Who destroys the keys of an erasure that stands here: the same, and under the same key, whether
+/// it is done at once or later by a runner.
+pub(crate) fn destroyer(
+    member: MemberId,
+    position: Position,
+    event: Uuid,
+    correlation: Option<Uuid>,
+) -> Caller {
+    let trigger = duty::Trigger {
+        position,
+        event,
+        correlation,
+    };
+    let action = duty::Action::DestroyKeys;
+    let duty = Duty {
+        action,
+        member,
+        trigger,
+    };
+    duty.caller()
 }
 
 fn filter() -> Result<Filter, PolicyError> {

@@ -1,5 +1,6 @@
 //! The routes that write, in front of [`Commands`]: one function each, and nothing decided here.
 
+mod erasure;
 mod exchange;
 mod member;
 mod post;
@@ -23,7 +24,7 @@ use crate::{Caller, Commands};
 pub fn routes(commands: Commands) -> OpenApiRouter {
     let api = OpenApiRouter::new()
         .routes(routes!(member::register))
-        .routes(routes!(member::change_nickname))
+        .routes(routes!(member::change_nickname, erasure::erase_me))
         .routes(routes!(member::leave))
         .routes(routes!(tokens::log_in))
         .routes(routes!(tokens::log_out))

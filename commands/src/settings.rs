@@ -1,6 +1,7 @@
 //! What can be set about the write side.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use meguri_domain::FollowUpPeriods;
 use meguri_http::Rate;
@@ -10,6 +11,8 @@ use meguri_http::Rate;
 pub struct CommandSettings {
     /// When one-sided completion is followed up (H44).
     pub follow_up: FollowUpPeriods,
+    /// How long what is erased may take to be gone for good, and what is kept longer.
+    pub erasure: ErasurePeriods,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
     /// Passwords hashed at once; each takes a core for a moment.
@@ -26,6 +29,7 @@ impl Default for CommandSettings {
     fn default() -> Self {
         Self {
             follow_up: FollowUpPeriods::default(),
+            erasure: ErasurePeriods::default(),
             password_cost: PasswordCost::default(),
             hashing_at_once: std::thread::available_parallelism().map_or(1, usize::from),
             log_in_rate: Rate {
@@ -37,6 +41,27 @@ impl Default for CommandSettings {
                 per_minute: 6_000,
             }),
             states_cached: NonZeroUsize::MIN.saturating_add(50_000),
+        }
+    }
+}
+
+/// Periods of an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErasurePeriods {
+    /// So long after its keys were destroyed, at the latest, no backup of the vault brings what was
+    /// erased back: the key-encryption key is rotated until then.
+    pub within: Duration,
+    /// So long records of money are kept after a member was erased: books are kept for seven years
+    /// in Japan (法人税法施行規則 第59条).
+    pub keep_money: Duration,
+}
+
+impl Default for ErasurePeriods {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self {
+            within: Duration::from_secs(DAY),
+            keep_money: Duration::from_secs(2_557 * DAY),
         }
     }
 }

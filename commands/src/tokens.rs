@@ -54,6 +54,14 @@ impl Commands {
         })
     }
 
+    /// The member of this user name, also one who has left; none where nobody has taken it.
+    ///
+    /// # Errors
+    /// Technical ones, and [`CommandError::TooMany`] after too many attempts under one name.
+    pub async fn member_named(&self, user_name: &str) -> Result<Option<MemberId>, CommandError> {
+        Ok(self.holder_of(user_name).await?.0)
+    }
+
     /// Takes an access token back, at once and for good.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod api;
 mod concurrency;
 mod credentials;
 mod description;
+mod erasure;
 mod member;
 mod outage;
 mod policies;

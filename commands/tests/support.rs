@@ -47,7 +47,7 @@ macro_rules! on_both_backends {
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) commands: Commands,
-    location: Location,
+    pub(crate) location: Location,
     dir: TempDir,
 }
 

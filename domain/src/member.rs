@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use meguri_events::{
-    Event, KeyClass, KeyRange, MemberErased, MemberEvent, MemberId, MemberLeft, MemberProfile,
-    MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp,
+    Event, KeyClass, KeyRange, KeysDestroyed, MemberErased, MemberEvent, MemberId, MemberLeft,
+    MemberProfile, MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp,
 };
 
 use crate::text::Nickname;
@@ -68,6 +68,8 @@ pub struct Member {
     left: bool,
     /// Of each class, the last key that was erased.
     erased: BTreeMap<KeyClass, u32>,
+    /// Erased keys of which nobody has said yet that they are destroyed.
+    destroying: Vec<KeyRange>,
     kept_until: Option<Timestamp>,
 }
 
@@ -151,6 +153,25 @@ impl Member {
         self.erased.get(&class).is_some_and(|last| number <= *last)
     }
 
+    /// The retention classes of which something was erased.
+    pub fn erased_classes(&self) -> impl Iterator<Item = KeyClass> {
+        self.erased.keys().copied()
+    }
+
+    /// Erased keys of which nobody has said yet that they are destroyed.
+    pub fn destroying(&self) -> &[KeyRange] {
+        &self.destroying
+    }
+
+    /// Says that the keys of every erasure are destroyed; where that was said, it yields no event.
+    pub fn keys_destroyed(&self) -> Vec<MemberEvent> {
+        if self.destroying.is_empty() {
+            return vec![];
+        }
+        let (member, keys) = (self.id, self.destroying.clone());
+        vec![KeysDestroyed { member, keys }.into()]
+    }
+
     /// When the legal term ends of what was kept when the member was erased.
     pub const fn kept_until(&self) -> Option<Timestamp> {
         self.kept_until
@@ -206,6 +227,7 @@ impl Member {
                 KeyClass::Message | KeyClass::Exchange | KeyClass::Money | KeyClass::Safety => {}
             }
         }
+        self.destroying.extend_from_slice(&erased.keys);
         self.kept_until = erased.kept_until.or(self.kept_until);
         self
     }
@@ -238,6 +260,7 @@ impl Aggregate for Member {
                     mail,
                     left: false,
                     erased: BTreeMap::new(),
+                    destroying: Vec::new(),
                     kept_until: None,
                 })
             }
@@ -250,8 +273,10 @@ impl Aggregate for Member {
                 ..member
             }),
             MemberEvent::MemberErased(erased) => state.map(|member| member.without(erased)),
-            // It was told before what is erased.
-            MemberEvent::KeysDestroyed(_) => state,
+            MemberEvent::KeysDestroyed(done) => state.map(|mut member| {
+                member.destroying.retain(|keys| !done.keys.contains(keys));
+                member
+            }),
         }
     }
 }

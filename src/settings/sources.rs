@@ -24,6 +24,8 @@ pub(super) struct FileSettings {
     pub(super) log_filter: Option<String>,
     pub(super) remind_after: Option<String>,
     pub(super) complete_after: Option<String>,
+    pub(super) erase_within: Option<String>,
+    pub(super) keep_money: Option<String>,
     pub(super) shutdown_grace: Option<String>,
 }
 
@@ -45,6 +47,8 @@ pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
 pub(super) const LOG_FILTER: Names = ("--log-filter", "MEGURI_LOG_FILTER");
 pub(super) const REMIND: Names = ("-", "MEGURI_REMIND_AFTER");
 pub(super) const COMPLETE: Names = ("-", "MEGURI_COMPLETE_AFTER");
+pub(super) const WITHIN: Names = ("-", "MEGURI_ERASE_WITHIN");
+pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
 
 /// The places a value may stand in, strongest first: flag, environment, file.

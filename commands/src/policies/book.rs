@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use meguri_domain::FollowUpPeriods;
-use meguri_events::{Event, ExchangeEvent, MemberEvent, MemberId, Opened, PostEvent};
-use meguri_log::{Block, Header, Position, Recorded, Timestamp};
+use meguri_events::MemberId;
+use meguri_log::{Block, Position, Timestamp};
 use sha2::{Digest, Sha256};
+use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
 
 use super::PolicyError;
 use super::duty::{Action, Duty, Trigger};
+use super::fold::{Erased, fold_one, sql};
 
 const SCHEMA: &str = include_str!("book.sql");
 /// The folder of the books, in the one that is given, and how their files are called.
@@ -35,6 +36,8 @@ pub(super) const FOLDED: &[&str] = &[
     "CompletionReported",
     "CompletionReminded",
     "MemberLeft",
+    "MemberErased",
+    "KeysDestroyed",
 ];
 
 /// What is to be done, and up to where the log was folded into it.
@@ -107,7 +110,7 @@ impl Book {
     /// Forgets everything.
     pub(super) async fn begin_again(&self) -> Result<(), PolicyError> {
         let mut transaction = self.0.begin_with("begin immediate").await?;
-        for table in ["reported", "held", "departed"] {
+        for table in ["reported", "held", "departed", "erasing", "kept"] {
             let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
             sqlx::query(delete).execute(&mut *transaction).await?;
         }
@@ -118,21 +121,24 @@ impl Book {
     }
 
     /// Folds a block, all of it or nothing; what another runner has folded already is left out.
-    pub(super) async fn fold(&self, block: &Block) -> Result<(), PolicyError> {
+    /// Answers the erasures that are in it.
+    pub(super) async fn fold(&self, block: &Block) -> Result<Vec<Erased>, PolicyError> {
         let mut transaction = self.0.begin_with("begin immediate").await?;
         let folded: i64 = sqlx::query_scalar("select position from folded")
             .fetch_one(&mut *transaction)
             .await?;
+        let mut erased = Vec::new();
         for recorded in &block.events {
             if sql(recorded.position().get()) > folded {
-                fold_one(&mut transaction, recorded).await?;
+                erased.extend(fold_one(&mut transaction, recorded).await?);
             }
         }
         sqlx::query("update folded set position = max(position, $1)")
             .bind(sql(block.up_to.get()))
             .execute(&mut *transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(erased)
     }
 
     /// What is due at this moment, at most so many of each kind.
@@ -143,6 +149,7 @@ impl Book {
         limit: i64,
     ) -> Result<Vec<Duty>, PolicyError> {
         let mut duties = self.due_follow_ups(now, periods, limit).await?;
+        duties.extend(self.due_erasures(now, limit).await?);
         let departures: Vec<Row> = sqlx::query_as(
             "select member, 0, 0, position, event, correlation from departed \
              where locked_out = 0 limit $1",
@@ -216,6 +223,33 @@ impl Book {
         Ok(duties.collect())
     }
 
+    async fn due_erasures(&self, now: Timestamp, limit: i64) -> Result<Vec<Duty>, PolicyError> {
+        let rows: Vec<(String, i64, i64, String, Option<String>)> = sqlx::query_as(
+            "select member, 1, position, event, correlation from erasing union all \
+             select member, 0, position, event, correlation from kept where until <= $1 \
+             limit $2",
+        )
+        .bind(now.micros())
+        .bind(limit)
+        .fetch_all(&self.0)
+        .await?;
+        let duties = rows
+            .into_iter()
+            .filter_map(|(member, begun, at, event, correlation)| {
+                let action = if begun == 1 {
+                    Action::DestroyKeys
+                } else {
+                    Action::EraseKept
+                };
+                Some(Duty {
+                    action,
+                    member: MemberId::from_stream(&member)?,
+                    trigger: trigger(at, &event, correlation)?,
+                })
+            });
+        Ok(duties.collect())
+    }
+
     /// Notes that a member's tokens and password are gone: no event says so.
     pub(super) async fn locked_out(&self, member: MemberId) -> Result<(), PolicyError> {
         sqlx::query("update departed set locked_out = 1 where member = $1")
@@ -232,10 +266,6 @@ fn trigger(position: i64, event: &str, correlation: Option<String>) -> Option<Tr
         event: event.parse().ok()?,
         correlation: correlation.and_then(|id| id.parse().ok()),
     })
-}
-
-fn sql(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn is_unreadable(error: &sqlx::Error) -> bool {
@@ -257,141 +287,5 @@ async fn remove_all_but(dir: &Path, kept: &str) -> Result<(), PolicyError> {
             tokio::fs::remove_file(file.path()).await?;
         }
     }
-    Ok(())
-}
-
-async fn fold_one(book: &mut SqliteConnection, recorded: &Recorded) -> Result<(), PolicyError> {
-    let bad = |text: String| PolicyError::Event {
-        position: recorded.position(),
-        text,
-    };
-    // A redacted event tells nothing; the commands find its stream frozen.
-    let Some(header) = recorded.header() else {
-        return Ok(());
-    };
-    let header = header.map_err(|error| bad(error.to_string()))?;
-    // What is sealed is of no concern here, so no key is asked for.
-    let sealed: Vec<_> = header
-        .sealed
-        .iter()
-        .map(|sealed| (sealed.section, Opened::Erased))
-        .collect();
-    let data = header.data;
-    let event = Event::decode(header.event_type, header.schema, data, &sealed)
-        .map_err(|error| bad(error.to_string()))?;
-    let position = sql(recorded.position().get());
-    match event {
-        Event::Member(MemberEvent::MemberLeft(left)) => {
-            insert_departed(book, left.member, position, &header).await?;
-        }
-        Event::Post(event) => fold_post(book, header.stream, &event).await?,
-        Event::Exchange(event) => fold_exchange(book, &header, position, &event).await?,
-        Event::Member(_) | Event::Claim(_) | Event::Access(_) => {}
-    }
-    Ok(())
-}
-
-async fn fold_post(
-    book: &mut SqliteConnection,
-    stream: &str,
-    event: &PostEvent,
-) -> Result<(), sqlx::Error> {
-    match event {
-        PostEvent::NeedPosted(e) => hold(book, e.by, stream).await,
-        PostEvent::NeedReopened(e) => hold(book, e.by, stream).await,
-        PostEvent::OfferPosted(e) => hold(book, e.by, stream).await,
-        PostEvent::OfferReopened(e) => hold(book, e.by, stream).await,
-        PostEvent::NeedClosed(_) | PostEvent::OfferClosed(_) => let_go(book, stream).await,
-        PostEvent::NeedEdited(_) | PostEvent::OfferEdited(_) => Ok(()),
-    }
-}
-
-async fn fold_exchange(
-    book: &mut SqliteConnection,
-    header: &Header<'_>,
-    position: i64,
-    event: &ExchangeEvent,
-) -> Result<(), sqlx::Error> {
-    let stream = header.stream;
-    match event {
-        ExchangeEvent::ExchangeRequested(e) => {
-            hold(book, e.requester, stream).await?;
-            hold(book, e.owner, stream).await
-        }
-        ExchangeEvent::ExchangeApplied(e) => {
-            hold(book, e.applicant, stream).await?;
-            hold(book, e.poster, stream).await
-        }
-        ExchangeEvent::ExchangeCancelled(_)
-        | ExchangeEvent::ExchangeAborted(_)
-        | ExchangeEvent::ExchangeCompleted(_) => {
-            sqlx::query("delete from reported where exchange = $1")
-                .bind(stream)
-                .execute(&mut *book)
-                .await?;
-            let_go(book, stream).await
-        }
-        ExchangeEvent::CompletionReported(e) => {
-            let insert = sqlx::query(
-                "insert into reported \
-                 (exchange, silent, reported_at, position, event, correlation) \
-                 values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
-            );
-            let insert = insert.bind(stream).bind(e.partner.stream());
-            let insert = insert.bind(e.reported_at.as_micros()).bind(position);
-            let insert = insert.bind(header.id.to_string());
-            insert
-                .bind(header.correlation.map(|id| id.to_string()))
-                .execute(book)
-                .await?;
-            Ok(())
-        }
-        ExchangeEvent::CompletionReminded(_) => {
-            let update = sqlx::query("update reported set reminded = 1 where exchange = $1");
-            update.bind(stream).execute(book).await?;
-            Ok(())
-        }
-        ExchangeEvent::MessagePosted(_)
-        | ExchangeEvent::TermsProposed(_)
-        | ExchangeEvent::TermsAgreed(_)
-        | ExchangeEvent::ExchangeStarted(_)
-        | ExchangeEvent::EvaluationWritten(_)
-        | ExchangeEvent::EvaluationRetracted(_)
-        | ExchangeEvent::ThanksSent(_) => Ok(()),
-    }
-}
-
-async fn insert_departed(
-    book: &mut SqliteConnection,
-    member: MemberId,
-    position: i64,
-    header: &Header<'_>,
-) -> Result<(), sqlx::Error> {
-    let insert = sqlx::query(
-        "insert into departed (member, position, event, correlation) values ($1, $2, $3, $4) \
-         on conflict do nothing",
-    );
-    let insert = insert
-        .bind(member.stream())
-        .bind(position)
-        .bind(header.id.to_string());
-    insert
-        .bind(header.correlation.map(|id| id.to_string()))
-        .execute(book)
-        .await?;
-    Ok(())
-}
-
-async fn hold(book: &mut SqliteConnection, by: MemberId, stream: &str) -> Result<(), sqlx::Error> {
-    let insert = sqlx::query("insert into held values ($1, $2) on conflict do nothing");
-    insert.bind(by.stream()).bind(stream).execute(book).await?;
-    Ok(())
-}
-
-async fn let_go(book: &mut SqliteConnection, stream: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from held where stream = $1")
-        .bind(stream)
-        .execute(book)
-        .await?;
     Ok(())
 }

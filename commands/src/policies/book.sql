@@ -33,3 +33,20 @@ create table departed (
     event text not null,
     correlation text
 ) strict;
+
+-- Erasures of which nobody has said yet that their keys are destroyed.
+create table erasing (
+    event text primary key,
+    member text not null,
+    position integer not null,
+    correlation text
+) strict;
+
+-- What was not erased with a member because it has to be kept, and until when.
+create table kept (
+    member text primary key,
+    until integer not null,
+    position integer not null,
+    event text not null,
+    correlation text
+) strict;

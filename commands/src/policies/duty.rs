@@ -30,6 +30,10 @@ pub(super) enum Action {
     EndExchange(ExchangeId),
     /// Take the tokens and the password of a member who has left (H01).
     LockOut,
+    /// Destroy the keys of an erasure, and say so.
+    DestroyKeys,
+    /// Erase what was kept for its legal term, which has ended.
+    EraseKept,
 }
 
 impl Action {
@@ -57,6 +61,8 @@ impl Action {
             Self::ClosePost(post) => ("close", post.stream()),
             Self::EndExchange(exchange) => ("end", exchange.stream()),
             Self::LockOut => ("lock-out", String::new()),
+            Self::DestroyKeys => ("destroy-keys", String::new()),
+            Self::EraseKept => ("erase-kept", String::new()),
         }
     }
 }
@@ -76,6 +82,7 @@ impl Duty {
         match self.action {
             Action::Remind(_) | Action::Complete(_) => "completion",
             Action::ClosePost(_) | Action::EndExchange(_) | Action::LockOut => "member-left",
+            Action::DestroyKeys | Action::EraseKept => "erasure",
         }
     }
 
@@ -92,20 +99,22 @@ impl Duty {
         }
     }
 
+    /// Who gives its command.
+    pub(super) fn caller(&self) -> Caller {
+        let led_by = Led {
+            correlation: self.trigger.correlation,
+            causation: self.trigger.event,
+        };
+        Caller::policy(self.policy(), self.member, self.key(), led_by)
+    }
+
     /// Gives the command. Done already, or nothing left to do, is as good as done.
     pub(super) async fn perform(
         &self,
         commands: &Commands,
         book: &Book,
     ) -> Result<(), CommandError> {
-        let Trigger {
-            event, correlation, ..
-        } = self.trigger;
-        let led_by = Led {
-            correlation,
-            causation: event,
-        };
-        let caller = Caller::policy(self.policy(), self.member, self.key(), led_by);
+        let caller = self.caller();
         let periods = commands.settings().follow_up;
         match self.action {
             Action::Remind(id) => commands
@@ -126,6 +135,8 @@ impl Duty {
                 })
                 .await
                 .map(drop),
+            Action::DestroyKeys => commands.destroy_keys(&caller).await,
+            Action::EraseKept => commands.erase_kept(&caller).await,
             Action::ClosePost(id) => commands.close_as_author_left(&caller, id).await.map(drop),
             Action::LockOut => {
                 commands

@@ -2,8 +2,8 @@
 
 use meguri_domain::{Member, MemberError, Nickname};
 use meguri_events::{
-    KeyClass, KeyRange, MemberErased, MemberEvent, MemberLeft, MemberProfile, MemberRegistered,
-    NicknameChanged, Prefecture, Sealed, Timestamp,
+    KeyClass, KeyRange, KeysDestroyed, MemberErased, MemberEvent, MemberLeft, MemberProfile,
+    MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp,
 };
 
 use crate::scenario::given;
@@ -148,4 +148,26 @@ fn what_a_member_says_after_an_erasure_is_under_other_keys_and_known() {
     given::<Member>(history)
         .when_policy(|member| member.erase([key("profile/2")], vec![], None))
         .then([erased(2).into()]);
+}
+
+#[test]
+fn that_keys_are_destroyed_is_said_once_for_each_erasure() {
+    let keys = vec![key("profile/1"), key("contact/1")];
+    let erased = MemberErased {
+        member: OPENER,
+        keys: keys.clone(),
+        kept: vec![],
+        kept_until: None,
+    };
+    let destroyed = KeysDestroyed {
+        member: OPENER,
+        keys,
+    };
+    let history = then(registered(OPENER), [erased.into()]);
+    given::<Member>(history.clone())
+        .when_policy(Member::keys_destroyed)
+        .then([destroyed.clone().into()]);
+    given::<Member>(then(history, [destroyed.into()]))
+        .when_policy(Member::keys_destroyed)
+        .then_nothing();
 }

@@ -183,7 +183,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Waits for the turn to write, which others cannot take until it is dropped or used.
     async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError>;
 
-    /// The events of a range that have sealed bytes, and these in their header: position and header.
+    /// The events of a range that have sealed bytes and this in their header: position, header.
     async fn sealed_like(
         &self,
         needle: &str,

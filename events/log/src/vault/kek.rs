@@ -128,13 +128,12 @@ pub(super) fn wrap_pepper(cipher: &Cipher, pepper: &[u8; 32]) -> Result<Vec<u8>,
 }
 
 async fn pepper(database: &Database, cipher: &Cipher) -> Result<Zeroizing<[u8; 32]>, VaultError> {
-    let stored = match database.meta(PEPPER).await? {
-        Some(stored) => stored,
-        None => {
-            let fresh = Zeroizing::new(seal::random::<32>()?);
-            let wrapped = wrap_pepper(cipher, &fresh)?;
-            database.meta_once(PEPPER, &wrapped).await?
-        }
+    let stored = if let Some(stored) = database.meta(PEPPER).await? {
+        stored
+    } else {
+        let fresh = Zeroizing::new(seal::random::<32>()?);
+        let wrapped = wrap_pepper(cipher, &fresh)?;
+        database.meta_once(PEPPER, &wrapped).await?
     };
     let damaged = || VaultError::Damaged("the pepper does not unwrap".into());
     let plain = Zeroizing::new(seal::decrypt(cipher, &stored, b"pepper").ok_or_else(damaged)?);

@@ -125,11 +125,7 @@ impl Keys {
     /// of them. Answers false, and makes none, where this is not the epoch any more.
     async fn try_make(&self, owners: &[(Owner, u32)]) -> Result<bool, VaultError> {
         let wrapping = self.wrapping();
-        let mut fresh = Vec::with_capacity(owners.len());
-        for (owner, n) in owners {
-            let key = Zeroizing::new(seal::random::<32>()?);
-            fresh.push(wrapping.wrap(&id_of(owner, *n), &key)?);
-        }
+        let fresh = fresh(&wrapping, owners)?;
         let mut found = Vec::with_capacity(owners.len());
         on!(&self.database, pool => {
             let mut transaction = pool.begin().await?;
@@ -334,6 +330,15 @@ impl Keys {
         lock(&self.open).put(id.into(), key.clone());
         key
     }
+}
+
+/// A new key for each of these, in its wrapping.
+fn fresh(wrapping: &Wrapping, owners: &[(Owner, u32)]) -> Result<Vec<Vec<u8>>, VaultError> {
+    let fresh = owners.iter().map(|(owner, n)| {
+        let key = Zeroizing::new(seal::random::<32>()?);
+        wrapping.wrap(&id_of(owner, *n), &key)
+    });
+    fresh.collect()
 }
 
 /// The id of a key: `<subject>/<class>/<n>`.

@@ -36,7 +36,12 @@ impl Vault {
     ///
     /// # Errors
     /// [`KekError`]; then the old key is in force, or the new one, and never neither.
-    pub async fn rotate(&self, next: Option<&Secret>) -> Result<Rotated, KekError> {
+    pub async fn rotate(&self, next: Option<&Kek>) -> Result<Rotated, KekError> {
+        let next = match next {
+            None => None,
+            Some(Kek::Given(key)) => Some(key),
+            Some(Kek::File(path)) => return Err(KekError::IsInAFile(path.clone())),
+        };
         let rotated = self.rotate_if(next, |_| true).await?;
         rotated.ok_or(KekError::Foreign)
     }

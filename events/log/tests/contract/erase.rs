@@ -293,14 +293,11 @@ async fn a_key_that_was_given_is_rotated_to_the_next_one_and_the_operator_destro
     backend: Backend,
 ) {
     let home = Home::new(backend);
-    let key = |text: &str| match Kek::parse(text) {
-        Ok(Kek::Given(key)) => key,
-        other => panic!("{other:?}"),
-    };
+    let key = |text: &str| Kek::parse(text).unwrap();
     let first = key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
     let second = key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHhA=");
     let mut options = home.options(Arc::new(SystemClock));
-    options.kek = Kek::Given(first.clone());
+    options.kek = first.clone();
     let log = Log::open(&options).await.unwrap();
     say(&log, "member-1", "one").await;
     say(&log, "member-2", "two").await;
@@ -321,7 +318,7 @@ async fn a_key_that_was_given_is_rotated_to_the_next_one_and_the_operator_destro
         Log::open(&options).await,
         Err(OpenError::Vault(KekError::Foreign))
     ));
-    options.kek = Kek::Given(second);
+    options.kek = second;
     let log = Log::open(&options).await.unwrap();
     assert_eq!(words(&log).await, known(&[None, Some("two")]));
     let unfinished = log.vault().unfinished(None).await.unwrap().unwrap();
