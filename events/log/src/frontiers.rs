@@ -4,7 +4,7 @@
 use crate::{log::Log, read::ReadError, store::StoreError, stream::Position, tree::Frontier};
 
 /// Positions between two frontiers that are kept. The migrations hold the tables against it.
-const KEPT_EVERY: u64 = 4_096;
+pub(crate) const KEPT_EVERY: u64 = 4_096;
 /// Entries read and hashed in one go: a few milliseconds.
 const READ_ENTRIES: u64 = 4 * KEPT_EVERY;
 

@@ -51,6 +51,7 @@
 //! ```
 
 mod append;
+mod audit;
 mod blocks;
 mod clock;
 mod decide;
@@ -80,6 +81,10 @@ mod writer;
 pub use append::{
     Append, AppendError, Appended, AppendedEvent, Cause, Condition, Expected, NewEvent, NewSection,
     RequestKey,
+};
+pub use audit::{
+    Accounts, AuditError, AuditStep, Audited, ErasedKeys, Finding, FindingKind, Place,
+    RedactedEvent,
 };
 pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     append::{Append, AppendError, Appended, NewEvent, RequestKey},
+    audit::store::AuditStore,
     blocks::Blocks,
     clock::Clock,
     decide::{Prepared, PreparedEvent},
@@ -42,6 +43,7 @@ pub struct Log(Arc<Opened>);
 struct Opened {
     store: Arc<dyn Store>,
     published: Arc<dyn PublishStore>,
+    audited: Arc<dyn AuditStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Request>,
@@ -52,10 +54,22 @@ struct Opened {
     watcher: JoinHandle<()>,
 }
 
-/// A backend as the two things that it is.
-fn both<S: Store + PublishStore>(backend: S) -> (Arc<dyn Store>, Arc<dyn PublishStore>) {
-    let backend = Arc::new(backend);
-    (Arc::clone(&backend) as Arc<dyn Store>, backend)
+/// A backend as all that it is.
+struct Backend {
+    store: Arc<dyn Store>,
+    published: Arc<dyn PublishStore>,
+    audited: Arc<dyn AuditStore>,
+}
+
+impl Backend {
+    fn new<S: Store + PublishStore + AuditStore>(backend: S) -> Self {
+        let backend = Arc::new(backend);
+        Self {
+            store: Arc::<S>::clone(&backend),
+            published: Arc::<S>::clone(&backend),
+            audited: backend,
+        }
+    }
 }
 
 impl Drop for Opened {
@@ -79,36 +93,35 @@ impl Log {
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
-        let (store, published, vault) = match &options.location {
+        let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 if log == vault {
                     return Err(OpenError::VaultInLog);
                 }
-                let (store, published) = both(SqliteStore::open(log).await?);
-                (store, published, format!("sqlite:{}", vault.display()))
+                let backend = Backend::new(SqliteStore::open(log).await?);
+                (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
                 if log == vault {
                     return Err(OpenError::VaultInLog);
                 }
-                let (store, published) = both(PostgresStore::open(log).await?);
-                (store, published, vault.clone())
+                let backend = Backend::new(PostgresStore::open(log).await?);
+                (backend, vault.clone())
             }
         };
-        let head = store.head().await?;
+        let head = backend.store.head().await?;
         let is_empty = head.position == Position::ZERO;
         let vault = Vault::open(&vault, &options.kek, is_empty, Arc::clone(&clock)).await?;
-        store.forget_outcomes(clock.now()).await?;
-        Ok(Self::start(store, published, vault, clock, head))
+        backend.store.forget_outcomes(clock.now()).await?;
+        Ok(Self::start(backend, vault, clock, head))
     }
 
-    fn start(
-        store: Arc<dyn Store>,
-        published: Arc<dyn PublishStore>,
-        vault: Vault,
-        clock: Arc<dyn Clock>,
-        head: Head,
-    ) -> Self {
+    fn start(backend: Backend, vault: Vault, clock: Arc<dyn Clock>, head: Head) -> Self {
+        let Backend {
+            store,
+            published,
+            audited,
+        } = backend;
         let (queue, waiting) = mpsc::channel(QUEUE_APPENDS_MAX);
         let recent = Arc::new(Recent::new(head.position));
         let closing = CancellationToken::new();
@@ -122,6 +135,7 @@ impl Log {
         Self(Arc::new(Opened {
             store,
             published,
+            audited,
             vault,
             clock,
             queue,
@@ -332,6 +346,11 @@ impl Log {
     /// What stores tiles and checkpoints.
     pub(crate) fn published(&self) -> &dyn PublishStore {
         &*self.0.published
+    }
+
+    /// What gives back everything as it is stored.
+    pub(crate) fn audited(&self) -> &dyn AuditStore {
+        &*self.0.audited
     }
 
     /// The vault of this log.

@@ -1,5 +1,6 @@
 //! The backend for several processes: PostgreSQL 15 or newer, one round trip a batch.
 
+mod audit;
 mod block;
 mod commit;
 mod erase;

@@ -171,6 +171,19 @@ fn decrypt_into(plain: &mut Vec<u8>, cipher: &Cipher, stored: &[u8], aad: &[u8])
     opened.ok()
 }
 
+/// How a sealed section stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inspected {
+    /// It opens to what the header commits to.
+    Opens,
+    /// Its key is gone.
+    Closed,
+    /// Its key does not unwrap.
+    KeyDamaged,
+    /// It is not what was sealed, or not there.
+    Damaged,
+}
+
 /// Opens the sections of events, one event after the other, in buffers of its own.
 #[derive(Default)]
 pub(crate) struct Opener {
@@ -208,6 +221,28 @@ impl Opener {
             });
         }
         Ok(sections)
+    }
+
+    /// How each section of an event stands, with their keys in the order of the header; and how
+    /// many bytes are stored beyond the last of them.
+    pub(crate) fn inspect(
+        &mut self,
+        header: &Header<'_>,
+        mut stored: &[u8],
+        keys: &[FoundKey],
+    ) -> (Vec<Inspected>, usize) {
+        let sections = header.sealed.iter().zip(keys).map(|(listed, key)| {
+            let taken = take_section(&mut stored);
+            match key {
+                FoundKey::Gone => Inspected::Closed,
+                FoundKey::Damaged => Inspected::KeyDamaged,
+                FoundKey::Whole(key) => match self.plaintext(header.id, listed, taken, key) {
+                    Some(_) => Inspected::Opens,
+                    None => Inspected::Damaged,
+                },
+            }
+        });
+        (sections.collect(), stored.len())
     }
 
     /// The plaintext of a section, if it is what the header committed to.

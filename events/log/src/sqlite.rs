@@ -1,5 +1,6 @@
 //! The embedded backend: one SQLite file in WAL mode, every commit on disk before it is answered.
 
+mod audit;
 mod block;
 mod commit;
 mod erase;

@@ -7,6 +7,8 @@
 )]
 
 mod append;
+mod audit;
+mod audit_flips;
 mod bytes;
 mod concurrency;
 mod erase;

@@ -40,7 +40,7 @@ async fn refusal(publisher: &Publisher) -> Refusal {
     refusal.clone()
 }
 
-fn outside(home: &Home) -> PathBuf {
+pub(super) fn outside(home: &Home) -> PathBuf {
     home.folder().join("checkpoint")
 }
 
@@ -57,7 +57,7 @@ async fn publish_all(home: &Home, log: &Log) -> Tree {
 }
 
 /// Lets somebody change what the database refuses to.
-async fn unguarded(home: &Home, backend: Backend) -> Database {
+pub(super) async fn unguarded(home: &Home, backend: Backend) -> Database {
     let database = Database::of(home).await;
     match backend {
         Backend::Sqlite => {
@@ -70,7 +70,7 @@ async fn unguarded(home: &Home, backend: Backend) -> Database {
                 "checkpoints_are_never_changed",
             ] {
                 database
-                    .run(&format!("drop trigger {trigger}"))
+                    .run(&format!("drop trigger if exists {trigger}"))
                     .await
                     .unwrap();
             }

@@ -1,0 +1,191 @@
+//! The audit of the whole log: whatever is stored is computed again from the bytes it was made of,
+//! and whatever does not fit is named.
+
+mod accounts;
+mod chain;
+mod closed;
+mod event;
+mod finding;
+mod published;
+pub(crate) mod store;
+
+use std::{hash::RandomState, path::Path, sync::Arc};
+
+use futures::{StreamExt, stream};
+use tokio::runtime::Handle;
+
+use crate::{
+    header::Header, log::Log, read::ReadError, seal::Opener, stream::Position, vault::VaultError,
+};
+
+pub use accounts::{Accounts, ErasedKeys, RedactedEvent};
+pub use finding::{Finding, FindingKind, Place};
+
+use chain::Chain;
+use event::{Checked, Common};
+use published::PublishedTree;
+
+/// Positions that are read and checked at once.
+const BLOCK_POSITIONS: usize = 4_000;
+
+/// What an audit tells while it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditStep {
+    /// Every event up to here has been looked at.
+    Checked(Position),
+    /// Something does not fit.
+    Found(Finding),
+}
+
+/// How much was checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// Events whose entry was computed anew from their header.
+    pub events: u64,
+    /// Sealed sections that open to what their header commits to.
+    pub opened: u64,
+    /// Sealed sections that a logged erasure covers.
+    pub erased: u64,
+    /// Events that were redacted, as a later event says.
+    pub redacted: u64,
+    /// Full tiles that are the tree's.
+    pub tiles: u64,
+    /// Checkpoints that are signed and the tree's.
+    pub checkpoints: u64,
+    /// What does not fit.
+    pub findings: u64,
+}
+
+/// Why the audit could not be carried through. It can be begun again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuditError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// The vault cannot be asked whether sections open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A part of it broke off.
+    #[error("the audit broke off: {0}")]
+    BrokeOff(String),
+}
+
+/// What an audit has come to so far.
+struct Audit<'a> {
+    audited: Audited,
+    tell: &'a mut (dyn FnMut(AuditStep) + Send),
+}
+
+impl Audit<'_> {
+    fn found(&mut self, finding: Finding) {
+        self.audited.findings += 1;
+        (self.tell)(AuditStep::Found(finding));
+    }
+}
+
+impl Log {
+    /// Checks every event there is: its entry against its header, its columns against what the
+    /// header says, versions, times and causes against the events before, every sealed section
+    /// against its commitment or against the erasure that covers it; and everything that is
+    /// published, or kept as a shortcut, against the entries. Nothing is changed.
+    ///
+    /// `accounts` reads what the application's own events say of erasures and redactions;
+    /// `outside` is the file that keeps the last checkpoint apart from the database. Where the log
+    /// is being written meanwhile, what was there at the beginning is checked.
+    ///
+    /// # Errors
+    /// [`AuditError`]; what was told so far is true.
+    pub async fn audit(
+        &self,
+        accounts: Arc<dyn Accounts>,
+        outside: Option<&Path>,
+        tell: &mut (dyn FnMut(AuditStep) + Send),
+    ) -> Result<Audited, AuditError> {
+        let audited = Audited::default();
+        let mut audit = Audit { audited, tell };
+        // INVARIANT: read before the head, so that no true checkpoint is ahead of it.
+        let mut tree = PublishedTree::begin(self, outside, &mut audit).await?;
+        let head = self.store().head().await.map_err(ReadError::from)?;
+        let mut chain = Chain::new(head);
+        let streams = RandomState::new();
+        let common = Common { accounts, streams };
+        let count = self
+            .audited()
+            .audit_count()
+            .await
+            .map_err(ReadError::from)?;
+        // However far the log says that it goes: as far as there can be events without a gap.
+        let dense = head.position.get().min(count);
+        let ranges = (0..dense).step_by(BLOCK_POSITIONS);
+        let blocks = stream::iter(ranges).map(|after| {
+            let up_to = dense.min(after + BLOCK_POSITIONS as u64);
+            let (after, up_to) = (Position::new(after), Position::new(up_to));
+            check_block(self.clone(), common.clone(), after, up_to)
+        });
+        let mut blocks = std::pin::pin!(blocks.buffered(blocks_at_once()));
+        while let Some(block) = blocks.next().await {
+            for event in block? {
+                tree.take(self, &event, &mut audit).await?;
+                chain.take(event, &mut audit);
+            }
+            (audit.tell)(AuditStep::Checked(chain.position()));
+        }
+        let mut after = Position::new(dense);
+        while after < head.position {
+            let block = check_block(self.clone(), common.clone(), after, head.position).await?;
+            let Some(last) = block.last() else { break };
+            after = last.position;
+            for event in block {
+                tree.take(self, &event, &mut audit).await?;
+                chain.take(event, &mut audit);
+            }
+        }
+        chain.finish(&mut audit);
+        tree.finish(self, &mut audit).await?;
+        Ok(audit.audited)
+    }
+}
+
+/// Blocks that are checked at once: one more than cores, for reading waits.
+fn blocks_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1
+}
+
+/// Reads some events and checks each by itself, on a thread of its own.
+async fn check_block(
+    log: Log,
+    common: Common,
+    after: Position,
+    up_to: Position,
+) -> Result<Vec<Checked>, AuditError> {
+    let runtime = Handle::current();
+    let checking = tokio::task::spawn_blocking(move || {
+        let rows = runtime.block_on(log.audited().audit_rows(after, up_to, BLOCK_POSITIONS));
+        let rows = rows.map_err(ReadError::from)?;
+        let headers: Vec<_> = rows.iter().map(event::header).collect();
+        let sealed = |header: &Option<Result<Header<'_>, String>>| match header {
+            Some(Ok(header)) => header.sealed.len(),
+            Some(Err(_)) | None => 0,
+        };
+        let readable = headers.iter().flatten().flatten();
+        let listed = readable.flat_map(|header| &header.sealed);
+        let ids: Vec<&str> = listed.map(|section| section.key).collect();
+        let keys = runtime.block_on(log.vault().keys(&ids))?;
+        let (mut keys, mut opener) = (keys.as_slice(), Opener::default());
+        let mut checked = Vec::with_capacity(rows.len());
+        for (row, header) in rows.iter().zip(&headers) {
+            let own = keys.split_off(..sealed(header)).unwrap_or_default();
+            checked.push(event::check(
+                row,
+                header.as_ref(),
+                own,
+                &common,
+                &mut opener,
+            ));
+        }
+        Ok(checked)
+    });
+    checking
+        .await
+        .map_err(|error| AuditError::BrokeOff(error.to_string()))?
+}

@@ -1,0 +1,68 @@
+//! What a backend has to do for an audit: give everything back as it is stored, whatever it is.
+
+use async_trait::async_trait;
+
+use crate::{store::StoreError, stream::Position};
+
+/// An event as it is stored. Nothing is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredRow {
+    pub(crate) position: Position,
+    pub(crate) stream: Vec<u8>,
+    pub(crate) version: i64,
+    pub(crate) event_type: Vec<u8>,
+    pub(crate) header: Option<Vec<u8>>,
+    pub(crate) blind: Option<Vec<u8>>,
+    pub(crate) entry: Vec<u8>,
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// A full tile as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct StoredTile {
+    pub(crate) number: i64,
+    pub(crate) hashes: Vec<u8>,
+    pub(crate) root: Vec<u8>,
+}
+
+/// A checkpoint as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct StoredCheckpoint {
+    pub(crate) size: i64,
+    pub(crate) root: Vec<u8>,
+    pub(crate) note: Vec<u8>,
+}
+
+/// The part of a backend that is audited.
+#[async_trait]
+pub(crate) trait AuditStore: Send + Sync + 'static {
+    /// How many events are stored, at whatever positions.
+    async fn audit_count(&self) -> Result<u64, StoreError>;
+
+    /// The events after `after` up to and including `up_to`, in order, those that are there, at
+    /// most `limit`.
+    async fn audit_rows(
+        &self,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<Vec<StoredRow>, StoreError>;
+
+    /// Full tiles of a level from this number on, in order, at most `limit`.
+    async fn audit_tiles(
+        &self,
+        level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredTile>, StoreError>;
+
+    /// The size of the largest checkpoint; 0 where there is none.
+    async fn audit_published(&self) -> Result<u64, StoreError>;
+
+    /// Checkpoints larger than `after`, in order, at most `limit`.
+    async fn audit_checkpoints(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredCheckpoint>, StoreError>;
+}

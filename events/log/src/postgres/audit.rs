@@ -1,0 +1,97 @@
+//! Everything as it is stored in PostgreSQL, whatever it is.
+
+use async_trait::async_trait;
+use sqlx::Row;
+
+use super::{PostgresStore, reading};
+use crate::{
+    audit::store::{AuditStore, StoredCheckpoint, StoredRow, StoredTile},
+    publish::store::to_sql,
+    store::StoreError,
+    stream::Position,
+};
+
+#[async_trait]
+impl AuditStore for PostgresStore {
+    async fn audit_count(&self) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("select count(*) from events")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(reading)?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn audit_rows(
+        &self,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        let rows = sqlx::query(
+            "select position, convert_to(stream, 'UTF8'), version, convert_to(type, 'UTF8'), \
+             header, blind, entry, sealed from events \
+             where position > $1 and position <= $2 order by position limit $3",
+        )
+        .bind(after.to_sql())
+        .bind(up_to.to_sql())
+        .bind(to_sql(limit as u64))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading)?;
+        let rows = rows.into_iter().map(|row| {
+            Ok(StoredRow {
+                position: Position::from_sql(row.try_get(0)?),
+                stream: row.try_get(1)?,
+                version: row.try_get(2)?,
+                event_type: row.try_get(3)?,
+                header: row.try_get(4)?,
+                blind: row.try_get(5)?,
+                entry: row.try_get(6)?,
+                sealed: row.try_get(7)?,
+            })
+        });
+        rows.collect::<Result<_, sqlx::Error>>().map_err(reading)
+    }
+
+    async fn audit_tiles(
+        &self,
+        level: u8,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredTile>, StoreError> {
+        sqlx::query_as(
+            "select number, hashes, root from tiles where level = $1 and number >= $2 \
+             order by number limit $3",
+        )
+        .bind(i16::from(level))
+        .bind(to_sql(from))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading)
+    }
+
+    async fn audit_published(&self) -> Result<u64, StoreError> {
+        let size: i64 = sqlx::query_scalar("select coalesce(max(size), 0) from checkpoints")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(reading)?;
+        Ok(size.unsigned_abs())
+    }
+
+    async fn audit_checkpoints(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredCheckpoint>, StoreError> {
+        sqlx::query_as(
+            "select size, root, convert_to(note, 'UTF8') as note from checkpoints \
+             where size > $1 order by size limit $2",
+        )
+        .bind(to_sql(after))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(reading)
+    }
+}
