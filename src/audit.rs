@@ -1,6 +1,7 @@
 //! `meguri audit`: let anyone check the log without trusting whoever runs it.
 
 mod bundle;
+mod check;
 mod publish;
 mod verify;
 
@@ -23,18 +24,29 @@ pub async fn run(
     if let AuditCommand::Verify(args) = command {
         return verify::run(args, out).await;
     }
-    let log = storage::open_existing(settings).await?;
-    let done = on(&log, command, out).await;
-    log.close().await;
-    done
+    let done = match storage::open_existing(settings).await {
+        Ok(log) => {
+            let done = on(&log, settings, command, out).await;
+            log.close().await;
+            done
+        }
+        Err(failure) => Err(failure),
+    };
+    match (command, done) {
+        // Whoever asks for a verdict must not take a failure for one.
+        (AuditCommand::Check, Err(failure)) => Err(failure.or_no_verdict()),
+        (_, done) => done,
+    }
 }
 
 async fn on(
     log: &Log,
+    settings: &Settings,
     command: &AuditCommand,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     match command {
+        AuditCommand::Check => check::run(log, settings, out).await,
         AuditCommand::Key => key(log, out).await,
         AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
         AuditCommand::Bundle(args) => bundle::run(log, args, out).await,

@@ -179,6 +179,8 @@ pub enum AuditorCommand {
 /// `meguri audit …`
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
+    /// Check the whole log, what is published of it and its views: exit code 0 sound, 1 findings
+    Check,
     /// Print the key by which anyone verifies the log's checkpoints
     Key,
     /// Write checkpoint, tiles and entries as files for any web server; goes on where it stopped

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use meguri_commands::CommandError;
 use meguri_evidence::Verdict;
 use meguri_log::{
-    AppendError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError, ReadError,
-    SigningKeyError, VaultError,
+    AppendError, AuditError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError,
+    ReadError, SigningKeyError, VaultError,
 };
 use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
@@ -97,6 +97,12 @@ pub enum Failure {
     /// Nothing can be fetched.
     #[error("cannot fetch anything: {0}")]
     Fetch(String),
+    /// The audit could not be carried through.
+    #[error(transparent)]
+    Audit(AuditError),
+    /// Whether it is sound cannot be told, for this reason.
+    #[error("{0}")]
+    NoVerdict(Box<Self>),
     /// What was checked is not sound, as was printed.
     #[error("{}", match .0 {
         Verdict::CannotTell => "nothing can be told of it",
@@ -247,6 +253,7 @@ impl Failure {
             | Self::NoTls
             | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
             Self::NotSound(verdict) => verdict.exit_code(),
+            Self::NoVerdict(_) => Verdict::CannotTell.exit_code(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
             Self::Views(OpenViewsError::Owned(_)) | Self::NotFreed { .. } => IN_USE,
             _ => FAILED,
@@ -276,6 +283,7 @@ impl Failure {
                 "MEGURI_KEK holds it: make another 32 bytes in base64 (openssl rand -base64 32) \
                  and give them as MEGURI_KEK_NEXT",
             ),
+            Self::NoVerdict(failure) => failure.advice(),
             Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),
             Self::OtherLog { .. } => {
                 Some("publish into another folder; if the log was restored, restore a newer backup")
@@ -300,6 +308,14 @@ impl Failure {
             ),
             _ => None,
         }
+    }
+
+    /// A failure of what was asked for a verdict, if it is not the verdict itself.
+    pub(crate) fn or_no_verdict(self) -> Self {
+        if matches!(self, Self::NotSound(_)) {
+            return self;
+        }
+        Self::NoVerdict(Box::new(self))
     }
 
     /// All that failed as one, if anything did.

@@ -70,9 +70,15 @@ impl Shelf {
         view: Arc<dyn AnyView>,
         limits: FileLimits,
     ) -> io::Result<Self> {
+        let shelf = Self::at(views, view, limits);
+        fs::create_dir_all(&shelf.dir)?;
+        Ok(shelf)
+    }
+
+    /// The same, to be looked at: it may not be there.
+    pub(crate) fn at(views: &Path, view: Arc<dyn AnyView>, limits: FileLimits) -> Self {
         let dir = views.join(view.name());
-        fs::create_dir_all(&dir)?;
-        Ok(Self { dir, view, limits })
+        Self { dir, view, limits }
     }
 
     /// Where the past of a view is kept, which may not be there.
@@ -286,12 +292,17 @@ impl Shelf {
         }))
     }
 
+    /// The database that is live, of whatever version.
+    pub(crate) fn live_database(&self) -> Option<PathBuf> {
+        let live = self.current().live;
+        let database = self.dir.join(&live).join(store::FILE);
+        (!live.is_empty() && database.exists()).then_some(database)
+    }
+
     /// The database that is live and of another version: a new file takes its place.
     pub(crate) fn other_version(&self) -> Option<PathBuf> {
-        let live = self.current().live;
-        let other = !live.is_empty() && self.number(&live).is_none();
-        let database = self.dir.join(live).join(store::FILE);
-        (other && database.exists()).then_some(database)
+        let of_another = self.number(&self.current().live).is_none();
+        self.live_database().filter(|_| of_another)
     }
 
     fn current(&self) -> Current {

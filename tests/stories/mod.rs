@@ -1,5 +1,6 @@
 //! Stories of the whole product, as the people see it who run it and look into it.
 
+mod audit;
 mod command_line;
 mod demo;
 mod evidence;

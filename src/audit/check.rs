@@ -1,0 +1,184 @@
+//! `meguri audit check`: the whole log against the bytes it is made of.
+
+use std::io::{IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use meguri_events::{Event, KeyRange, MemberEvent, MemberId};
+use meguri_evidence::Verdict;
+use meguri_log::{Accounts, AuditStep, Audited, ErasedKeys, Header, Log, Position, RedactedEvent};
+use meguri_projections::{Certified, ViewSet};
+
+use crate::failure::{Failure, to_stdout};
+use crate::figures::{self, grouped};
+use crate::settings::Settings;
+use crate::storage;
+
+/// What the progress bar looks like.
+const STYLE: &str = "[{bar:32}] {pos}/{len} events, {per_sec}, {eta} left";
+/// How many findings are printed; all are counted.
+const FINDINGS_PRINTED: u64 = 1_000;
+
+/// What this product's events say of erasures.
+struct Catalog;
+
+impl Accounts for Catalog {
+    fn erased(&self, event: &Header<'_>) -> Vec<ErasedKeys> {
+        // What cannot be decoded accounts for nothing, so that what it would cover is found.
+        match decoded(event) {
+            Some(Event::Member(MemberEvent::MemberErased(erased))) => {
+                keys_of(erased.member, &erased.keys)
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    fn redacted(&self, _event: &Header<'_>) -> Option<RedactedEvent> {
+        None
+    }
+}
+
+fn decoded(event: &Header<'_>) -> Option<Event> {
+    // Only what says of other events that they are closed.
+    let accounts = matches!(event.event_type, "MemberErased");
+    accounts
+        .then(|| Event::decode(event.event_type, event.schema, event.data, &[]).ok())
+        .flatten()
+}
+
+fn keys_of(member: MemberId, keys: &[KeyRange]) -> Vec<ErasedKeys> {
+    let keys = keys.iter().map(|keys| ErasedKeys {
+        subject: member.stream(),
+        class: keys.class.to_string(),
+        last: keys.last,
+    });
+    keys.collect()
+}
+
+/// Checks everything, and prints what does not fit as it is found.
+pub(super) async fn run(
+    log: &Log,
+    settings: &Settings,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let (bar, begun) = (progress_bar(log.head().await?.position), Instant::now());
+    let printing = Mutex::new(Printing {
+        out,
+        printed: 0,
+        result: Ok(()),
+    });
+    let mut tell = |step| match step {
+        AuditStep::Checked(position) => bar.set_position(position.get()),
+        AuditStep::Found(finding) => {
+            let (place, code) = (finding.place, finding.kind.code());
+            let line = format!("{place}: {code}: {}", finding.reason);
+            bar.suspend(|| print(&printing, &line));
+        }
+    };
+    let outside = settings.data.value.join(storage::CHECKPOINT_FILE);
+    let audited = log
+        .audit(Arc::new(Catalog), Some(&outside), &mut tell)
+        .await;
+    bar.finish_and_clear();
+    let audited = audited.map_err(Failure::Audit)?;
+    let lasted = begun.elapsed();
+    let views = certificates(log, settings).await?;
+    let mut findings = audited.findings;
+    for view in &views {
+        if let Some(mismatch) = &view.mismatch {
+            findings += 1;
+            let line = format!("view {}: certificate: {mismatch}", view.view);
+            print(&printing, &line);
+        }
+    }
+    let Printing { out, result, .. } = printing
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    result?;
+    let text = summary(&audited, &views, findings, lasted);
+    out.write_all(text.as_bytes()).map_err(to_stdout)?;
+    if findings == 0 {
+        Ok(())
+    } else {
+        Err(Failure::NotSound(Verdict::Findings))
+    }
+}
+
+/// Where findings go while a bar is being drawn.
+struct Printing<'a> {
+    out: &'a mut (dyn Write + Send),
+    printed: u64,
+    result: Result<(), Failure>,
+}
+
+fn print(printing: &Mutex<Printing<'_>>, line: &str) {
+    let mut to = printing.lock().unwrap_or_else(PoisonError::into_inner);
+    to.printed += 1;
+    if to.result.is_ok() && to.printed <= FINDINGS_PRINTED {
+        to.result = writeln!(to.out, "{line}").map_err(to_stdout);
+    }
+}
+
+fn progress_bar(head: Position) -> ProgressBar {
+    let bar = ProgressBar::new(head.get());
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    // The pattern is a constant that a test reads, so the plain bar is never needed.
+    let style = ProgressStyle::with_template(STYLE);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.progress_chars("=> "));
+    bar
+}
+
+/// What has been checked, in a few lines.
+fn summary(audited: &Audited, views: &[Certified], findings: u64, lasted: Duration) -> String {
+    let Audited {
+        events,
+        opened,
+        erased,
+        redacted,
+        tiles,
+        checkpoints,
+        ..
+    } = audited;
+    let rate = grouped(figures::rate(*events, lasted));
+    let sound = views.iter().filter(|view| view.mismatch.is_none()).count();
+    let (tiles, checkpoints) = (grouped(*tiles), grouped(*checkpoints));
+    let (events, opened) = (grouped(*events), grouped(*opened));
+    let (erased, redacted) = (grouped(*erased), grouped(*redacted));
+    let seconds = lasted.as_secs_f64();
+    let verdict = match findings {
+        0 => "sound: nothing was found that does not fit".to_owned(),
+        more => format!("findings: {}", grouped(more)),
+    };
+    format!(
+        "{events} events checked in {seconds:.1} s, {rate}/s\n  \
+         sealed sections: {opened} open, {erased} erased as the log says\n  \
+         redacted events: {redacted}\n  \
+         published: {tiles} tiles, {checkpoints} checkpoints\n  \
+         views: {sound} of {} have consumed exactly this log\n{verdict}\n",
+        views.len()
+    )
+}
+
+/// What the views say that they have consumed.
+async fn certificates(log: &Log, settings: &Settings) -> Result<Vec<Certified>, Failure> {
+    let folder = storage::views_folder(settings);
+    let certified = ViewSet::all().certified(&folder, log).await;
+    certified.map_err(|error| Failure::Asked {
+        what: folder.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_can_be_drawn() {
+        assert!(ProgressStyle::with_template(STYLE).is_ok());
+    }
+}
