@@ -6,6 +6,7 @@ mod demo;
 mod evidence;
 mod front_door;
 mod handover;
+mod independent;
 mod log;
 mod past;
 mod processes;
