@@ -62,6 +62,8 @@ pub(crate) enum Ask {
     Adopt(Arrival, Option<Steps>),
     /// Try again the event at which the view stopped.
     Retry(oneshot::Sender<Result<(), String>>),
+    /// Remove what is left of erased rows from the live file, and all older files.
+    RemoveRemains(oneshot::Sender<Result<(), String>>),
     /// Serve the live file no more, for it is not what it should be, and build the view anew;
     /// answered when it is not served any more.
     Withdraw(Mismatch, oneshot::Sender<()>),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use meguri_events::{Event, Opened};
+use meguri_events::{Event, KeyClass, MemberErased, MemberEvent, Opened};
 use meguri_log::{
     Block, Entry, Frontier, Log, OpenSealError, OpenedEvent, Position, Recorded, SectionContent,
     Timestamp, VaultError, Version,
@@ -38,6 +38,27 @@ pub(crate) struct Decoded {
     pub data: Arc<str>,
     /// What happened, with what was typed where its key still exists.
     pub event: Event,
+}
+
+impl Decoded {
+    /// Whether it says that something is erased.
+    pub(crate) fn is_erasure(&self) -> bool {
+        self.erasure().is_some()
+    }
+
+    /// What it says is erased.
+    pub(crate) fn erasure(&self) -> Option<&MemberErased> {
+        if let Event::Member(MemberEvent::MemberErased(erased)) = &self.event {
+            Some(erased)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether an erasure covers what was sealed for its member in this class until then.
+pub(crate) fn erases(erased: &MemberErased, class: KeyClass) -> bool {
+    erased.keys.iter().any(|keys| keys.class == class)
 }
 
 /// A run of the log, decoded once for all views.

@@ -17,6 +17,21 @@ pub(crate) struct Kind(u8);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kinds(u128);
 
+/// These types, and the one that says that something is erased: for a view that holds what
+/// somebody typed.
+pub(crate) const fn with_erasures<const N: usize>(
+    types: &'static [&'static str],
+) -> [&'static str; N] {
+    assert!(N == types.len() + 1, "one more");
+    let mut all = ["MemberErased"; N];
+    let mut index = 0;
+    while index < types.len() {
+        all[index] = types[index];
+        index += 1;
+    }
+    all
+}
+
 const _: () = assert!(TYPES.len() <= 128, "a set has a bit for every type");
 
 static PLACES: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {

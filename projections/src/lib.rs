@@ -23,6 +23,7 @@ mod compare;
 mod decode;
 mod diff;
 mod digest;
+mod erasures;
 mod error;
 mod feed;
 mod folding;

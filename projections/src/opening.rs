@@ -44,6 +44,18 @@ pub(crate) struct Opened {
 }
 
 impl Opening<'_> {
+    /// Opens these views. Nothing runs yet.
+    pub(crate) async fn all(
+        &self,
+        views: Vec<Arc<dyn AnyView>>,
+    ) -> Result<Vec<Opened>, StoreError> {
+        let mut opened = Vec::with_capacity(views.len());
+        for view in views {
+            opened.push(self.open(view).await?);
+        }
+        Ok(opened)
+    }
+
     /// Opens one view. Nothing runs yet.
     pub(crate) async fn open(&self, view: Arc<dyn AnyView>) -> Result<Opened, StoreError> {
         let slot = Arc::new(Slot::new(Arc::clone(&view), self.reads.clone()));

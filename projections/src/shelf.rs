@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use meguri_log::Log;
+use meguri_log::{Log, Position};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +25,9 @@ use crate::{
 /// The file that names the live folder. It is replaced as a whole, so that at any moment it names
 /// either the old folder or the new one.
 const CURRENT: &str = "current";
+
+/// The file that says up to which erasure nothing of what is erased is left.
+const ERASED: &str = "erased";
 
 /// All folders of one view, `<views>/<name>/<version>-<fingerprint>[.<rebuild>]/`.
 pub(crate) struct Shelf {
@@ -216,12 +219,7 @@ impl Shelf {
             live: folder.to_owned(),
             previous: previous.then_some(before),
         };
-        let beside = self.dir.join("current.new");
-        let mut file = File::create(&beside)?;
-        file.write_all(serde_json::to_string(&current)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, self.dir.join(CURRENT))?;
-        File::open(&self.dir)?.sync_all()?;
+        self.point_to(&current)?;
         mark::remove(&self.dir.join(folder))?;
         self.sweep()?;
         Ok(())
@@ -240,6 +238,45 @@ impl Shelf {
             }
         }
         Ok(())
+    }
+
+    /// Removes every folder but the live one and those in which somebody is building: there is no
+    /// way back behind an erasure.
+    pub(crate) fn forget_others(&self) -> io::Result<()> {
+        let Current { live, previous } = self.current();
+        if previous.is_some() {
+            self.point_to(&Current {
+                live: live.clone(),
+                previous: None,
+            })?;
+        }
+        for folder in self.folders()? {
+            let path = self.dir.join(&folder);
+            if folder != live && !mark::is_being_built(&path) {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to which erasure this view holds nothing of what is erased, in no file.
+    pub(crate) fn erased_up_to(&self) -> Position {
+        let text = fs::read_to_string(self.dir.join(ERASED)).unwrap_or_default();
+        Position::new(text.trim().parse().unwrap_or(0))
+    }
+
+    /// Writes that down.
+    pub(crate) fn note_erased(&self, up_to: Position) -> io::Result<()> {
+        fs::write(self.dir.join(ERASED), format!("{up_to}\n"))
+    }
+
+    fn point_to(&self, current: &Current) -> io::Result<()> {
+        let beside = self.dir.join("current.new");
+        let mut file = File::create(&beside)?;
+        file.write_all(serde_json::to_string(current)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, self.dir.join(CURRENT))?;
+        File::open(&self.dir)?.sync_all()
     }
 
     /// Removes the live folder: nothing is live now.

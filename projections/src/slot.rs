@@ -95,6 +95,9 @@ pub struct ViewStatus {
     /// What its version has changed against the one before it, in numbers of rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changes: Option<Diff>,
+    /// Up to the erasure at this position nothing of what is erased is left in any of its files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub erased_up_to: Option<Position>,
 }
 
 impl ViewStatus {
@@ -126,6 +129,8 @@ pub(crate) struct Standing {
     pub(crate) building: Option<Building>,
     pub(crate) stopped: Option<Poison>,
     pub(crate) withdrawn: Option<String>,
+    /// Up to this erasure nothing of what is erased is left, in no file.
+    pub(crate) erased: Position,
 }
 
 /// Where a build stands, and how fast it came there.
@@ -191,6 +196,7 @@ impl Slot {
             *standing = Standing {
                 live: Some(file.position()),
                 changes: file.changes(),
+                erased: standing.erased,
                 ..Standing::default()
             };
         });
@@ -238,6 +244,12 @@ impl Slot {
         self.measure_build(Position::ZERO);
     }
 
+    /// Up to this erasure nothing of what is erased is left.
+    pub(crate) fn erased(&self, up_to: Position) {
+        self.standing
+            .send_modify(|standing| standing.erased = up_to);
+    }
+
     pub(crate) fn stopped(&self, poison: Poison) {
         self.standing
             .send_modify(|standing| standing.stopped = Some(poison));
@@ -258,6 +270,7 @@ impl Slot {
             building,
             stopped,
             withdrawn,
+            erased,
         } = self.standing.borrow().clone();
         let built = building.map(|building| building.position);
         let position = live.or(built).unwrap_or_default();
@@ -276,6 +289,7 @@ impl Slot {
             state,
             build: building.map(|building| building.status(head)),
             changes,
+            erased_up_to: (erased > Position::ZERO).then_some(erased),
         }
     }
 

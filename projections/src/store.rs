@@ -28,6 +28,8 @@ use crate::{
     view::{AnyFold, AnyView, BlockError},
 };
 
+mod remains;
+
 /// The name of the database in the folder of a view.
 pub(crate) const FILE: &str = "view.db";
 
@@ -64,6 +66,8 @@ pub(crate) struct ViewFile {
     transaction: Transaction,
     fold: Box<dyn AnyFold>,
     built: bool,
+    /// Whether an erasure was folded since the file was last written anew.
+    erased: bool,
     events_a_transaction: u64,
     limits: FileLimits,
     /// Held for as long as this process builds here.
@@ -124,6 +128,7 @@ impl ViewFile {
             committed: certificate,
             transaction: Transaction::None,
             built,
+            erased: false,
             events_a_transaction: 0,
             limits,
             _building: building,
@@ -139,7 +144,8 @@ impl ViewFile {
     /// folded again.
     async fn set_up(&mut self) -> Result<(), sqlx::Error> {
         let pragmas = if self.built {
-            "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0"
+            "pragma journal_mode = wal; pragma synchronous = normal; \
+             pragma wal_autocheckpoint = 0; pragma secure_delete = on"
                 .to_owned()
         } else {
             format!(
@@ -278,6 +284,7 @@ impl ViewFile {
                 .execute(&mut self.writer)
                 .await?;
         }
+        self.erased |= events.iter().any(|event| event.is_erasure());
         let content = &mut self.reached.content;
         self.fold.fold(events, &mut self.writer, content).await?;
         self.reached.frontier = batch.grow(&self.reached.frontier, up_to);
@@ -357,19 +364,14 @@ impl ViewFile {
         if self.built {
             return Ok(());
         }
+        if self.erased {
+            self.write_anew().await?;
+        }
         schema::finish(&mut self.writer, &*self.view).await?;
         self.built = true;
         // What was written without waiting for the disk is brought there before it is relied on.
         std::fs::File::open(self.database())?.sync_all()?;
         Ok(self.set_up().await?)
-    }
-
-    /// Brings everything from the journal into the file itself, and the file onto the disk.
-    pub(crate) async fn flush(&mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("pragma wal_checkpoint(truncate)")
-            .execute(&mut self.writer)
-            .await?;
-        Ok(())
     }
 
     /// Lets go of the file; its readers go on.

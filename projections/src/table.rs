@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use crate::{
+    cell::{Cell, Column},
     decode::Decoded,
     digest::{self, RowDigest, TableDigest},
-    row::{Row, TableError, Write, delete_by_keys, select_by_keys, write},
+    row::{Row, TableError, Write, delete_by_keys, select, select_by_keys, write},
     trace::Trace,
 };
 
@@ -50,6 +51,8 @@ pub(crate) enum FoldError {
 pub(crate) struct Rows<R: Row> {
     /// What the events of this block may read.
     asked: HashSet<R::Key>,
+    /// The same, by what is in a column.
+    asked_where: Vec<(&'static str, Cell)>,
     slots: HashMap<R::Key, Slot<R>>,
     /// Whether rows of this table were ever asked for.
     stays: bool,
@@ -73,6 +76,7 @@ impl<R: Row> Default for Rows<R> {
     fn default() -> Self {
         Self {
             asked: HashSet::new(),
+            asked_where: Vec::new(),
             slots: HashMap::new(),
             stays: false,
             turn: 1,
@@ -86,6 +90,27 @@ impl<R: Row> Rows<R> {
     pub(crate) fn ask(&mut self, key: R::Key) {
         self.stays = true;
         self.asked.insert(key);
+    }
+
+    /// Asks for all rows that have this in a column: for an erasure, which comes by itself, after
+    /// everything before it is in the file.
+    pub(crate) fn ask_where(&mut self, column: &'static str, value: &impl Column) {
+        self.asked_where.push((column, value.to_cell()));
+    }
+
+    /// Changes those rows that were asked for of which `change` says that it did.
+    pub(crate) fn change_asked(&mut self, mut change: impl FnMut(&mut R) -> bool) {
+        for key in &self.asked {
+            let Some(slot) = self.slots.get_mut(key) else {
+                continue;
+            };
+            if slot.row.as_mut().is_some_and(&mut change) {
+                slot.turn = self.turn;
+                if let Some(noted) = &mut self.noted {
+                    noted.push(key.clone());
+                }
+            }
+        }
     }
 
     /// The row of a key, to be changed.
@@ -282,6 +307,19 @@ impl<R: Row> AnyRows for Rows<R> {
     }
 
     async fn load(&mut self, connection: &mut SqliteConnection) -> Result<(), TableError> {
+        for (column, value) in std::mem::take(&mut self.asked_where) {
+            let rest = format!("where {column} = ?");
+            let found = select::<R>(&mut *connection, &rest, vec![value]).await?;
+            for row in found {
+                let (key, turn) = (row.key(), self.turn - 1);
+                self.asked.insert(key.clone());
+                self.slots.entry(key).or_insert_with(|| Slot {
+                    stored: Some(digest::of_row(R::TABLE, &row.cells(), &mut String::new())),
+                    row: Some(row),
+                    turn,
+                });
+            }
+        }
         let missing = self
             .asked
             .iter()

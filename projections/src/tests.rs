@@ -8,6 +8,7 @@ mod control;
 mod crash;
 mod damage;
 mod diff;
+mod erasure;
 mod history;
 mod kept;
 mod past;

@@ -217,6 +217,46 @@ impl<V: View> AnyFold for Fold<V> {
         connection: &mut SqliteConnection,
         content: &mut Content,
     ) -> Result<(), BlockError> {
+        let mut rest = events;
+        while let Some(first) = rest.first() {
+            let erasure = rest.iter().position(|event| event.is_erasure());
+            let (run, after) = match erasure {
+                Some(0) => {
+                    // It reaches rows that no key names: everything before it has to be in the
+                    // file, where they are looked for.
+                    self.write(connection, content).await?;
+                    (std::slice::from_ref(first), &rest[1..])
+                }
+                Some(before) => rest.split_at(before),
+                None => (rest, [].as_slice()),
+            };
+            self.fold_run(run, connection, content).await?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        content: &mut Content,
+    ) -> Result<(), TableError> {
+        for table in self.view.tables() {
+            let sum = content.table(table.table());
+            table.write(connection, sum, self.rows_kept).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<V: View> Fold<V> {
+    /// Folds events that may stand in memory together.
+    async fn fold_run(
+        &mut self,
+        events: &[&Decoded],
+        connection: &mut SqliteConnection,
+        content: &mut Content,
+    ) -> Result<(), BlockError> {
         for event in events {
             guarded(event, || {
                 self.view.keys(event);
@@ -237,18 +277,6 @@ impl<V: View> AnyFold for Fold<V> {
         for table in self.view.tables() {
             let sum = content.table(table.table());
             table.write_block(connection, sum).await?;
-        }
-        Ok(())
-    }
-
-    async fn write(
-        &mut self,
-        connection: &mut SqliteConnection,
-        content: &mut Content,
-    ) -> Result<(), TableError> {
-        for table in self.view.tables() {
-            let sum = content.table(table.table());
-            table.write(connection, sum, self.rows_kept).await?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use tokio_util::{
 
 use crate::{
     ask::{Ask, RebuildStep},
+    erasures::{Keeper, LastErasure},
     error::StoreError,
     feed::Feed,
     inspect, lock,
@@ -113,6 +114,7 @@ struct Running {
     slots: Vec<Arc<Slot>>,
     asks: Vec<mpsc::Sender<Ask>>,
     kept: Arc<Kept>,
+    erased: LastErasure,
     dir: PathBuf,
     limits: FileLimits,
     tasks: TaskTracker,
@@ -160,10 +162,7 @@ impl Views {
             lock: &lock,
             block_events: settings.block_events.max(1),
         };
-        let mut opened = Vec::with_capacity(views.len());
-        for view in views {
-            opened.push(opening.open(view).await?);
-        }
+        let opened = opening.all(views).await?;
         let slots: Vec<_> = opened.iter().map(|one| Arc::clone(&one.slot)).collect();
         let kept = Arc::new(Kept::open(&opening, &slots, &settings.past)?);
         let mut asks = Vec::with_capacity(slots.len());
@@ -172,6 +171,9 @@ impl Views {
             tasks.spawn(lock::held(Arc::clone(&lock), one.worker.run(one.live)));
             asks.push(one.ask);
         }
+        let keeper = Keeper::new(&opening, &slots, &asks, &kept);
+        let erased = keeper.last();
+        tasks.spawn(lock::held(Arc::clone(&lock), keeper.run()));
         tasks.spawn(lock::held(lock, feed.run(log.clone(), stop.child_token())));
         tasks.close();
         let guard = stop.clone().drop_guard();
@@ -180,6 +182,7 @@ impl Views {
             slots,
             asks,
             kept,
+            erased,
             dir,
             limits: settings.limits(),
             tasks,
@@ -198,6 +201,12 @@ impl Views {
     /// Where the log ends, as far as this process has heard.
     pub fn head(&self) -> Position {
         self.0.log.known_head()
+    }
+
+    /// The position of the last erasure that this process has heard of: a view that has not folded
+    /// it is not to be read.
+    pub fn last_erasure(&self) -> Position {
+        self.0.erased.position()
     }
 
     /// Waits until what is read of a view holds everything up to a position.

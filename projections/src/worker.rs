@@ -20,6 +20,8 @@ use crate::{
     store::ViewFile,
 };
 
+mod remains;
+
 /// Runs one view.
 pub(crate) struct Worker {
     pub(crate) slot: Arc<Slot>,
@@ -175,6 +177,10 @@ impl Worker {
             Ask::Retry(answer) => {
                 // Who asked may have gone away.
                 let _ = answer.send(self.retry().await);
+            }
+            Ask::RemoveRemains(answer) => {
+                // Who asked may have gone away.
+                let _ = answer.send(self.remove_remains().await);
             }
             Ask::Withdraw(mismatch, withdrawn) => {
                 self.withdraw(&mismatch).await;
@@ -357,6 +363,10 @@ impl Worker {
 
     async fn take_over(&self, new: &mut Folding) -> Result<(), String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
+        if new.file.has_remains() {
+            let removed = new.file.remove_remains().await;
+            removed.map_err(|error| words(&error))?;
+        }
         // Proven when it was built, with all its rows; since then it has followed the log.
         let proven = proof::of_tree(new.file.certificate(), &self.log).await;
         if let Some(mismatch) = proven.map_err(|error| words(&error))? {

@@ -96,6 +96,10 @@ pub(crate) struct ViewAnswer {
     /// What this version has changed against the one whose place it took.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<ChangesAnswer>,
+    /// Up to the erasure at this position nothing of what is erased is left in any of its files;
+    /// absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_up_to: Option<u64>,
 }
 
 /// What a version of a view has changed, as of where it met the one before.
@@ -233,6 +237,7 @@ impl From<ViewStatus> for ViewAnswer {
             stopped_before,
             build: view.build.map(BuildAnswer::from),
             changes: view.changes.map(ChangesAnswer::from),
+            erased_up_to: view.erased_up_to.map(Position::get),
         }
     }
 }

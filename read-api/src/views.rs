@@ -160,6 +160,14 @@ impl ReadApi {
         needed: &[View],
         min_position: Option<u64>,
     ) -> Result<Position, Problem> {
+        // What is erased is shown by none that has not heard of it.
+        let erased = self.views.last_erasure();
+        let behind = |view: &ViewStatus| {
+            let needed = needed.iter().any(|one| one.name() == view.name);
+            needed && matches!(view.state, ViewState::Live) && view.position < erased
+        };
+        let behind = self.views.status().iter().any(behind);
+        let min_position = min_position.max(behind.then(|| erased.get()));
         if let Some(asked) = min_position {
             let deadline = Instant::now() + MIN_POSITION_WAIT_MAX;
             for view in needed {

@@ -3,6 +3,7 @@
 mod audit;
 mod command_line;
 mod demo;
+mod erasure;
 mod evidence;
 mod front_door;
 mod handover;

@@ -150,7 +150,7 @@ impl Kept {
     }
 
     /// Removes everything, whoever uses it.
-    pub(super) async fn forget(&self) -> io::Result<()> {
+    pub(crate) async fn forget(&self) -> io::Result<()> {
         let closed = || io::Error::other("the views are closed");
         let _lock = self.lock.upgrade().ok_or_else(closed)?;
         let mut entries = self.entries.lock().await;

@@ -1,13 +1,15 @@
 //! The board: open Needs (コマリゴト) and Offers (デキルコト), newest first (H01-H03).
 
 use meguri_events::{
-    Category, Event, MemberId, Place, PostEvent, PostId, PostOutline, PostText, Prefecture, Sealed,
+    Category, Event, KeyClass, MemberId, Place, PostEvent, PostId, PostOutline, PostText,
+    Prefecture, Sealed,
 };
 use meguri_log::{Position, Timestamp, Version};
 
 use crate::{
     cell::{Json, text_column},
-    decode::Decoded,
+    decode::{Decoded, erases},
+    kinds::with_erasures,
     row::table,
     table::{AnyRows, FoldError, Rows},
     view::View,
@@ -204,20 +206,31 @@ fn change(event: &PostEvent) -> (PostId, Change<'_>) {
     }
 }
 
+const WANTS: [&str; PostEvent::TYPES.len() + 1] = with_erasures(PostEvent::TYPES);
+
 impl View for Board {
     const NAME: &'static str = "board";
     const VERSION: u32 = 1;
     const SCHEMA: &'static str = include_str!("board.sql");
-    const WANTS: &'static [&'static str] = PostEvent::TYPES;
+    const WANTS: &'static [&'static str] = &WANTS;
 
     fn keys(&mut self, event: &Decoded) {
         if let Event::Post(event) = &event.event {
             self.posts.ask(change(event).0);
         }
+        if let Some(erased) = event.erasure() {
+            self.posts.ask_where("author", &erased.member);
+        }
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
         let Event::Post(post) = &event.event else {
+            if event
+                .erasure()
+                .is_some_and(|erased| erases(erased, KeyClass::Profile))
+            {
+                self.erase();
+            }
             return Ok(());
         };
         let (id, change) = change(post);
@@ -244,6 +257,22 @@ impl View for Board {
 }
 
 impl Board {
+    /// Takes away what the author of the posts that were asked for has typed.
+    fn erase(&mut self) {
+        let (posts, tags) = (&mut self.posts, &mut self.tags);
+        posts.change_asked(|post| {
+            for tag in std::mem::take(&mut post.tags.0) {
+                tags.remove(&PostTag { tag, post: post.id });
+            }
+            post.title = None;
+            post.description = None;
+            post.city = None;
+            post.wished_return = None;
+            (post.lat_e7, post.lon_e7) = (None, None);
+            true
+        });
+    }
+
     /// Puts what a post reads now in place of what it read before.
     fn rewrite(
         &mut self,

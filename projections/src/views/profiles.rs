@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use meguri_events::{Event, ExchangeEvent, MemberEvent, MemberId, Prefecture};
+use meguri_events::{Event, ExchangeEvent, KeyClass, MemberEvent, MemberId, Prefecture};
 use meguri_log::Timestamp;
 
 use crate::{
     cell::Column,
-    decode::Decoded,
+    decode::{Decoded, erases},
     read::{QueryError, Reader},
     row::table,
     table::{AnyRows, FoldError, Rows},
@@ -53,6 +53,7 @@ impl View for Profiles {
         "MemberRegistered",
         "NicknameChanged",
         "MemberLeft",
+        "MemberErased",
         "ExchangeCompleted",
         "ThanksSent",
     ];
@@ -61,6 +62,7 @@ impl View for Profiles {
         match &event.event {
             Event::Member(MemberEvent::NicknameChanged(event)) => self.members.ask(event.member),
             Event::Member(MemberEvent::MemberLeft(event)) => self.members.ask(event.member),
+            Event::Member(MemberEvent::MemberErased(event)) => self.members.ask(event.member),
             Event::Exchange(ExchangeEvent::ExchangeCompleted(event)) => {
                 self.members.ask(event.opener);
                 self.members.ask(event.asked);
@@ -91,6 +93,12 @@ impl View for Profiles {
             }
             Event::Member(MemberEvent::MemberLeft(left)) => {
                 self.members.row(&left.member)?.left_at = Some(event.at);
+            }
+            Event::Member(MemberEvent::MemberErased(erased)) => {
+                let member = self.members.row(&erased.member)?;
+                if erases(erased, KeyClass::Profile) {
+                    (member.user_name, member.nickname) = (None, None);
+                }
             }
             Event::Exchange(ExchangeEvent::ExchangeCompleted(completed)) => {
                 for party in [completed.opener, completed.asked] {

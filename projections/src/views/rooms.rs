@@ -7,10 +7,12 @@ use meguri_events::{
 
 use crate::{
     decode::Decoded,
+    kinds::with_erasures,
     table::{AnyRows, FoldError, Rows},
     view::View,
 };
 
+mod erase;
 mod query;
 mod rows;
 
@@ -27,13 +29,18 @@ pub struct Rooms {
     thanks: Rows<RoomThanks>,
 }
 
+const WANTS: [&str; ExchangeEvent::TYPES.len() + 1] = with_erasures(ExchangeEvent::TYPES);
+
 impl View for Rooms {
     const NAME: &'static str = "rooms";
     const VERSION: u32 = 1;
     const SCHEMA: &'static str = include_str!("rooms.sql");
-    const WANTS: &'static [&'static str] = ExchangeEvent::TYPES;
+    const WANTS: &'static [&'static str] = &WANTS;
 
     fn keys(&mut self, event: &Decoded) {
+        if let Some(erased) = event.erasure() {
+            self.ask_for(erased.member);
+        }
         let Event::Exchange(exchange) = &event.event else {
             return;
         };
@@ -44,6 +51,9 @@ impl View for Rooms {
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
+        if let Some(erased) = event.erasure() {
+            self.erase(erased);
+        }
         let Event::Exchange(happened) = &event.event else {
             return Ok(());
         };

@@ -1,11 +1,11 @@
 //! Thanks (ありがとう): received and sent, with their words where those are not erased (H18-H20).
 
-use meguri_events::{Event, ExchangeEvent, ExchangeId, MemberId, Sealed};
+use meguri_events::{Event, ExchangeEvent, ExchangeId, KeyClass, MemberId, Sealed};
 use meguri_log::{Position, Timestamp};
 
 use crate::{
     cell::Column,
-    decode::Decoded,
+    decode::{Decoded, erases},
     page::{Cursor, Page, before, within_limits},
     read::{QueryError, Reader},
     row::table,
@@ -46,9 +46,13 @@ impl View for Thanks {
     const NAME: &'static str = "thanks";
     const VERSION: u32 = 1;
     const SCHEMA: &'static str = include_str!("thanks.sql");
-    const WANTS: &'static [&'static str] = &["ThanksSent"];
+    const WANTS: &'static [&'static str] = &["ThanksSent", "MemberErased"];
 
-    fn keys(&mut self, _: &Decoded) {}
+    fn keys(&mut self, event: &Decoded) {
+        if let Some(erased) = event.erasure() {
+            self.thanks.ask_where("sender", &erased.member);
+        }
+    }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
         if let Event::Exchange(ExchangeEvent::ThanksSent(thanks)) = &event.event {
@@ -64,6 +68,16 @@ impl View for Thanks {
                     .and_then(Sealed::text)
                     .map(str::to_owned),
                 erased: thanks.words.as_ref().is_some_and(Sealed::is_erased),
+            });
+        }
+        if event
+            .erasure()
+            .is_some_and(|erased| erases(erased, KeyClass::Message))
+        {
+            self.thanks.change_asked(|thanks| {
+                let had_words = thanks.words.take().is_some();
+                thanks.erased |= had_words;
+                had_words
             });
         }
         Ok(())
