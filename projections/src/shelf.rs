@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use meguri_log::{Log, Position};
+use meguri_log::Log;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,12 +22,11 @@ use crate::{
     view::AnyView,
 };
 
+mod erased;
+
 /// The file that names the live folder. It is replaced as a whole, so that at any moment it names
 /// either the old folder or the new one.
 const CURRENT: &str = "current";
-
-/// The file that says up to which erasure nothing of what is erased is left.
-const ERASED: &str = "erased";
 
 /// All folders of one view, `<views>/<name>/<version>-<fingerprint>[.<rebuild>]/`.
 pub(crate) struct Shelf {
@@ -238,36 +237,6 @@ impl Shelf {
             }
         }
         Ok(())
-    }
-
-    /// Removes every folder but the live one and those in which somebody is building: there is no
-    /// way back behind an erasure.
-    pub(crate) fn forget_others(&self) -> io::Result<()> {
-        let Current { live, previous } = self.current();
-        if previous.is_some() {
-            self.point_to(&Current {
-                live: live.clone(),
-                previous: None,
-            })?;
-        }
-        for folder in self.folders()? {
-            let path = self.dir.join(&folder);
-            if folder != live && !mark::is_being_built(&path) {
-                fs::remove_dir_all(path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Up to which erasure this view holds nothing of what is erased, in no file.
-    pub(crate) fn erased_up_to(&self) -> Position {
-        let text = fs::read_to_string(self.dir.join(ERASED)).unwrap_or_default();
-        Position::new(text.trim().parse().unwrap_or(0))
-    }
-
-    /// Writes that down.
-    pub(crate) fn note_erased(&self, up_to: Position) -> io::Result<()> {
-        fs::write(self.dir.join(ERASED), format!("{up_to}\n"))
     }
 
     fn point_to(&self, current: &Current) -> io::Result<()> {
