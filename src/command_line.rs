@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use meguri_events::KeyClass;
+use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::settings::Flags;
 
@@ -56,8 +57,21 @@ pub enum Command {
     /// Let anyone check the log without trusting this server
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Remember what was seen of other logs, and cosign what has only grown since
+    Witness(WitnessArgs),
     /// Print what is in force, and where each value came from
     Config,
+}
+
+/// Whom a witness witnesses, and under which name.
+#[derive(Debug, Clone, Args)]
+pub struct WitnessArgs {
+    /// The verifier key of a log, as `meguri audit key` prints it (may be repeated)
+    #[arg(long, value_name = "KEY", required = true)]
+    pub log: Vec<VerifierKey>,
+    /// The name of this witness; without it, one that is made of its key
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<KeyName>,
 }
 
 /// How serving begins.

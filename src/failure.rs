@@ -97,6 +97,9 @@ pub enum Failure {
     /// Nothing can be fetched.
     #[error("cannot fetch anything: {0}")]
     Fetch(String),
+    /// Another witness remembers in the same folder.
+    #[error("another witness works in {0}")]
+    WitnessInUse(PathBuf),
     /// The audit could not be carried through.
     #[error(transparent)]
     Audit(AuditError),
@@ -255,7 +258,9 @@ impl Failure {
             Self::NotSound(verdict) => verdict.exit_code(),
             Self::NoVerdict(_) => Verdict::CannotTell.exit_code(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
-            Self::Views(OpenViewsError::Owned(_)) | Self::NotFreed { .. } => IN_USE,
+            Self::Views(OpenViewsError::Owned(_))
+            | Self::NotFreed { .. }
+            | Self::WitnessInUse(_) => IN_USE,
             _ => FAILED,
         }
     }

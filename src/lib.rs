@@ -23,6 +23,7 @@ pub mod storage;
 pub mod telemetry;
 pub mod vault;
 pub mod views;
+pub mod witness;
 
 use std::io::Write;
 
@@ -57,6 +58,7 @@ pub async fn dispatch(
         Command::Vault(command) => vault::run(settings, command, out).await,
         Command::Auditor(command) => auditor::run(settings, command, out).await,
         Command::Audit(command) => audit::run(settings, command, out).await,
+        Command::Witness(args) => witness::run(settings, args, out).await,
         Command::Config => config::run(settings, out),
     }
 }

@@ -189,7 +189,7 @@ async fn told(told_to_stop: impl Future<Output = ()>, offer: Option<Offer>) -> E
 }
 
 /// Waits for SIGINT (Ctrl-C) or SIGTERM (what service managers send).
-async fn signalled() {
+pub(crate) async fn signalled() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

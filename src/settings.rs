@@ -16,6 +16,7 @@ mod error;
 mod publish;
 mod secret_key;
 mod sources;
+mod witnesses;
 
 pub use database_url::DatabaseUrl;
 pub use error::SettingsError;
@@ -25,6 +26,7 @@ use sources::{
     COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT,
     REMIND, Sources, VAULT, WITHIN, read_file,
 };
+pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
 /// The file that is read when nobody names another one.
 pub const FILE_NAME: &str = "meguri.toml";
@@ -280,6 +282,8 @@ impl Settings {
             path("signing_key_file", &self.publish.key_file),
             optional("origin", &self.publish.origin),
             row("publish_every", &self.publish.every),
+            optional("witnesses", &self.publish.witnesses),
+            optional("witness_quorum", &self.publish.witness_quorum),
             row("log_format", &self.log_format),
             row("log_filter", &self.log_filter),
             row("remind_after", &self.remind_after),

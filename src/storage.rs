@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use meguri_log::{Clock, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock};
+use meguri_log::{
+    Clock, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock, Witness, Witnesses,
+};
 
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{PublishSettings, Settings};
+use crate::witness::HttpWitness;
 
 /// Name of the log's file in the data folder.
 pub const LOG_FILE: &str = "log.db";
@@ -65,6 +68,7 @@ pub async fn publish(log: &Log, settings: &Settings) -> Result<Publisher, Failur
         origin: settings.publish.origin.value.clone(),
         interval: settings.publish.every.value.duration(),
         outside: data.join(CHECKPOINT_FILE),
+        witnesses: witnesses(&settings.publish)?,
     };
     let publisher = Publisher::start(log.clone(), options).await?;
     let path = data.join(VERIFIER_FILE);
@@ -74,6 +78,19 @@ pub async fn publish(log: &Log, settings: &Settings) -> Result<Publisher, Failur
         source,
     })?;
     Ok(publisher)
+}
+
+/// Who cosigns what is published.
+fn witnesses(settings: &PublishSettings) -> Result<Witnesses, Failure> {
+    let listed = settings.witnesses.value.iter().flat_map(|list| &list.0);
+    let all = listed.map(|one| {
+        let witness = HttpWitness::new(one.key.clone(), &one.url).map_err(Failure::Fetch)?;
+        Ok(Arc::new(witness) as Arc<dyn Witness>)
+    });
+    Ok(Witnesses {
+        all: all.collect::<Result<_, Failure>>()?,
+        quorum: settings.quorum(),
+    })
 }
 
 fn location(settings: &Settings) -> Location {
@@ -91,7 +108,7 @@ fn location(settings: &Settings) -> Location {
 }
 
 /// Makes the data folder, for its owner alone: it holds what people wrote to each other.
-fn make_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use meguri_log::SigningKey;
 use meguri_proofs::KeyName;
 
-use super::sources::{FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources};
-use super::{Secret, Setting, SettingsError};
+use super::sources::{
+    FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources, WITNESS_QUORUM,
+    WITNESSES,
+};
+use super::{Secret, Setting, SettingsError, WitnessList};
 use crate::period::Period;
 
 /// Name of the file of the key that signs checkpoints, in the data folder.
@@ -26,6 +29,10 @@ pub struct PublishSettings {
     pub origin: Setting<Option<KeyName>>,
     /// How often a checkpoint is signed while the log grows.
     pub every: Setting<Period>,
+    /// Who cosigns checkpoints before they are published.
+    pub witnesses: Setting<Option<WitnessList>>,
+    /// How many of them it takes; `None`: more than half.
+    pub witness_quorum: Setting<Option<usize>>,
 }
 
 impl PublishSettings {
@@ -36,12 +43,26 @@ impl PublishSettings {
     ) -> Result<Self, SettingsError> {
         let key_file = data.join(KEY_FILE_NAME);
         let in_file = file.signing_key_file.clone();
+        let listed = file.witnesses.as_ref().map(|all| all.join(","));
+        let quorum = file.witness_quorum.map(|quorum| quorum.to_string());
+        let witnesses = from.pick_optional(WITNESSES, None, listed)?;
+        let witness_quorum = from.pick_optional(WITNESS_QUORUM, None, quorum)?;
+        enough(&witnesses, &witness_quorum)?;
         Ok(Self {
             key: from.pick_optional(SIGNING_KEY, None, None)?,
             key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file),
             origin: from.pick_optional(ORIGIN, None, file.origin.clone())?,
             every: from.pick(PUBLISH, None, file.publish_every.clone(), EVERY_DEFAULT)?,
+            witnesses,
+            witness_quorum,
         })
+    }
+
+    /// How many witnesses have to have cosigned before anything is published.
+    pub fn quorum(&self) -> usize {
+        let all = self.witnesses.value.as_ref().map_or(0, |all| all.0.len());
+        let majority = if all == 0 { 0 } else { all / 2 + 1 };
+        self.witness_quorum.value.unwrap_or(majority)
     }
 
     /// Where the key that signs comes from.
@@ -50,5 +71,20 @@ impl PublishSettings {
             Some(key) => key.reveal().clone(),
             None => SigningKey::File(self.key_file.value.clone()),
         }
+    }
+}
+
+/// A quorum is made of witnesses that there are.
+fn enough(
+    witnesses: &Setting<Option<WitnessList>>,
+    quorum: &Setting<Option<usize>>,
+) -> Result<(), SettingsError> {
+    let all = witnesses.value.as_ref().map_or(0, |all| all.0.len());
+    match quorum.value {
+        Some(wanted) if wanted > all => Err(SettingsError::Value {
+            origin: quorum.origin.clone(),
+            reason: format!("a quorum of {wanted} cannot be reached by {all} witnesses"),
+        }),
+        Some(_) | None => Ok(()),
     }
 }

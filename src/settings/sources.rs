@@ -20,6 +20,8 @@ pub(super) struct FileSettings {
     pub(super) signing_key_file: Option<PathBuf>,
     pub(super) origin: Option<String>,
     pub(super) publish_every: Option<String>,
+    pub(super) witnesses: Option<Vec<String>>,
+    pub(super) witness_quorum: Option<usize>,
     pub(super) log_format: Option<String>,
     pub(super) log_filter: Option<String>,
     pub(super) remind_after: Option<String>,
@@ -43,6 +45,8 @@ pub(super) const SIGNING_KEY: Names = ("-", "MEGURI_SIGNING_KEY");
 pub(super) const SIGNING_KEY_FILE: Names = ("-", "MEGURI_SIGNING_KEY_FILE");
 pub(super) const ORIGIN: Names = ("-", "MEGURI_ORIGIN");
 pub(super) const PUBLISH: Names = ("-", "MEGURI_PUBLISH_EVERY");
+pub(super) const WITNESSES: Names = ("-", "MEGURI_WITNESSES");
+pub(super) const WITNESS_QUORUM: Names = ("-", "MEGURI_WITNESS_QUORUM");
 pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
 pub(super) const LOG_FILTER: Names = ("--log-filter", "MEGURI_LOG_FILTER");
 pub(super) const REMIND: Names = ("-", "MEGURI_REMIND_AFTER");

@@ -15,6 +15,7 @@ mod proofs;
 mod shutdown;
 mod time;
 mod views;
+mod witness;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -146,7 +146,8 @@ impl Installation {
         self.launch_with(&["serve", "--listen", "127.0.0.1:0"])
     }
 
-    fn launch_with(&self, arguments: &[&str]) -> Server {
+    /// As [`Installation::launch`], any subcommand that serves.
+    pub(crate) fn launch_with(&self, arguments: &[&str]) -> Server {
         let mut command = self.command(arguments);
         let log = OpenOptions::new()
             .create(true)
@@ -270,7 +271,8 @@ impl Server {
         self.child.id()
     }
 
-    fn first_line(&mut self) -> String {
+    /// The next line that it says on standard output.
+    pub(crate) fn first_line(&mut self) -> String {
         let mut line = String::new();
         self.said.read_line(&mut line).unwrap();
         line

@@ -99,7 +99,7 @@ pub use open::{OpenedEvent, OpenedEvents};
 pub use options::{Location, LogOptions, OpenError};
 pub use publish::{
     Inclusion, KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher,
-    Refusal, SignedCheckpoint, SigningKey, SigningKeyError,
+    Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer, Witnesses,
 };
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};

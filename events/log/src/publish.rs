@@ -7,6 +7,7 @@ mod read;
 mod refusal;
 mod resume;
 pub(crate) mod store;
+mod witness;
 mod worker;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -20,8 +21,10 @@ use crate::{clock::Timestamp, log::Log};
 pub use key::{SigningKey, SigningKeyError};
 pub use read::{Inclusion, PublishedError};
 pub use refusal::{KeptIn, Refusal};
+pub use witness::{Witness, WitnessAnswer, Witnesses};
 
 use outside::Outside;
+use witness::Cosigning;
 use worker::Worker;
 
 /// How often who waits for the right to publish asks for it.
@@ -40,6 +43,8 @@ pub struct PublishOptions {
     /// The file that keeps the last checkpoint apart from the database, so that a database which
     /// was restored from an older backup is found out. It belongs in no backup of the database.
     pub outside: PathBuf,
+    /// Who cosigns.
+    pub witnesses: Witnesses,
 }
 
 /// A checkpoint that was published: the log has signed that it is this tree.
@@ -111,7 +116,8 @@ impl Publisher {
         let signer = key::establish(&log, &options.key, options.origin.as_ref()).await?;
         let verifier = signer.verifier();
         let outside = Outside::new(options.outside);
-        let (worker, publication) = Worker::new(log, signer, outside, options.interval);
+        let cosigning = Cosigning::new(options.witnesses);
+        let (worker, publication) = Worker::new(log, signer, cosigning, outside, options.interval);
         let stop = CancellationToken::new();
         let task = tokio::spawn(worker.run(stop.clone()));
         Ok(Self {

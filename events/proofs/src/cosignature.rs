@@ -84,6 +84,11 @@ impl WitnessKey {
         self.0.id
     }
 
+    /// Whether it is the same key, whatever it is called: it counts once.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.0.is_same_as(&other.0)
+    }
+
     /// When this witness signed the checkpoint, in seconds since 1970. Whether that is too long
     /// ago, or yet to come, is for the caller to judge.
     ///
@@ -125,10 +130,7 @@ pub fn cosigners<'k>(
     for witness in witnesses {
         for signature in signatures.iter().filter(|it| witness.0.is_of(it)) {
             let time = witness.verify(checkpoint, signature)?;
-            if !found
-                .iter()
-                .any(|(known, _)| known.0.is_same_as(&witness.0))
-            {
+            if !found.iter().any(|(known, _)| known.is_same_key(witness)) {
                 found.push((witness, time));
             }
         }

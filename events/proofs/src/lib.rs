@@ -11,6 +11,7 @@ mod plan;
 mod proof;
 mod tile;
 mod tree;
+mod witness;
 
 pub use builder::{Builder, Piece, ResumeError};
 pub use bundle::{BadBundle, ENTRY_BYTES_MAX, EntryTooLong, encode_entries};
@@ -24,3 +25,4 @@ pub use plan::{MissingTile, Plan, PlanError};
 pub use proof::{BadProof, PROOF_HASHES_MAX, Proof, ProofError};
 pub use tile::{BadPath, BadTile, Bundle, Published, TILE_WIDTH, Tile, WrongLength};
 pub use tree::{Hash, Tree, hash_from_base64, hash_to_base64, leaf, node, root};
+pub use witness::{AddCheckpoint, BadAddCheckpoint, WitnessRefusal};

@@ -10,7 +10,7 @@ use meguri_events::{Event, MemberId};
 use meguri_http::{AUDITOR, Limits, MEMBER, Tokens};
 use meguri_log::{
     Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
-    Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp,
+    Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp, Witnesses,
 };
 use meguri_projections::{ViewSettings, Views};
 use meguri_read_api::{ReadApi, document, routes};
@@ -64,6 +64,7 @@ async fn publisher(log: &Log, folder: &std::path::Path) -> Publisher {
         origin: None,
         interval: std::time::Duration::from_millis(10),
         outside: folder.join("checkpoint"),
+        witnesses: Witnesses::default(),
     };
     Publisher::start(log.clone(), options).await.unwrap()
 }

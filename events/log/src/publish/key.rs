@@ -39,6 +39,20 @@ impl SigningKey {
         let seed = secret_file::decode(text).ok_or(SigningKeyError::Malformed)?;
         Ok(Self::Given(seed))
     }
+
+    /// The key itself, of no log: its file is made where it is missing. Without a name it has one
+    /// that is made of it.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`].
+    pub fn signer(&self, name: Option<&KeyName>) -> Result<SignerKey, SigningKeyError> {
+        let seed = match self {
+            Self::Given(seed) => seed.clone(),
+            Self::File(path) => from_file(path, None)?,
+        };
+        let name = name.cloned().map_or_else(|| name_of(&seed), Ok)?;
+        Ok(SignerKey::from_seed(name, &seed))
+    }
 }
 
 /// Why the key cannot sign for this log.

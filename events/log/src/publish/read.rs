@@ -174,7 +174,7 @@ impl Log {
         self.proof(&Plan::consistency(from, to)?).await
     }
 
-    async fn proof(&self, plan: &Plan) -> Result<Proof, PublishedError> {
+    pub(super) async fn proof(&self, plan: &Plan) -> Result<Proof, PublishedError> {
         let mut tiles = BTreeMap::new();
         for tile in plan.tiles() {
             tiles.insert(tile, self.load_tile(tile).await?);

@@ -15,6 +15,7 @@ use super::{
     outside::Outside,
     refusal::KeptIn,
     store::{FullTile, Press},
+    witness::Cosigning,
 };
 use crate::{frontiers::TreeError, log::Log, read::ReadError, store::StoreError};
 
@@ -58,6 +59,7 @@ pub(super) struct Worker {
     pub(super) log: Log,
     pub(super) signer: SignerKey,
     pub(super) outside: Outside,
+    cosigning: Cosigning,
     interval: Duration,
     told: watch::Sender<Publication>,
 }
@@ -66,6 +68,7 @@ impl Worker {
     pub(super) fn new(
         log: Log,
         signer: SignerKey,
+        cosigning: Cosigning,
         outside: Outside,
         interval: Duration,
     ) -> (Self, watch::Receiver<Publication>) {
@@ -77,6 +80,7 @@ impl Worker {
             log,
             signer,
             outside,
+            cosigning,
             interval: interval.max(Duration::from_millis(1)),
             told,
         };
@@ -164,7 +168,7 @@ impl Worker {
             self.keep_tiles(press, &tiles).await?;
             size = up_to;
         }
-        let checkpoint = self.sign(builder.tree())?;
+        let checkpoint = self.sign(builder.tree()).await?;
         self.outside
             .write(checkpoint.note.clone())
             .await
@@ -215,10 +219,11 @@ impl Worker {
         Ok(())
     }
 
-    fn sign(&self, tree: Tree) -> Result<SignedCheckpoint, Stop> {
+    async fn sign(&self, tree: Tree) -> Result<SignedCheckpoint, Stop> {
         let verifier = self.signer.verifier();
         let checkpoint = Checkpoint::new(verifier.name().as_str(), tree).map_err(failed)?;
         let note = Note::sign(checkpoint.to_string(), &self.signer).map_err(failed)?;
+        let note = self.cosigning.cosign(&self.log, &checkpoint, note).await?;
         Ok(SignedCheckpoint {
             tree,
             note: note.to_string(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use meguri_log::{
     Log, Position, PublishOptions, PublishState, PublishedError, Publisher, SignedCheckpoint,
-    SigningKey,
+    SigningKey, Witnesses,
 };
 use meguri_proofs::{Builder, Bundle, Checkpoint, Note, Piece, Tile, Tree, VerifierKey, leaf};
 use meguri_test_logs::{Backend, Home, on_both_backends};
@@ -30,6 +30,7 @@ pub(super) fn options(home: &Home) -> PublishOptions {
         origin: Some("log.example.org".parse().unwrap()),
         interval: Duration::from_millis(5),
         outside: home.folder().join("checkpoint"),
+        witnesses: Witnesses::default(),
     }
 }
 

@@ -19,3 +19,4 @@ mod oracle;
 mod paths;
 mod roots;
 mod tiles;
+mod witnesses;

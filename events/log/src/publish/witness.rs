@@ -1,0 +1,153 @@
+//! Witnesses of a log: others who remember what they saw of it, and say under its checkpoints that
+//! it has only grown.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::FuturesUnordered};
+use meguri_proofs::{AddCheckpoint, Checkpoint, Note, Plan, Signature, WitnessKey};
+use tokio::time::timeout;
+
+use super::worker::{Stop, failed};
+use crate::log::Log;
+
+/// How long a witness may take, with a second question where it asks for another proof.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Somebody who cosigns checkpoints (C2SP tlog-witness).
+#[async_trait]
+pub trait Witness: Send + Sync + fmt::Debug + 'static {
+    /// The key by which its cosignatures are verified.
+    fn key(&self) -> &WitnessKey;
+
+    /// Asks it to cosign a checkpoint.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    async fn ask(&self, request: &AddCheckpoint) -> Result<WitnessAnswer, String>;
+}
+
+/// What a witness answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WitnessAnswer {
+    /// It has cosigned.
+    Cosigned(Vec<Signature>),
+    /// It has seen a tree of this size last, and wants a proof from there.
+    Conflict {
+        /// The size of that tree.
+        seen: u64,
+    },
+}
+
+/// The witnesses of a log, and how many of them have to have cosigned before anything is published.
+///
+/// The default is nobody.
+#[derive(Debug, Clone, Default)]
+pub struct Witnesses {
+    /// Each with a key of its own.
+    pub all: Vec<Arc<dyn Witness>>,
+    /// How many it takes.
+    pub quorum: usize,
+}
+
+/// The witnesses at work: what each has seen last, as far as that is known here.
+pub(super) struct Cosigning {
+    witnesses: Vec<(Arc<dyn Witness>, AtomicU64)>,
+    quorum: usize,
+}
+
+impl Cosigning {
+    pub(super) fn new(witnesses: Witnesses) -> Self {
+        let all = witnesses.all.into_iter();
+        Self {
+            witnesses: all.map(|one| (one, AtomicU64::new(0))).collect(),
+            quorum: witnesses.quorum,
+        }
+    }
+
+    /// The note with as many cosignatures as it takes.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] where too few cosign: this checkpoint is never published, and the next one
+    /// is tried.
+    pub(super) async fn cosign(
+        &self,
+        log: &Log,
+        checkpoint: &Checkpoint,
+        note: Note,
+    ) -> Result<Note, Stop> {
+        let asked = self.witnesses.iter().map(async |(witness, seen)| {
+            let name = witness.key().name();
+            let cosigned = cosigned(log, checkpoint, &note, &**witness, seen);
+            match timeout(PATIENCE, cosigned).await {
+                Ok(Ok(signature)) => Ok(signature),
+                Ok(Err(reason)) => Err(format!("{name}: {reason}")),
+                Err(_) => Err(format!("{name}: no answer in time")),
+            }
+        });
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        let (mut signed, mut without) = (Vec::new(), Vec::new());
+        while signed.len() < self.quorum {
+            match answers.next().await {
+                Some(Ok(signature)) => signed.push(signature),
+                Some(Err(reason)) => without.push(reason),
+                None => {
+                    let (quorum, count, without) = (self.quorum, signed.len(), without.join("; "));
+                    let reason = format!("{count} of {quorum} witnesses have cosigned ({without})");
+                    return Err(Stop::Failed(reason));
+                }
+            }
+        }
+        drop(answers);
+        let cosigned = signed.into_iter().try_fold(note, Note::with);
+        cosigned.map_err(failed)
+    }
+}
+
+/// The cosignature of one witness.
+async fn cosigned(
+    log: &Log,
+    checkpoint: &Checkpoint,
+    note: &Note,
+    witness: &dyn Witness,
+    seen: &AtomicU64,
+) -> Result<Signature, String> {
+    let size = checkpoint.tree().size;
+    let mut corrected = false;
+    loop {
+        let old = seen.load(Ordering::Relaxed);
+        if old > size {
+            return Err(format!(
+                "it has seen {old} events of this log, which has {size}: the log was restored from \
+                 an older backup, or somebody else signs with its key"
+            ));
+        }
+        let plan = Plan::consistency(old, size).map_err(|error| error.to_string())?;
+        let proof = log.proof(&plan).await.map_err(|error| error.to_string())?;
+        let note = note.clone();
+        match witness.ask(&AddCheckpoint { old, proof, note }).await? {
+            WitnessAnswer::Cosigned(signatures) => {
+                let mut valid = signatures.into_iter();
+                let valid = valid.find(|it| witness.key().verify(checkpoint, it).is_ok());
+                let signature = valid.ok_or("its cosignature is not one of this checkpoint")?;
+                seen.store(size, Ordering::Relaxed);
+                return Ok(signature);
+            }
+            // It may be told of a size that is not its own, and this is not believed twice.
+            WitnessAnswer::Conflict { seen: its } if !corrected && its != old => {
+                seen.store(its, Ordering::Relaxed);
+                corrected = true;
+            }
+            WitnessAnswer::Conflict { seen: its } => {
+                return Err(format!("it has seen another log, of {its} events"));
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `meguri witness`: remember what was seen of other logs, and cosign what has only grown since
+//! (C2SP tlog-witness).
+
+mod client;
+mod memory;
+mod routes;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use meguri_log::{SigningKey, SystemClock};
+use meguri_proofs::Cosigner;
+use tokio::net::TcpListener;
+
+use crate::command_line::WitnessArgs;
+use crate::failure::{Failure, to_stdout};
+use crate::settings::Settings;
+use crate::storage;
+pub use client::HttpWitness;
+use memory::Memory;
+use routes::Duty;
+
+/// Name of the file of the witness's key in the data folder.
+const KEY_FILE: &str = "witness.key";
+/// Name of the folder of what was seen in the data folder.
+const FOLDER: &str = "witness";
+
+/// Serves until it is told to stop.
+pub async fn run(
+    settings: &Settings,
+    args: &WitnessArgs,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let data = &settings.data.value;
+    storage::make_folder(data)?;
+    let key = SigningKey::File(data.join(KEY_FILE)).signer(args.name.as_ref())?;
+    let cosigner = Cosigner::new(key);
+    let memory = Memory::open(&data.join(FOLDER))?;
+    let listen = &settings.listen.value;
+    let failed = |source| Failure::Listen {
+        address: listen.clone(),
+        source,
+    };
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let witness = cosigner.verifier();
+    let logs: Vec<_> = args.log.iter().map(|log| log.name().as_str()).collect();
+    writeln!(
+        out,
+        "Witnessing {} on http://{address}\n\nTo be named by who publishes them:\n  \
+         MEGURI_WITNESSES='{witness} http://{address}'",
+        logs.join(", ")
+    )
+    .map_err(to_stdout)?;
+    out.flush().map_err(to_stdout)?;
+    let duty = Duty {
+        logs: args.log.clone(),
+        cosigner,
+        memory: memory.into(),
+        clock: Arc::new(SystemClock),
+    };
+    let served = axum::serve(listener, routes::router(Arc::new(duty)));
+    let served = served.with_graceful_shutdown(crate::serve::signalled());
+    served.await.map_err(failed)
+}
