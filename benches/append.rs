@@ -6,12 +6,15 @@
 )]
 
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use meguri_benches::{Numbers, STREAMS, conditional, median, rate, stream, timed};
-use meguri_log::{Kek, Location, Log, LogOptions, Version};
+use meguri_log::{
+    Kek, Location, Log, LogOptions, PublishOptions, Publisher, SigningKey, Version, Witnesses,
+};
 use meguri_postgres_cluster::Cluster;
 use sqlx::{
     PgPool, SqlitePool,
@@ -82,6 +85,26 @@ async fn append(log: &Log, all: &mut [Own]) -> f64 {
 struct Row {
     stream: String,
     header: Vec<u8>,
+}
+
+/// The same while the log is published, as far as it has come before.
+async fn publishing(log: &Log, all: &mut [Own], folder: &Path) -> f64 {
+    let options = PublishOptions {
+        key: SigningKey::File(folder.join("log.key")),
+        origin: None,
+        interval: Duration::from_secs(1),
+        outside: folder.join("checkpoint"),
+        witnesses: Witnesses::default(),
+    };
+    let publisher = Publisher::start(log.clone(), options).await.unwrap();
+    let head = log.head().await.unwrap().position.get();
+    let mut watch = publisher.watch();
+    let level = |latest: &Arc<meguri_log::SignedCheckpoint>| latest.tree.size >= head;
+    let reached = watch.wait_for(|now| now.latest.as_ref().is_some_and(level));
+    drop(reached.await.unwrap());
+    let rate = append(log, all).await;
+    publisher.close().await;
+    rate
 }
 
 fn row(number: i64, numbers: &mut Numbers) -> Row {
@@ -202,22 +225,25 @@ async fn postgres() {
     let (log, raw) = on_postgres(&cluster).await;
     let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), alone());
     append(&log, &mut all).await;
-    let mut figures: [Vec<f64>; 5] = Default::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut figures: [Vec<f64>; 6] = Default::default();
     for round in 0..ROUNDS {
         figures[0].push(append(&log, &mut all).await);
+        figures[5].push(publishing(&log, &mut all, folder.path()).await);
         figures[1].push(raw_unnest(&raw, &mut next).await);
         let first = 1_000_000_000 * (i64::try_from(round).unwrap() + 1);
         figures[2].push(raw_single(&raw, first).await);
         figures[3].push(append(&log, &mut one).await);
         figures[4].push(raw_alone(&raw, first + 500_000_000).await);
     }
-    let [ours, unnest, single, alone, raw_alone] = figures.map(median);
+    let [ours, unnest, single, alone, raw_alone, published] = figures.map(median);
     println!("PostgreSQL, median of {ROUNDS} rounds of {A_ROUND:?}");
     report("raw UNNEST of 100, 1 connection", unnest, "events/s");
     report("raw INSERT, 32 connections", single, "events/s");
     report(&format!("log, {IN_FLIGHT} in flight"), ours, "events/s");
     report("    of raw UNNEST", ours / unnest, "");
     report("    of raw INSERT", ours / single, "");
+    report_published(published, ours);
     report_alone(raw_alone, alone);
 }
 
@@ -287,14 +313,16 @@ async fn sqlite() {
     let raw = pool.connect_with(options).await.unwrap();
     let (mut next, mut all, mut one) = (1, owned(IN_FLIGHT), alone());
     append(&log, &mut all).await;
-    let mut figures: [Vec<f64>; 4] = Default::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut figures: [Vec<f64>; 5] = Default::default();
     for _ in 0..ROUNDS {
         figures[0].push(append(&log, &mut all).await);
+        figures[4].push(publishing(&log, &mut all, folder.path()).await);
         figures[1].push(raw_values(&raw, &mut next, IN_FLIGHT).await);
         figures[2].push(append(&log, &mut one).await);
         figures[3].push(raw_values(&raw, &mut next, 1).await);
     }
-    let [ours, values, alone, raw_alone] = figures.map(median);
+    let [ours, values, alone, raw_alone, published] = figures.map(median);
     println!("SQLite, synchronous=FULL, median of {ROUNDS} rounds of {A_ROUND:?}");
     report(
         &format!("raw VALUES, {IN_FLIGHT} rows a transaction"),
@@ -303,6 +331,7 @@ async fn sqlite() {
     );
     report(&format!("log, {IN_FLIGHT} in flight"), ours, "events/s");
     report("    of raw VALUES", ours / values, "");
+    report_published(published, ours);
     report_alone(raw_alone, alone);
 }
 
@@ -310,6 +339,12 @@ async fn sqlite() {
 fn report(name: &str, value: f64, unit: &str) {
     let decimals = if unit == "events/s" { 0 } else { 3 };
     println!("  {name:<36}{value:>9.decimals$} {unit}");
+}
+
+/// Prints how fast it is while the log is published.
+fn report_published(published: f64, alone: f64) {
+    report("log, while it is published", published, "events/s");
+    report("    of the log by itself", published / alone, "");
 }
 
 /// Prints how long one writer alone waits, given commits a second.
