@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "meguri-read-api",
         &[
             "meguri-projections",
+            "meguri-domain",
             "meguri-events",
             "meguri-evidence",
             "meguri-log",

@@ -105,6 +105,21 @@ impl Exchange {
         self.terms.version
     }
 
+    /// Number of the terms that this side agreed to last (H07).
+    pub fn agreed_to(&self, side: Side) -> Option<u32> {
+        self.agreed[side]
+    }
+
+    /// When this side reported that its part is done (H21).
+    pub fn reported_at(&self, side: Side) -> Option<Timestamp> {
+        self.reported[side]
+    }
+
+    /// Whether this side has sent its thanks (H19).
+    pub fn has_thanked(&self, side: Side) -> bool {
+        self.thanked[side]
+    }
+
     /// Whether it still holds the claim of the one open exchange of post and opener (H05, H08).
     pub const fn is_open(&self) -> bool {
         matches!(self.status, Status::Negotiating | Status::InProgress)

@@ -1,7 +1,12 @@
 //! From a token's holder to the member the views know.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use meguri_events::MemberId;
-use meguri_http::{Member, Problem, kinds};
+use meguri_http::{Auditor, Member, Problem, kinds};
+use meguri_projections::views::history::Asking;
+
+use crate::ReadApi;
 
 /// The member's id.
 ///
@@ -15,4 +20,36 @@ pub(crate) fn id_of(member: &Member) -> Result<MemberId, Problem> {
         );
         Problem::new(kinds::UNAUTHENTICATED)
     })
+}
+
+/// Who asks what happened: a party, or an auditor, whose duty it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Inquirer {
+    /// Whose exchanges may be seen.
+    pub(crate) asking: Asking,
+    /// `member-<id>`, or the auditor's name.
+    pub(crate) subject: String,
+}
+
+impl FromRequestParts<ReadApi> for Inquirer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &ReadApi) -> Result<Self, Problem> {
+        let member = <Member as FromRequestParts<ReadApi>>::from_request_parts(parts, api).await;
+        match member {
+            Ok(member) => Ok(Self {
+                asking: Asking::Member(id_of(&member)?),
+                subject: member.subject,
+            }),
+            // A valid token, but not a member's.
+            Err(problem) if problem.status() == kinds::FORBIDDEN.status => {
+                let auditor = Auditor::from_request_parts(parts, api).await?;
+                Ok(Self {
+                    asking: Asking::Auditor,
+                    subject: auditor.subject,
+                })
+            }
+            Err(problem) => Err(problem),
+        }
+    }
 }

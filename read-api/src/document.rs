@@ -1,6 +1,5 @@
 //! The description of the API: `OpenAPI` 3.1 for programs, a plain page for people.
 
-mod html;
 mod page;
 mod schema;
 

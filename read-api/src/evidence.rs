@@ -4,6 +4,8 @@ mod choice;
 mod gather;
 mod related;
 
+pub(crate) use related::whole;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -1,20 +1,20 @@
 //! Everything that happened in one exchange: who did it, when, and because of what.
 
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use meguri_events::{ExchangeId, MemberId};
-use meguri_http::{Auditor, Member, Path, Problem, Query, ReadProblems, kinds};
+use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
 use meguri_projections::AsOf;
 use meguri_projections::views::history::{Asking, HistoryEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::asker::Inquirer;
 use crate::freshness::Seen;
 use crate::list::List;
 use crate::names::{Names, Person};
 use crate::views::{View, refusal};
-use crate::{ReadApi, asker, codes, freshness, list};
+use crate::{ReadApi, codes, freshness, list};
 
 /// One event of an exchange. What anyone typed is sealed, and not part of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,30 +74,6 @@ impl HistoryAnswer {
     }
 }
 
-/// Who asks for a history: a party, or an auditor, whose duty it is.
-pub(crate) struct Inquirer(Asking);
-
-impl FromRequestParts<ReadApi> for Inquirer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &ReadApi) -> Result<Self, Problem> {
-        let member = <Member as FromRequestParts<ReadApi>>::from_request_parts(parts, api).await;
-        match member {
-            Ok(member) => Ok(Self(Asking::Member(asker::id_of(&member)?))),
-            // A valid token, but not a member's.
-            Err(problem) if problem.status() == kinds::FORBIDDEN.status => {
-                Auditor::from_request_parts(parts, api)
-                    .await
-                    .map(|auditor| {
-                        tracing::info!(auditor = auditor.subject, "a history is read");
-                        Self(Asking::Auditor)
-                    })
-            }
-            Err(problem) => Err(problem),
-        }
-    }
-}
-
 /// Which part of a history is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -137,10 +113,13 @@ pub(crate) struct HistoryQuery {
 )]
 pub(crate) async fn read_history(
     State(api): State<ReadApi>,
-    Inquirer(asking): Inquirer,
+    inquirer: Inquirer,
     Path(id): Path<ExchangeId>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Seen<List<HistoryAnswer>>, Problem> {
+    if inquirer.asking == Asking::Auditor {
+        tracing::info!(auditor = inquirer.subject, "a history is read");
+    }
     let cursor = list::cursor(query.cursor.as_deref())?;
     let seen = api
         .views(
@@ -152,7 +131,7 @@ pub(crate) async fn read_history(
         .await?;
     let page = seen
         .history()
-        .of(id, asking, cursor, query.limit)
+        .of(id, inquirer.asking, cursor, query.limit)
         .await
         .map_err(refusal)?;
     let actors = page

@@ -8,6 +8,7 @@
 
 mod accesses;
 mod asker;
+mod audit;
 mod board;
 mod codes;
 mod document;
@@ -15,6 +16,7 @@ pub mod evidence;
 mod exchange;
 mod freshness;
 mod history;
+mod html;
 mod included;
 mod list;
 mod log;
@@ -141,5 +143,6 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(status::metrics))
         .routes(routes!(published::read_checkpoint))
         .routes(routes!(published::read_tile))
+        .merge(OpenApiRouter::from(audit::pages(&api)))
         .with_state(api)
 }

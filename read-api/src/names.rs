@@ -17,15 +17,15 @@ pub(crate) struct Person {
     #[schema(format = Uuid)]
     id: String,
     /// The unique name in the profile's address.
-    user_name: Option<String>,
+    pub(crate) user_name: Option<String>,
     /// What others read.
-    nickname: Option<String>,
+    pub(crate) nickname: Option<String>,
     /// Whether the member has left the community.
     left: bool,
 }
 
 /// The names that one answer needs, read with one query.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Names(BTreeMap<MemberId, Profile>);
 
 impl Names {

@@ -1,7 +1,7 @@
 //! The human page of the API: the `OpenAPI` document as plain HTML, Japanese first.
 
-use super::html::Html;
 use super::schema;
+use crate::html::Html;
 use serde_json::Value;
 
 /// Methods in the order in which a reader looks for them.

@@ -1,6 +1,6 @@
 //! JSON schemas as a reader's tables: names, types, what is required.
 
-use super::html::Html;
+use crate::html::Html;
 use serde_json::Value;
 
 const REFERENCE: &str = "#/components/schemas/";

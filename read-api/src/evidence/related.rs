@@ -10,7 +10,7 @@ use uuid::Uuid;
 const ERASING: &str = "KeysDestroyed";
 
 /// Every event of a stream that the checkpoint covers.
-pub(super) async fn whole(
+pub(crate) async fn whole(
     log: &Log,
     stream: &StreamName,
     size: u64,

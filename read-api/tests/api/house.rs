@@ -146,6 +146,18 @@ impl House {
         stream: String,
         event: impl Into<Event>,
     ) -> Position {
+        let event = self.encoded(stream, event);
+        self.write(actor.stream(), None, event).await
+    }
+
+    /// Appends what an event led to in an exchange, by a policy.
+    pub(crate) async fn led_to(&self, causation: Uuid, event: impl Into<Event>) -> Position {
+        let event = self.encoded(crate::story::EXCHANGE.stream(), event);
+        self.write("policy-test".to_owned(), Some(causation), event)
+            .await
+    }
+
+    fn encoded(&self, stream: String, event: impl Into<Event>) -> NewEvent {
         let encoded = event.into().encode().unwrap();
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let sealed = encoded.sections.into_iter().map(|section| NewSection {
@@ -154,15 +166,14 @@ impl House {
             class: section.class.into(),
             plaintext: section.plaintext,
         });
-        let event = NewEvent {
+        NewEvent {
             id: Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)),
             stream: StreamName::new(stream).unwrap(),
             event_type: encoded.event_type.into(),
             schema: encoded.schema,
             data: encoded.data,
             sealed: sealed.collect(),
-        };
-        self.write(actor.stream(), event).await
+        }
     }
 
     /// Appends a registration as a release wrote it that did not ask where members live.
@@ -186,7 +197,7 @@ impl House {
                 section("mail", "contact", mail),
             ],
         };
-        self.write(member.stream(), event).await
+        self.write(member.stream(), None, event).await
     }
 
     /// Appends what the catalog does not know, as a newer release would.
@@ -199,7 +210,7 @@ impl House {
             data: "{}".to_owned(),
             sealed: Vec::new(),
         };
-        self.write("system".to_owned(), event).await;
+        self.write("system".to_owned(), None, event).await;
     }
 
     /// Turns a byte around, where this text stands in the files of a view.
@@ -218,9 +229,10 @@ impl House {
         }
     }
 
-    async fn write(&self, actor: String, event: NewEvent) -> Position {
+    async fn write(&self, actor: String, causation: Option<Uuid>, event: NewEvent) -> Position {
         let cause = Cause {
             actor,
+            causation,
             ..Cause::default()
         };
         let append = Append {
@@ -268,6 +280,22 @@ impl House {
             .oneshot(request.body(Body::empty()).unwrap())
             .await
             .unwrap()
+    }
+
+    /// Sends a form, with these headers; the answer's head.
+    pub(crate) async fn post_form(
+        &self,
+        path: &str,
+        form: &str,
+        headers: &[(&str, &str)],
+    ) -> Response<Body> {
+        let mut request =
+            Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(form.to_owned())).unwrap();
+        self.app.clone().oneshot(request).await.unwrap()
     }
 
     /// Reads a path, as whoever holds the token.

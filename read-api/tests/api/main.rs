@@ -8,6 +8,7 @@
 
 mod access;
 mod accesses;
+mod audit;
 mod document;
 mod evidence;
 mod freshness;

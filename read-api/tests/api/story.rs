@@ -44,8 +44,13 @@ impl House {
 
     /// The same exchange in a house that has been empty.
     pub(crate) async fn lives(self) -> Self {
+        self.register(AOI, "aoi", "あおい").await;
+        self.lives_on().await
+    }
+
+    /// The same in a house that Aoi has come to.
+    pub(crate) async fn lives_on(self) -> Self {
         let house = self;
-        house.register(AOI, "aoi", "あおい").await;
         house.register(REN, "ren", "れん").await;
         house.register(MIO, "mio", "みお").await;
         house.post_need().await;

@@ -3,17 +3,17 @@
 /// HTML being written. [`Html::raw`] takes literals only, so that nothing that comes from outside
 /// can reach the page unescaped: the compiler refuses it.
 #[derive(Debug, Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 impl Html {
     /// Writes markup as it stands in the source.
-    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
+    pub(crate) fn raw(&mut self, markup: &'static str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
     /// Writes text, escaped for element content and for quoted attributes.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         for character in text.chars() {
             match character {
                 '&' => self.0.push_str("&amp;"),
@@ -27,8 +27,13 @@ impl Html {
         self
     }
 
+    /// Writes a number.
+    pub(crate) fn number(&mut self, number: usize) -> &mut Self {
+        self.text(&number.to_string())
+    }
+
     /// Writes text in which blank lines part paragraphs and `backquotes` mark code.
-    pub(super) fn prose(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn prose(&mut self, text: &str) -> &mut Self {
         for paragraph in text.split("\n\n").filter(|part| !part.trim().is_empty()) {
             self.raw("<p>");
             for (index, piece) in paragraph.split('`').enumerate() {
@@ -44,7 +49,7 @@ impl Html {
     }
 
     /// Writes an anchor name made of letters, digits and hyphens.
-    pub(super) fn slug(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn slug(&mut self, text: &str) -> &mut Self {
         for character in text.chars() {
             self.0.push(if character.is_ascii_alphanumeric() {
                 character
@@ -56,7 +61,7 @@ impl Html {
     }
 
     /// The finished page.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }

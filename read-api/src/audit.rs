@@ -1,0 +1,65 @@
+//! Pages for whoever audits: what happened in an exchange, searched, shown, and checked by the
+//! reader's own browser.
+//!
+//! An auditor sees every event as far as it is open, a party its own exchanges. Nobody reads sealed
+//! text here. The pages work without a program; the one they have checks proofs, and asks for
+//! nothing that its reader may not see.
+
+mod causes;
+mod event;
+mod frame;
+mod looking;
+mod row;
+mod search;
+mod session;
+mod story;
+mod timeline;
+mod words;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::csrf::CsrfLayer;
+
+use crate::ReadApi;
+
+/// Where the pages begin. The cookie of who has signed in goes nowhere else.
+pub(crate) const AUDIT_PATH: &str = "/audit";
+
+/// The routes of the pages. They are for people, and not part of the API's description.
+pub(crate) fn pages(api: &ReadApi) -> Router<ReadApi> {
+    let pages = Router::new()
+        .route(AUDIT_PATH, get(search::search))
+        .route("/audit/exchanges/{id}", get(timeline::timeline))
+        .route("/audit/sign-in", post(session::sign_in))
+        .route("/audit/sign-out", post(session::sign_out))
+        .layer(from_fn_with_state(api.clone(), frame::problems_as_pages));
+    let events = Router::new().route("/audit/events/{position}", get(event::read_event));
+    pages
+        .merge(events)
+        .layer(from_fn(session::cookie_as_bearer))
+        .layer(CsrfLayer::new())
+        .route(
+            "/audit/check.mjs",
+            get(async || asset(PROGRAM, "text/javascript; charset=utf-8")),
+        )
+        .route(
+            "/audit/audit.css",
+            get(async || asset(STYLE, "text/css; charset=utf-8")),
+        )
+        .layer(from_fn(frame::protected))
+}
+
+const PROGRAM: &str = include_str!("../assets/audit/check.mjs");
+const STYLE: &str = include_str!("../assets/audit/audit.css");
+
+fn asset(text: &'static str, media: &'static str) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media)),
+        // A new release brings its own.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, text).into_response()
+}
