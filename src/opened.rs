@@ -1,7 +1,7 @@
 //! Opening what members wrote: noted in the log before anything of it is shown.
 
 use meguri_events::{Event, MemberId, SealedTextOpened, SectionRef};
-use meguri_log::{Append, Cause, Log, NewEvent, NewSection, StreamName};
+use meguri_log::{Append, Cause, Condition, Expected, Log, NewEvent, NewSection, StreamName};
 use meguri_read_api::evidence::SectionAt;
 use uuid::Uuid;
 
@@ -57,6 +57,13 @@ impl<'a> Access<'a> {
         if members.is_empty() {
             return Ok(());
         }
+        // What is sealed for a member holds only where that member is not being erased meanwhile.
+        let mut conditions = Vec::with_capacity(members.len());
+        for member in &members {
+            let stream = stream_of(member.stream())?;
+            let expected = Expected::Version(log.stream_head(&stream).await?);
+            conditions.push(Condition { stream, expected });
+        }
         let events = members.into_iter().map(|member| self.event(member, opened));
         let events = events.collect::<Result<_, _>>()?;
         let command = Some(Uuid::now_v7());
@@ -69,6 +76,7 @@ impl<'a> Access<'a> {
         log.append(Append {
             cause,
             events,
+            conditions,
             ..Append::default()
         })
         .await?;
@@ -89,7 +97,7 @@ impl<'a> Access<'a> {
             reason,
         });
         let encoded = event.encode().map_err(|error| unwritable(&error))?;
-        let stream = StreamName::new(member.access_stream()).map_err(|error| unwritable(&error))?;
+        let stream = stream_of(member.access_stream())?;
         let sealed = encoded.sections.into_iter().map(|section| NewSection {
             section: section.name.into(),
             subject: section.subject,
@@ -105,4 +113,8 @@ impl<'a> Access<'a> {
             sealed: sealed.collect(),
         })
     }
+}
+
+fn stream_of(name: String) -> Result<StreamName, Failure> {
+    StreamName::new(name).map_err(|error| Failure::NotNoted(error.to_string()))
 }
