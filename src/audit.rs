@@ -3,6 +3,7 @@
 mod bundle;
 mod check;
 mod publish;
+mod redact;
 mod verify;
 
 use std::io::Write;
@@ -50,6 +51,7 @@ async fn on(
         AuditCommand::Key => key(log, out).await,
         AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
         AuditCommand::Bundle(args) => bundle::run(log, args, out).await,
+        AuditCommand::Redact(args) => redact::run(log, args, out).await,
         AuditCommand::Verify(args) => verify::run(args, out).await,
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
-use meguri_events::KeyClass;
+use meguri_events::{KeyClass, OrderRef};
 use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::settings::Flags;
@@ -205,6 +205,8 @@ pub enum AuditCommand {
     },
     /// Write a bundle that proves to anybody what happened in an exchange
     Bundle(BundleArgs),
+    /// Empty an event for ever, as a court orders it: only its place and its entry stay
+    Redact(RedactArgs),
     /// Check a bundle, or a published log: exit code 0 sound, 1 findings, 2 cannot tell
     Verify(VerifyArgs),
 }
@@ -216,6 +218,20 @@ pub struct AccessArgs {
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Who opens it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    pub by: Option<String>,
+}
+
+/// Which event is emptied, and because of what.
+#[derive(Debug, Clone, Args)]
+pub struct RedactArgs {
+    /// Where the event stands
+    #[arg(value_name = "POSITION")]
+    pub position: u64,
+    /// The reference of the order, such as its case number; recorded in the open, so never a name
+    #[arg(long, value_name = "TEXT")]
+    pub reason: OrderRef,
+    /// Who carries it out
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
     pub by: Option<String>,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use meguri_commands::CommandError;
+use meguri_commands::{CommandError, RedactError};
 use meguri_evidence::Verdict;
 use meguri_log::{
     AppendError, AuditError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError,
@@ -146,6 +146,9 @@ pub enum Failure {
     /// A member was not erased.
     #[error("{0} is not erased: {1}")]
     Erase(String, CommandError),
+    /// An event was not redacted.
+    #[error(transparent)]
+    Redact(RedactError),
     /// Logged erasures could not be applied to the vault.
     #[error("the vault has not heard of all erasures: {0}")]
     Reapply(CommandError),

@@ -20,6 +20,21 @@ pub(crate) struct Access<'a> {
     reason: &'a str,
 }
 
+/// Who does something at the command line, as events name them.
+///
+/// # Errors
+/// [`Failure::Access`] where nobody says who it is.
+pub(crate) fn operator(by: Option<&str>) -> Result<String, Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let name = by.unwrap_or_default();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(plain) {
+        return Err(Failure::Access(
+            "`--by` takes 1 to 64 letters, digits, `-` and `_`",
+        ));
+    }
+    Ok(format!("operator-{name}"))
+}
+
 impl<'a> Access<'a> {
     /// What the command line says; none where no reason was given.
     ///
@@ -32,14 +47,7 @@ impl<'a> Access<'a> {
         if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
             return Err(Failure::Access("`--reason` takes 1 to 500 characters"));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let name = args.by.as_deref().unwrap_or_default();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(plain) {
-            return Err(Failure::Access(
-                "`--by` takes 1 to 64 letters, digits, `-` and `_`",
-            ));
-        }
-        let actor = format!("operator-{name}");
+        let actor = operator(args.by.as_deref())?;
         Ok(Some(Self { actor, reason }))
     }
 

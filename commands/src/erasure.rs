@@ -12,6 +12,7 @@ use meguri_log::{EraseError, Filter, Log, Position, Recorded, StreamRange};
 use crate::handle::{Attempt, Decision, Done, stream};
 use crate::member::release_mail;
 use crate::policies::destroyer;
+use crate::redaction::{self, REDACTED};
 use crate::snapshot::{Kept, Snapshot};
 use crate::{Caller, CommandError, Commands, Password};
 
@@ -244,9 +245,10 @@ impl Decision for SayDestroyed {
     }
 }
 
-/// Destroys again in the vault every key that the log says is erased, as far as the vault has not
-/// heard of it: after a backup of it was put back, what was erased since is in it. To be called
-/// before anything is opened. Answers how many erasures it has heard of.
+/// Destroys again in the vault every key that the log says is erased, and empties again every event
+/// that it says is redacted, as far as the vault has not heard of it: after a backup was put back,
+/// what was erased since is in it. To be called before anything is opened. Answers how many
+/// erasures it has heard of.
 ///
 /// # Errors
 /// Technical ones; it can be called again.
@@ -262,11 +264,16 @@ pub async fn reapply_erasures(log: &Log) -> Result<u64, CommandError> {
         Some(_) | None => Position::ZERO,
     };
     let filter = Filter::default().event_type("MemberErased");
+    let filter = filter.and_then(|filter| filter.event_type(REDACTED));
     let filter = filter.map_err(|error| CommandError::Broken(error.to_string()))?;
     let mut erasures = 0;
     while after < head.position {
         let block = log.read_all(after, &filter, EVENTS_AT_ONCE).await?;
         for recorded in &block.events {
+            if recorded.event_type() == REDACTED {
+                redaction::apply(log, recorded).await?;
+                continue;
+            }
             let (member, keys) = erased_by(recorded)?;
             for keys in keys {
                 let class = keys.class.code();

@@ -123,6 +123,16 @@ fn decode(recorded: &Recorded, opened: Option<OpenedEvent<'_>>) -> Result<Event,
             (section.name.as_str(), content)
         })
         .collect();
-    Event::decode(header.event_type, header.schema, header.data, &opened)
-        .map_err(|error| CommandError::Broken(format!("position {}: {error}", recorded.position())))
+    let event = Event::decode(header.event_type, header.schema, header.data, &opened);
+    match event {
+        // Said already, and perhaps not done yet.
+        Ok(Event::Redaction(_)) => Err(CommandError::Frozen {
+            stream: recorded.stream().to_owned(),
+        }),
+        Ok(event) => Ok(event),
+        Err(error) => {
+            let place = recorded.position();
+            Err(CommandError::Broken(format!("position {place}: {error}")))
+        }
+    }
 }

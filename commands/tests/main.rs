@@ -17,4 +17,5 @@ mod erasure;
 mod member;
 mod outage;
 mod policies;
+mod redaction;
 mod repeats;

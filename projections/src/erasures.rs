@@ -2,6 +2,7 @@
 //! not come so far.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::PathBuf,
     sync::{
@@ -11,13 +12,18 @@ use std::{
     time::Duration,
 };
 
-use meguri_events::{Event, MemberEvent, Opened};
+use meguri_events::{Event, MemberEvent, Opened, RedactionEvent};
 use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ask::Ask, opening::Opening, past::Kept, settings::FileLimits, shelf::Shelf, slot::Slot,
+    ask::{Ask, RebuildStep},
+    opening::Opening,
+    past::Kept,
+    settings::FileLimits,
+    shelf::Shelf,
+    slot::Slot,
 };
 
 /// Events of erasures that are read at once.
@@ -25,6 +31,9 @@ const EVENTS_AT_ONCE: usize = 1_000;
 
 /// How long one waits before a view is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Steps of a rebuild that may wait to be heard.
+const STEPS_WAITING: usize = 16;
 
 /// The file that says before which erasure everything of the past was removed.
 const ERASED: &str = "erased";
@@ -52,6 +61,17 @@ pub(crate) struct Keeper {
     kept: Arc<Kept>,
     last: LastErasure,
     stop: CancellationToken,
+}
+
+/// What it has heard of erasures and redactions.
+#[derive(Debug, Default)]
+struct Heard {
+    /// It has heard everything up to here.
+    up_to: Position,
+    /// The last of them that views have to acknowledge.
+    due: Position,
+    /// The types of redacted events, by where the log says that they are.
+    redacted: BTreeMap<Position, String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +112,7 @@ impl Keeper {
     /// Runs until it is told to stop.
     pub(crate) async fn run(self) {
         let mut head = self.log.watch_head();
-        let (mut after, mut due, mut done) = (Position::ZERO, Position::ZERO, Position::ZERO);
+        let (mut so_far, mut done) = (Heard::default(), Position::ZERO);
         for (slot, _) in &self.views {
             if let Ok(shelf) = self.shelf(slot) {
                 slot.erased(shelf.erased_up_to());
@@ -100,7 +120,7 @@ impl Keeper {
         }
         loop {
             head.mark_unchanged();
-            let worked = self.work(&mut after, &mut due, &mut done).await;
+            let worked = self.work(&mut so_far, &mut done).await;
             if let Err(trouble) = &worked {
                 tracing::debug!(%trouble, "something of what is erased is still there");
             }
@@ -118,52 +138,57 @@ impl Keeper {
         }
     }
 
-    async fn work(
-        &self,
-        after: &mut Position,
-        due: &mut Position,
-        done: &mut Position,
-    ) -> Result<(), Trouble> {
-        self.listen(after, due).await?;
-        if *due > *done {
-            self.forget_past(*due).await?;
+    async fn work(&self, heard: &mut Heard, done: &mut Position) -> Result<(), Trouble> {
+        self.listen(heard).await?;
+        if heard.due > *done {
+            self.forget_past(heard.due).await?;
             for (slot, ask) in &self.views {
-                self.see_to(slot, ask, *due).await?;
+                self.see_to(slot, ask, heard).await?;
             }
-            *done = *due;
+            *done = heard.due;
         }
         Ok(())
     }
 
-    /// Hears of erasures, and forgets in this process the keys that are destroyed.
-    async fn listen(&self, after: &mut Position, due: &mut Position) -> Result<(), Trouble> {
+    /// Hears of erasures and redactions: forgets in this process the keys that are destroyed, and
+    /// sees to it that what is redacted is empty before anything is built from it.
+    async fn listen(&self, heard: &mut Heard) -> Result<(), Trouble> {
         let filter = Filter::default().event_type("MemberErased")?;
         let filter = filter.event_type("KeysDestroyed")?;
+        let filter = filter.event_type("EventRedacted")?;
         loop {
-            let block = self.log.read_all(*after, &filter, EVENTS_AT_ONCE).await?;
+            let block = self
+                .log
+                .read_all(heard.up_to, &filter, EVENTS_AT_ONCE)
+                .await?;
             for recorded in &block.events {
                 match event_of(recorded) {
-                    Some(MemberEvent::MemberErased(_)) => self.last.heard_of(recorded.position()),
-                    Some(MemberEvent::KeysDestroyed(destroyed)) => {
+                    Some(Event::Member(MemberEvent::MemberErased(_))) => {
+                        self.last.heard_of(recorded.position());
+                    }
+                    Some(Event::Member(MemberEvent::KeysDestroyed(destroyed))) => {
                         let subject = destroyed.member.stream();
                         for keys in destroyed.keys {
                             let class = keys.class.code();
                             self.log.vault().forget_keys(&subject, class, keys.last);
                         }
-                        *due = recorded.position();
+                        heard.due = recorded.position();
                     }
-                    Some(
-                        MemberEvent::MemberRegistered(_)
-                        | MemberEvent::NicknameChanged(_)
-                        | MemberEvent::MemberLeft(_),
-                    )
-                    | None => {}
+                    Some(Event::Redaction(RedactionEvent::EventRedacted(redacted))) => {
+                        self.log
+                            .empty_event(Position::new(redacted.position))
+                            .await?;
+                        heard.due = recorded.position();
+                        let event_type = redacted.event_type.to_string();
+                        heard.redacted.insert(recorded.position(), event_type);
+                    }
+                    Some(_) | None => {}
                 }
             }
-            if block.up_to <= *after {
+            if block.up_to <= heard.up_to {
                 return Ok(());
             }
-            *after = block.up_to;
+            heard.up_to = block.up_to;
         }
     }
 
@@ -183,8 +208,9 @@ impl Keeper {
         &self,
         slot: &Slot,
         ask: &mpsc::Sender<Ask>,
-        due: Position,
+        heard: &Heard,
     ) -> Result<(), Trouble> {
+        let due = heard.due;
         let standing = slot.standing().borrow().clone();
         if standing.erased >= due {
             return Ok(());
@@ -193,7 +219,13 @@ impl Keeper {
         if standing.live.is_none_or(|live| live < due) {
             return Err(trouble("it is behind"));
         }
-        if slot.view.wants().contains(&"MemberErased") {
+        let wants = slot.view.wants();
+        let redacted = heard.redacted_since(standing.erased, wants);
+        if redacted {
+            // What the rows owe to one event cannot be told from the rest.
+            self.build_anew(slot, ask).await?;
+        }
+        if redacted || wants.contains(&"MemberErased") {
             let (answer, answered) = oneshot::channel();
             let asked = ask.send(Ask::RemoveRemains(answer)).await;
             asked.map_err(|_| trouble("it is closed"))?;
@@ -206,19 +238,41 @@ impl Keeper {
         Ok(())
     }
 
+    /// Has one view built anew, which takes it from what is left in the log.
+    async fn build_anew(&self, slot: &Slot, ask: &mpsc::Sender<Ask>) -> Result<(), Trouble> {
+        let trouble = |reason: &str| Trouble::View(slot.name(), reason.to_owned());
+        let (steps, mut told) = mpsc::channel(STEPS_WAITING);
+        let asked = ask.send(Ask::Rebuild(steps)).await;
+        asked.map_err(|_| trouble("it is closed"))?;
+        while let Some(step) = told.recv().await {
+            match step {
+                RebuildStep::Switched { .. } => return Ok(()),
+                RebuildStep::Failed { reason } => return Err(trouble(&reason)),
+                RebuildStep::Folded { .. }
+                | RebuildStep::Phase { .. }
+                | RebuildStep::Comparing { .. }
+                | RebuildStep::Tracing { .. } => {}
+            }
+        }
+        Err(trouble("it is closed"))
+    }
+
     fn shelf(&self, slot: &Slot) -> io::Result<Shelf> {
         Shelf::open(&self.dir, Arc::clone(&slot.view), self.limits)
     }
 }
 
-/// What an event says of a member; nothing of it is sealed.
-fn event_of(recorded: &Recorded) -> Option<MemberEvent> {
+impl Heard {
+    /// Whether an event of one of these types was redacted after this.
+    fn redacted_since(&self, after: Position, types: &[&str]) -> bool {
+        let mut since = self.redacted.range(after.next()..);
+        since.any(|(_, event_type)| types.contains(&event_type.as_str()))
+    }
+}
+
+/// What happened; nothing of it is sealed.
+fn event_of(recorded: &Recorded) -> Option<Event> {
     let header = recorded.header()?.ok()?;
     let none: &[(&str, Opened<'_>)] = &[];
-    let decoded = Event::decode(header.event_type, header.schema, header.data, none);
-    if let Ok(Event::Member(event)) = decoded {
-        Some(event)
-    } else {
-        None
-    }
+    Event::decode(header.event_type, header.schema, header.data, none).ok()
 }

@@ -16,6 +16,7 @@ use crate::{
     patience::Patience,
     proof::{self, Mismatch, ProofError},
     rebuilds::Rebuilds,
+    redactions,
     row::TableError,
     slot::{BuildPhase, Slot},
     store::{More, ViewFile},
@@ -259,7 +260,15 @@ impl Folding {
 
     async fn advance(&mut self, batch: &Batch, more: More) -> Result<Advanced, TableError> {
         let until = self.until.unwrap_or(batch.up_to());
-        let folded = self.file.advance(batch, until, more).await;
+        let mut folded = self.file.advance(batch, until, more).await;
+        if let Ok(Advanced::Stopped(poison)) = &folded
+            && poison.lacks_row
+            && !self.file.passes_over()
+            && redactions::any_before(&self.log, poison.position).await
+        {
+            self.file.pass_over();
+            folded = self.file.advance(batch, until, more).await;
+        }
         if folded.is_err() {
             // The commit may have happened or not: the file knows.
             self.file.reload().await?;

@@ -44,6 +44,7 @@ mod prepare;
 mod proof;
 mod read;
 mod rebuilds;
+mod redactions;
 mod rescan;
 mod row;
 mod schema;

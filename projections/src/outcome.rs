@@ -9,6 +9,8 @@ use crate::{decode::Decoded, view::BlockError};
 pub(crate) struct Poison {
     pub(crate) position: Position,
     pub(crate) reason: String,
+    /// Whether that is for want of a row: what it rests on may have been redacted.
+    pub(crate) lacks_row: bool,
 }
 
 /// What became of a batch.
@@ -23,6 +25,15 @@ pub(crate) enum Advanced {
 }
 
 impl Poison {
+    /// An event that cannot be folded, whatever came before it.
+    pub(crate) fn new(position: Position, reason: String) -> Self {
+        Self {
+            position,
+            reason,
+            lacks_row: false,
+        }
+    }
+
     /// The last position that can be folded.
     pub(crate) fn before(&self) -> Position {
         before(self.position)
@@ -43,7 +54,7 @@ pub(crate) fn narrowed(failed: BlockError, events: &[&Decoded]) -> (Position, Op
             let (position, name) = (event.position, event.kind.name());
             let reason =
                 format!("{name} at position {position}: its row is there already: {error}");
-            Poison { position, reason }
+            Poison::new(position, reason)
         }
         (BlockError::Table(_), several) => {
             let half = several.get((several.len() / 2).saturating_sub(1));

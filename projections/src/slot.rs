@@ -275,7 +275,10 @@ impl Slot {
         let built = building.map(|building| building.position);
         let position = live.or(built).unwrap_or_default();
         let state = match (stopped, withdrawn, live) {
-            (Some(Poison { position, reason }), _, _) => ViewState::Stopped { position, reason },
+            (Some(poison), _, _) => ViewState::Stopped {
+                position: poison.position,
+                reason: poison.reason,
+            },
             (None, Some(reason), None) => ViewState::Withdrawn { reason },
             (None, _, Some(_)) => ViewState::Live,
             (None, None, None) => ViewState::Building,

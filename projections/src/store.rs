@@ -28,6 +28,7 @@ use crate::{
     view::{AnyFold, AnyView, BlockError},
 };
 
+mod passing;
 mod remains;
 
 /// The name of the database in the folder of a view.
@@ -35,12 +36,6 @@ pub(crate) const FILE: &str = "view.db";
 
 /// Statements that a writer keeps prepared: a handful of sizes for each table.
 const STATEMENTS_KEPT: usize = 256;
-
-/// Rows of a table that stay in memory from one transaction to the next while a file is built.
-const ROWS_KEPT_BUILDING: usize = 25_000;
-
-/// The same while it follows the log.
-const ROWS_KEPT_FOLLOWING: usize = 1_000;
 
 /// Rows are written in bulk and read a page at a time: fewer, larger pages take fewer turns.
 const PAGE_BYTES: u32 = 16 * 1024;
@@ -69,6 +64,8 @@ pub(crate) struct ViewFile {
     /// Whether an erasure was folded since the file was last written anew.
     erased: bool,
     events_a_transaction: u64,
+    /// Whether events are passed over that rest on what was redacted.
+    passes_over: bool,
     limits: FileLimits,
     /// Held for as long as this process builds here.
     _building: Option<std::fs::File>,
@@ -130,6 +127,7 @@ impl ViewFile {
             built,
             erased: false,
             events_a_transaction: 0,
+            passes_over: false,
             limits,
             _building: building,
             journal: None,
@@ -164,14 +162,6 @@ impl ViewFile {
             .execute(&mut self.writer)
             .await?;
         Ok(())
-    }
-
-    fn start(&self) -> Box<dyn AnyFold> {
-        self.view.start(if self.built {
-            ROWS_KEPT_FOLLOWING
-        } else {
-            ROWS_KEPT_BUILDING
-        })
     }
 
     /// Everything up to here is in the rows, as far as this handle has written them.
@@ -261,7 +251,7 @@ impl ViewFile {
                     if kind.is_none_or(|kind| wants.contains(kind)) =>
                 {
                     let reason = format!("position {position}: {reason}");
-                    return (events, Some(Poison { position, reason }));
+                    return (events, Some(Poison::new(position, reason)));
                 }
                 Content::Unwanted | Content::Event(_) | Content::Undecodable { .. } => {}
             }

@@ -165,6 +165,7 @@ impl<V: View> AnyView for Erased<V> {
             view: V::default(),
             rows_kept,
             trace: None,
+            passes_over: false,
         })
     }
 }
@@ -175,6 +176,8 @@ struct Fold<V> {
     rows_kept: usize,
     /// Hears which events touch the rows that somebody watches.
     trace: Option<Arc<Trace>>,
+    /// Whether an event that lacks its row is passed over: what it rests on was redacted.
+    passes_over: bool,
 }
 
 /// A view at work whatever its type. After any error it is of no more use, for its rows may be
@@ -183,6 +186,9 @@ struct Fold<V> {
 pub(crate) trait AnyFold: Send {
     /// Tells from now on which events touch the rows that are watched.
     fn watch(&mut self, trace: Arc<Trace>);
+
+    /// Passes over events that lack their row, from now on: what they rest on was redacted.
+    fn pass_over(&mut self);
 
     /// Folds events in order. Rows that later folds may ask for stay in memory.
     async fn fold(
@@ -209,6 +215,10 @@ impl<V: View> AnyFold for Fold<V> {
             }
         }
         self.trace = Some(trace);
+    }
+
+    fn pass_over(&mut self) {
+        self.passes_over = true;
     }
 
     async fn fold(
@@ -267,7 +277,11 @@ impl<V: View> Fold<V> {
             table.load(connection).await?;
         }
         for event in events {
-            guarded(event, || self.view.fold(event))?;
+            let passes_over = self.passes_over;
+            guarded(event, || match self.view.fold(event) {
+                Err(FoldError::NoRow { .. }) if passes_over => Ok(()),
+                folded => folded,
+            })?;
             if let Some(trace) = &self.trace {
                 for table in self.view.tables() {
                     table.tell(event, trace);
@@ -290,6 +304,7 @@ fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Resu
         Ok(Err(error)) => error,
         Err(panic) => FoldError::Impossible(format!("the fold panicked: {}", words_of(&*panic))),
     };
+    let lacks_row = matches!(failed, FoldError::NoRow { .. });
     let reason = format!(
         "{} at position {}: {failed}",
         event.kind.name(),
@@ -298,6 +313,7 @@ fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Resu
     Err(BlockError::Poison(Poison {
         position: event.position,
         reason,
+        lacks_row,
     }))
 }
 

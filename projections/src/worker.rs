@@ -93,7 +93,7 @@ impl Worker {
             .unwrap_or_default()
             .next();
         let reason = "its worker broke off; what it has is right".to_owned();
-        self.slot.stopped(Poison { position, reason });
+        self.slot.stopped(Poison::new(position, reason));
     }
 
     fn spawn(&self, file: ViewFile, role: Role) -> Task {

@@ -93,6 +93,7 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         | Event::Post(_)
         | Event::Member(_)
         | Event::Claim(_)
-        | Event::Access(_) => None,
+        | Event::Access(_)
+        | Event::Redaction(_) => None,
     }))
 }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use meguri_events::{Event, KeyRange, MemberEvent, MemberId};
+use meguri_events::{Event, KeyRange, MemberEvent, MemberId, RedactionEvent};
 use meguri_evidence::Verdict;
-use meguri_log::{Accounts, AuditStep, Audited, ErasedKeys, Header, Log, Position, RedactedEvent};
+use meguri_log::{
+    Accounts, AuditStep, Audited, ErasedKeys, Header, Log, Position, RedactedEvent, Version,
+};
 use meguri_projections::{Certified, ViewSet};
 
 use crate::failure::{Failure, to_stdout};
@@ -20,7 +22,7 @@ const STYLE: &str = "[{bar:32}] {pos}/{len} events, {per_sec}, {eta} left";
 /// How many findings are printed; all are counted.
 const FINDINGS_PRINTED: u64 = 1_000;
 
-/// What this product's events say of erasures.
+/// What this product's events say of erasures and redactions.
 struct Catalog;
 
 impl Accounts for Catalog {
@@ -34,14 +36,23 @@ impl Accounts for Catalog {
         }
     }
 
-    fn redacted(&self, _event: &Header<'_>) -> Option<RedactedEvent> {
-        None
+    fn redacted(&self, event: &Header<'_>) -> Option<RedactedEvent> {
+        let Some(Event::Redaction(RedactionEvent::EventRedacted(said))) = decoded(event) else {
+            return None;
+        };
+        Some(RedactedEvent {
+            position: Position::new(said.position),
+            stream: said.stream.to_string(),
+            version: Version::new(said.version),
+            event_type: said.event_type.to_string(),
+            entry: said.entry.bytes(),
+        })
     }
 }
 
 fn decoded(event: &Header<'_>) -> Option<Event> {
     // Only what says of other events that they are closed.
-    let accounts = matches!(event.event_type, "MemberErased");
+    let accounts = matches!(event.event_type, "MemberErased" | "EventRedacted");
     accounts
         .then(|| Event::decode(event.event_type, event.schema, event.data, &[]).ok())
         .flatten()

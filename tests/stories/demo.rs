@@ -22,11 +22,12 @@ const SMALL: DemoArgs = DemoArgs {
 };
 
 /// What policies and operators do.
-const BY_OTHERS: [&str; 4] = [
+const BY_OTHERS: [&str; 5] = [
     "CompletionReminded",
     "MemberErased",
     "KeysDestroyed",
     "SealedTextOpened",
+    "EventRedacted",
 ];
 
 /// So large that every thing that is rare happens too.

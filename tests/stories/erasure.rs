@@ -11,7 +11,7 @@ use crate::support::api::{Api, Member};
 use crate::support::server::{Installation, Server};
 
 /// Typed into every field there is.
-const CANARY: &str = "zqcanaryx";
+pub(super) const CANARY: &str = "zqcanaryx";
 
 #[tokio::test]
 async fn a_canary_is_found_nowhere_after_an_erasure_on_sqlite() {
@@ -176,7 +176,7 @@ async fn everything_holds(installation: &Installation, api: &Api) {
 }
 
 /// Where the canary stands: files, and columns of databases.
-async fn found(installation: &Installation) -> Vec<String> {
+pub(super) async fn found(installation: &Installation) -> Vec<String> {
     let mut places = Vec::new();
     search(installation.folder(), &mut places);
     if let Some((log, vault)) = installation.databases() {

@@ -12,6 +12,7 @@ mod log;
 mod past;
 mod processes;
 mod proofs;
+mod redaction;
 mod shutdown;
 mod time;
 mod views;

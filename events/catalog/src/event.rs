@@ -7,6 +7,7 @@ use crate::encoding::{DecodeError, EncodeError, Encoded, Opened, Stored};
 use crate::exchange::ExchangeEvent;
 use crate::member::MemberEvent;
 use crate::post::PostEvent;
+use crate::redaction::RedactionEvent;
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub enum Event {
     Claim(ClaimEvent),
     /// To somebody's sealed text.
     Access(AccessEvent),
+    /// To an event, as a court ordered.
+    Redaction(RedactionEvent),
 }
 
 /// Names of all event types. They are the storage format and never change.
@@ -31,15 +34,17 @@ const ALL_TYPES: [&str;
         + PostEvent::TYPES.len()
         + ExchangeEvent::TYPES.len()
         + ClaimEvent::TYPES.len()
-        + AccessEvent::TYPES.len()] = join([
+        + AccessEvent::TYPES.len()
+        + RedactionEvent::TYPES.len()] = join([
     MemberEvent::TYPES,
     PostEvent::TYPES,
     ExchangeEvent::TYPES,
     ClaimEvent::TYPES,
     AccessEvent::TYPES,
+    RedactionEvent::TYPES,
 ]);
 
-const fn join<const N: usize>(groups: [&[&'static str]; 5]) -> [&'static str; N] {
+const fn join<const N: usize>(groups: [&[&'static str]; 6]) -> [&'static str; N] {
     let mut all = [""; N];
     let (mut next, mut group) = (0, 0);
     while group < groups.len() {
@@ -63,6 +68,7 @@ impl Event {
             Self::Exchange(event) => event.type_name(),
             Self::Claim(event) => event.type_name(),
             Self::Access(event) => event.type_name(),
+            Self::Redaction(event) => event.type_name(),
         }
     }
 
@@ -74,6 +80,7 @@ impl Event {
             Self::Exchange(event) => event.schema(),
             Self::Claim(event) => event.schema(),
             Self::Access(event) => event.schema(),
+            Self::Redaction(event) => event.schema(),
         }
     }
 
@@ -89,6 +96,7 @@ impl Event {
             Self::Exchange(event) => event.encode(),
             Self::Claim(event) => event.encode(),
             Self::Access(event) => event.encode(),
+            Self::Redaction(event) => event.encode(),
         }
     }
 
@@ -124,6 +132,9 @@ impl Event {
         if let Some(event) = AccessEvent::decode(&stored) {
             return event.map(Self::Access);
         }
+        if let Some(event) = RedactionEvent::decode(&stored) {
+            return event.map(Self::Redaction);
+        }
         Err(DecodeError::UnknownType {
             event_type: event_type.to_owned(),
         })
@@ -137,6 +148,7 @@ impl Event {
             ExchangeEvent::descriptions(),
             ClaimEvent::descriptions(),
             AccessEvent::descriptions(),
+            RedactionEvent::descriptions(),
         ]
         .concat()
     }

@@ -42,6 +42,7 @@ mod plaintext;
 mod post;
 mod prefecture;
 mod reason;
+mod redaction;
 mod sealed;
 mod timestamp;
 mod upcasts;
@@ -74,5 +75,8 @@ pub use post::{
 };
 pub use prefecture::{Prefecture, PrefectureError};
 pub use reason::ReasonCode;
+pub use redaction::{
+    EntryHex, EventRedacted, OrderRef, RedactionEvent, RedactionTextError, StreamRef, TypeRef,
+};
 pub use sealed::{KeyClass, Sealed};
 pub use timestamp::{Timestamp, TimestampError};

@@ -43,6 +43,18 @@ impl Log {
         Ok(emptied)
     }
 
+    /// Empties an event: header, blind and sealed bytes. Its place and its entry stay, and with
+    /// them every proof. Answers whether there was anything left to empty.
+    ///
+    /// Append what says so first: an event that was emptied and is not spoken of is a finding of
+    /// every audit.
+    ///
+    /// # Errors
+    /// [`ReadError`]; it can be done again.
+    pub async fn empty_event(&self, position: Position) -> Result<bool, ReadError> {
+        Ok(self.store().empty_event(position).await?)
+    }
+
     /// Which of these events, given by position and header, nobody can open any section of.
     async fn all_destroyed(
         &self,

@@ -245,6 +245,12 @@ impl Store for PostgresStore {
         reader.done(emptied)
     }
 
+    async fn empty_event(&self, position: Position) -> Result<bool, StoreError> {
+        let mut reader = self.reader().await?;
+        let emptied = erase::empty_event(reader.connection()?, position).await;
+        reader.done(emptied)
+    }
+
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("delete from request_keys where expires_at < $1")
             .bind(now.micros())

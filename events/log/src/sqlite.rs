@@ -192,6 +192,11 @@ impl Store for SqliteStore {
         erase::empty_sealed(&mut writer, positions).await
     }
 
+    async fn empty_event(&self, position: Position) -> Result<bool, StoreError> {
+        let mut writer = self.writer.acquire().await.map_err(reading)?;
+        erase::empty_event(&mut writer, position).await
+    }
+
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("delete from request_keys where expires_at < $1")
             .bind(now.micros())

@@ -194,6 +194,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Empties the sealed bytes of these events, and says how many had any.
     async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError>;
 
+    /// Empties the three erasable columns of this event, and says whether any was not empty.
+    async fn empty_event(&self, position: Position) -> Result<bool, StoreError>;
+
     /// Forgets outcomes that had expired at `now`.
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError>;
 

@@ -5,8 +5,8 @@ use meguri_events::{
     ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted,
     MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes,
     NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId,
-    OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode, Sealed,
-    TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode, RedactionEvent,
+    Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Exchange(event) => crate::views::rooms::exchange_of(event).stream(),
         Event::Claim(_) => "claim-0".to_owned(),
         Event::Access(AccessEvent::SealedTextOpened(event)) => event.member.access_stream(),
+        Event::Redaction(RedactionEvent::EventRedacted(event)) => event.stream.to_string(),
     }
 }
 

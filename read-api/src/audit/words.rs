@@ -76,6 +76,11 @@ const TYPES: &[(&str, &str, &str)] = &[
         "封印された文が開かれた",
         "Sealed text was opened",
     ),
+    (
+        "EventRedacted",
+        "出来事が抹消された",
+        "An event was redacted",
+    ),
 ];
 
 /// What an event of this type is called; the type itself where it has no other name.

@@ -2,13 +2,13 @@
 
 use meguri_events::{
     Category, ClaimKind, ClaimReleased, ClaimTaken, CompletionReminded, CompletionReported,
-    EvaluationRetracted, EvaluationWritten, Event, ExchangeAborted, ExchangeApplied,
-    ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted, KeyClass,
-    KeyRange, KeysDestroyed, MemberErased, MemberId, MemberLeft, MemberProfile, MemberRegistered,
-    MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened,
-    NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted, OfferReopened, Place,
-    PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened, SectionRef,
-    TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    EntryHex, EvaluationRetracted, EvaluationWritten, Event, EventRedacted, ExchangeAborted,
+    ExchangeApplied, ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested,
+    ExchangeStarted, KeyClass, KeyRange, KeysDestroyed, MemberErased, MemberId, MemberLeft,
+    MemberProfile, MemberRegistered, MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId,
+    NeedPosted, NeedReopened, NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted,
+    OfferReopened, Place, PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened,
+    SectionRef, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         completion(),
         claims(),
         accesses(),
+        redactions(),
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
@@ -347,6 +348,20 @@ fn accesses() -> Vec<Event> {
             member,
             sections,
             reason,
+        }
+        .into(),
+    ]
+}
+
+fn redactions() -> Vec<Event> {
+    vec![
+        EventRedacted {
+            position: 17,
+            stream: HANA.stream().parse().unwrap(),
+            version: 2,
+            event_type: "NicknameChanged".parse().unwrap(),
+            entry: EntryHex::new(&[0xa1; 33]),
+            order: "2026-wa-1234".parse().unwrap(),
         }
         .into(),
     ]

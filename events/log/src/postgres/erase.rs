@@ -9,6 +9,10 @@ const LIKE: &str = "select position, convert_from(header, 'UTF8') from events \
     where position > $1 and position <= $2 and sealed is not null \
     and position(convert_to($3, 'UTF8') in header) > 0";
 
+/// What is empty already stays as it is, so that doing it again costs nothing.
+const EMPTY_EVENT: &str = "update events set header = null, blind = null, sealed = null \
+    where position = $1 and (header is not null or blind is not null or sealed is not null)";
+
 pub(super) async fn sealed_like(
     connection: &mut PgConnection,
     needle: &str,
@@ -37,4 +41,15 @@ pub(super) async fn empty_sealed(
          where position = any($1::bigint[]) and sealed is not null";
     let done = sqlx::query(statement).bind(list).execute(connection).await;
     Ok(done.map_err(reading)?.rows_affected())
+}
+
+pub(super) async fn empty_event(
+    connection: &mut PgConnection,
+    position: Position,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(EMPTY_EVENT)
+        .bind(position.to_sql())
+        .execute(connection)
+        .await;
+    Ok(done.map_err(reading)?.rows_affected() > 0)
 }

@@ -10,6 +10,10 @@ const LIKE: &str = "select position, cast(header as text) from events \
     where position > $1 and position <= $2 and sealed is not null \
     and instr(header, cast($3 as blob)) > 0";
 
+/// What is empty already stays as it is, so that doing it again costs nothing.
+const EMPTY_EVENT: &str = "update events set header = null, blind = null, sealed = null \
+    where position = $1 and (header is not null or blind is not null or sealed is not null)";
+
 pub(super) async fn sealed_like(
     connection: &mut SqliteConnection,
     needle: &str,
@@ -39,4 +43,30 @@ pub(super) async fn empty_sealed(
          where position in (select value from json_each($1)) and sealed is not null";
     let done = sqlx::query(statement).bind(list).execute(connection).await;
     Ok(done.map_err(reading)?.rows_affected())
+}
+
+/// Empties an event so that nothing of it is left in the file: freed bytes are overwritten, and the
+/// journal, in which it may still stand as it was, is emptied too where nobody reads.
+pub(super) async fn empty_event(
+    connection: &mut SqliteConnection,
+    position: Position,
+) -> Result<bool, StoreError> {
+    sqlx::raw_sql("pragma secure_delete = on")
+        .execute(&mut *connection)
+        .await
+        .map_err(reading)?;
+    let done = sqlx::query(EMPTY_EVENT)
+        .bind(position.to_sql())
+        .execute(&mut *connection)
+        .await
+        .map_err(reading)?;
+    let emptied = done.rows_affected() > 0;
+    if emptied {
+        // Readers may hold it up; closing the log and later writes come by again.
+        sqlx::raw_sql("pragma wal_checkpoint(truncate)")
+            .execute(connection)
+            .await
+            .map_err(reading)?;
+    }
+    Ok(emptied)
 }

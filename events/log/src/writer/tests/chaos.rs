@@ -172,6 +172,10 @@ impl Store for Chaos {
         Ok(0)
     }
 
+    async fn empty_event(&self, _: Position) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn forget_outcomes(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }
