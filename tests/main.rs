@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod browser;
 mod exchange;
 mod faults;
 mod sources;

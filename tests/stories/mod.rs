@@ -11,7 +11,7 @@ mod independent;
 mod log;
 mod past;
 mod processes;
-mod proofs;
+pub(crate) mod proofs;
 mod redaction;
 mod shutdown;
 mod time;

@@ -28,7 +28,7 @@ async fn anyone_verifies_the_log_over_http_on_postgresql() {
 }
 
 /// The last checkpoint once it covers a position, opened with the key.
-pub(super) async fn checkpoint(api: &Api, key: &VerifierKey, position: u64) -> Tree {
+pub(crate) async fn checkpoint(api: &Api, key: &VerifierKey, position: u64) -> Tree {
     for _ in 0..200 {
         if api.status("/checkpoint", None).await == StatusCode::OK {
             let note = Note::parse(api.text("/checkpoint", None).await).unwrap();
@@ -51,7 +51,7 @@ async fn bytes(api: &Api, path: &str) -> Vec<u8> {
     answer.bytes().await.unwrap().to_vec()
 }
 
-pub(super) fn verifier(installation: &Installation) -> VerifierKey {
+pub(crate) fn verifier(installation: &Installation) -> VerifierKey {
     let key = installation.run(&["audit", "key"]);
     let file = std::fs::read_to_string(installation.data().join("log.vkey")).unwrap();
     assert_eq!(key, file);

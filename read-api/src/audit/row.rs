@@ -43,7 +43,7 @@ impl Teller<'_> {
         }
         html.raw(">\n<h3>")
             .text(words::event_type(step.recorded.event_type(), self.language));
-        html.raw("</h3> <code>")
+        html.raw("</h3> <code class=\"type\">")
             .text(step.recorded.event_type())
             .raw("</code> ");
         self.badge(html, step.recorded.position());
@@ -134,7 +134,7 @@ impl Teller<'_> {
     /// Who did something.
     pub(super) fn who(&self, html: &mut Html, actor: &str) {
         html.text(&self.name_of(actor))
-            .raw(" <code>")
+            .raw(" <code class=\"actor\">")
             .text(actor)
             .raw("</code>");
     }
@@ -270,17 +270,9 @@ fn claims(html: &mut Html, header: &Header<'_>) {
         .causation
         .map(|id| id.to_string())
         .unwrap_or_default();
-    let (id, at, version) = (
-        header.id.to_string(),
-        header.at.to_string(),
-        header.version.to_string(),
-    );
+    let (id, version) = (header.id.to_string(), header.version.to_string());
     html.raw(" data-id=\"").text(&id);
-    html.raw("\" data-stream=\"").text(header.stream);
     html.raw("\" data-version=\"").text(&version);
-    html.raw("\" data-type=\"").text(header.event_type);
-    html.raw("\" data-at=\"").text(&at);
-    html.raw("\" data-actor=\"").text(header.actor);
     html.raw("\" data-causation=\"").text(&causation).raw("\"");
 }
 
