@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::erasure::{CANARY, found};
+use super::proofs::{checkpoint, verifier};
 use crate::support::api::{Api, Member, Outcome};
 use crate::support::server::{Installation, Server};
 
@@ -84,6 +85,7 @@ async fn a_redacted_message_is_nowhere_and_the_log_is_sound(installation: &Insta
     never_redacted(installation, last.position);
     acknowledged(&server, last.position).await;
     assert_eq!(found(installation).await, [] as [String; 0]);
+    checkpoint(api, &verifier(installation), last.position).await;
     everything_holds(installation, message.position);
     server.terminate().await;
     assert_eq!(found(installation).await, [] as [String; 0]);
