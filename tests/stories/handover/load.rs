@@ -1,5 +1,4 @@
-//! Clients that write at a constant rate and read without a pause, and count whatever is no good
-//! answer.
+//! Clients that write and read at constant rates, and count whatever is no good answer.
 
 use std::fmt::Debug;
 use std::io;
@@ -18,6 +17,8 @@ use crate::support::connection::{Answer, Connection, get, post};
 const WRITERS: usize = 8;
 /// How many commands all writers send together; one that was held up sends the sooner after.
 const COMMANDS_A_SECOND: u32 = 550;
+/// How many times all readers together look, likewise.
+const READS_A_SECOND: u32 = 800;
 /// So many commands are acknowledged between two things that happen to the server.
 const COMMANDS: u64 = 500;
 /// How long that may take.
@@ -112,10 +113,10 @@ impl Load {
     }
 }
 
-/// When one of the writers writes.
-fn times_to_write() -> Interval {
+/// When one of the clients asks, where all do so many times a second.
+fn times(a_second: u32) -> Interval {
     let all = u32::try_from(WRITERS).unwrap();
-    let mut times = interval(Duration::from_secs(1) * all / COMMANDS_A_SECOND);
+    let mut times = interval(Duration::from_secs(1) * all / a_second);
     times.set_missed_tick_behavior(MissedTickBehavior::Burst);
     times
 }
@@ -125,7 +126,7 @@ impl Client {
     async fn write(mut self, member: Member) -> Vec<String> {
         let need = json!({"title": "庭の草むしり", "description": "二時間ほど", "online": true,
             "category": "talk", "no_return_needed": true});
-        let (mut posted, mut times) = (Vec::new(), times_to_write());
+        let (mut posted, mut times) = (Vec::new(), times(COMMANDS_A_SECOND));
         while !self.tally.end.load(Ordering::Relaxed) {
             times.tick().await;
             let key = format!("need-{}", posted.len());
@@ -146,7 +147,9 @@ impl Client {
 
     /// Looks at the board, which has to show what was acknowledged before.
     async fn read(mut self) -> Vec<String> {
+        let mut times = times(READS_A_SECOND);
         while !self.tally.end.load(Ordering::Relaxed) {
+            times.tick().await;
             let written = self.tally.written.load(Ordering::Relaxed);
             let request = get(&format!("/api/board?limit=5&min_position={written}"));
             if let Some(board) = self.ask(&request, written).await {
