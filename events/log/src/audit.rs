@@ -124,26 +124,35 @@ impl Log {
         });
         let mut blocks = std::pin::pin!(blocks.buffered(blocks_at_once()));
         while let Some(block) = blocks.next().await {
-            for event in block? {
-                tree.take(self, &event, &mut audit).await?;
-                chain.take(event, &mut audit);
-            }
-            (audit.tell)(AuditStep::Checked(chain.position()));
+            take(self, block?, &mut tree, &mut chain, &mut audit).await?;
         }
         let mut after = Position::new(dense);
         while after < head.position {
             let block = check_block(self.clone(), common.clone(), after, head.position).await?;
             let Some(last) = block.last() else { break };
             after = last.position;
-            for event in block {
-                tree.take(self, &event, &mut audit).await?;
-                chain.take(event, &mut audit);
-            }
+            take(self, block, &mut tree, &mut chain, &mut audit).await?;
         }
         chain.finish(&mut audit);
         tree.finish(self, &mut audit).await?;
         Ok(audit.audited)
     }
+}
+
+/// Compares the next events with those before them, and with what is published.
+async fn take(
+    log: &Log,
+    block: Vec<Checked>,
+    tree: &mut PublishedTree,
+    chain: &mut Chain,
+    audit: &mut Audit<'_>,
+) -> Result<(), AuditError> {
+    for event in block {
+        tree.take(log, &event, audit).await?;
+        chain.take(event, audit);
+    }
+    (audit.tell)(AuditStep::Checked(chain.position()));
+    Ok(())
 }
 
 /// Blocks that are checked at once: one more than cores, for reading waits.

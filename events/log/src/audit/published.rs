@@ -55,15 +55,10 @@ impl PublishedTree {
             outside: None,
             tiles: Vec::new(),
         };
-        tree.published = tree.last_size(log).await?;
+        let published = log.audited().audit_published().await;
+        tree.published = published.map_err(ReadError::from)?;
         tree.outside = outside.and_then(|path| tree.outside(path, audit));
         Ok(tree)
-    }
-
-    /// The size of the last checkpoint, whatever it says.
-    async fn last_size(&self, log: &Log) -> Result<u64, AuditError> {
-        let size = log.audited().audit_published().await;
-        Ok(size.map_err(ReadError::from)?)
     }
 
     /// The checkpoint that is kept outside of the database.
@@ -126,7 +121,7 @@ impl PublishedTree {
         let (level, number) = (tile.level(), tile.index());
         let place = Place::Tile(level, number);
         let Some(stored) = self.stored(log, level, number).await? else {
-            if self.builder.tree().size <= self.published {
+            if self.frontier.size() <= self.published {
                 audit.found(Finding::new(place, FindingKind::Tile, "it is not there"));
             }
             return Ok(());
