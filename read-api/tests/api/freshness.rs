@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use meguri_events::{KeyClass, KeyRange, MemberErased};
+use sqlx::Connection as _;
+
 use crate::house::House;
 use crate::story::{AOI, EXCHANGE, NEED, OFFER, REN};
 
@@ -77,6 +80,43 @@ async fn every_read_answers_503_with_the_position_reached_after_five_seconds() {
         took >= Duration::from_secs(5) && took < Duration::from_secs(9),
         "{took:?}"
     );
+}
+
+#[tokio::test]
+async fn a_view_that_is_behind_an_erasure_is_not_read_until_it_has_heard_of_it() {
+    let house = House::lived_in().await;
+    let before = house.log.known_head();
+    let held = house.hold_back("profiles").await;
+    let keys = KeyClass::ALL.iter();
+    let erased = MemberErased {
+        member: REN,
+        keys: keys
+            .map(|class| KeyRange {
+                class: *class,
+                last: 1,
+            })
+            .collect(),
+        kept: Vec::new(),
+        kept_until: None,
+    };
+    let erased = house.append(REN, REN.stream(), erased).await;
+    let heard = async {
+        while house.views.last_erasure() < erased {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let long = Duration::from_secs(20);
+    tokio::time::timeout(long, heard).await.unwrap();
+    // Nobody asks for a position, and the file still holds who Ren is.
+    let answer = house.get("/api/members/ren", None).await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert_eq!(answer.json()["type"], "/problems/not-yet");
+    assert_eq!(answer.json()["position"], before.get());
+    held.close().await.unwrap();
+    let answer = house.get("/api/members/aoi", None).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(answer.header("meguri-position").parse::<u64>().unwrap() >= erased.get());
+    assert_eq!(house.get("/api/members/ren", None).await.status, 404);
 }
 
 #[tokio::test]

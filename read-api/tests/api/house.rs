@@ -14,6 +14,7 @@ use meguri_log::{
 };
 use meguri_projections::{ViewSettings, Views};
 use meguri_read_api::{ReadApi, document, routes};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -227,6 +228,18 @@ impl House {
                 std::fs::write(&file, bytes).unwrap();
             }
         }
+    }
+
+    /// Keeps a view from writing anything until what this answers is dropped.
+    pub(crate) async fn hold_back(&self, view: &str) -> sqlx::SqliteConnection {
+        let folders = std::fs::read_dir(self.folder.path().join("views").join(view)).unwrap();
+        let mut files = folders.map(|folder| folder.unwrap().path().join("view.db"));
+        let file = files.find(|file| file.exists()).unwrap();
+        let url = format!("sqlite:{}", file.display());
+        let mut held = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let lock = sqlx::query("begin immediate").execute(&mut held);
+        lock.await.unwrap();
+        held
     }
 
     async fn write(&self, actor: String, causation: Option<Uuid>, event: NewEvent) -> Position {
