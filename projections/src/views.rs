@@ -36,6 +36,7 @@ pub mod board;
     reason = "a view wants few of many events and says so in WANTS"
 )]
 pub mod history;
+pub mod posts;
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a view wants few of many events and says so in WANTS"

@@ -5,7 +5,7 @@ use meguri_events::{MemberId, PostId};
 use meguri_http::{Member, Problem, Problems, Query};
 use meguri_log::Timestamp;
 use meguri_projections::AsOf;
-use meguri_projections::views::board::PostKind;
+use meguri_projections::views::posts::PostKind;
 use meguri_projections::views::rooms::Exchange;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use meguri_events::{NeedId, OfferId, PostId};
 use meguri_http::{Path, Problem, Problems, Query};
-use meguri_projections::views::board::Post;
+use meguri_projections::views::posts::Post;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -12,7 +12,10 @@ use crate::{
             offer_posted, outline,
         },
     },
-    views::board::{Board, BoardQueries, BoardQuery, ModeWanted, Post, PostKind},
+    views::{
+        board::{Board, BoardQueries, BoardQuery, ModeWanted},
+        posts::{Post, PostKind},
+    },
 };
 
 const ONLINE: Modes = Modes {

@@ -82,7 +82,7 @@ async fn views_follow(log: Log, folder: &Path) {
             "{}",
             status.name
         );
-        assert_eq!((status.version, status.fingerprint.len()), (1, 16));
+        assert_eq!((status.version > 0, status.fingerprint.len()), (true, 16));
     }
     views.close().await;
     log.close().await;

@@ -1,15 +1,10 @@
 //! The board: open Needs (コマリゴト) and Offers (デキルコト), newest first (H01-H03).
 
-use meguri_events::{
-    Category, Event, KeyClass, MemberId, Place, PostEvent, PostId, PostOutline, PostText,
-    Prefecture, Sealed,
-};
-use meguri_log::{Position, Timestamp, Version};
+use meguri_events::PostId;
 
+use super::posts::{self, Posts, Retagged};
 use crate::{
-    cell::{Json, text_column},
-    decode::{Decoded, erases},
-    kinds::with_erasures,
+    decode::Decoded,
     row::table,
     table::{AnyRows, FoldError, Rows},
     view::View,
@@ -18,106 +13,6 @@ use crate::{
 mod query;
 
 pub use query::{BoardQueries, BoardQuery, ModeWanted};
-
-/// Something a member needs help with, or can do for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PostKind {
-    /// コマリゴト.
-    Need,
-    /// デキルコト.
-    Offer,
-}
-
-/// A text is not a kind of post.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a post is a need or an offer")]
-pub struct UnknownKind;
-
-impl PostKind {
-    /// The code that is stored and sent.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Need => "need",
-            Self::Offer => "offer",
-        }
-    }
-
-    /// What kind of post this is the id of.
-    pub const fn of(post: PostId) -> Self {
-        match post {
-            PostId::Need(_) => Self::Need,
-            PostId::Offer(_) => Self::Offer,
-        }
-    }
-}
-
-impl std::fmt::Display for PostKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl std::str::FromStr for PostKind {
-    type Err = UnknownKind;
-
-    fn from_str(code: &str) -> Result<Self, UnknownKind> {
-        match code {
-            "need" => Ok(Self::Need),
-            "offer" => Ok(Self::Offer),
-            _ => Err(UnknownKind),
-        }
-    }
-}
-text_column!(PostKind);
-
-table! {
-    /// A Need or an Offer as the board shows it.
-    pub struct Post in "post"
-    by {
-        /// The post.
-        id: PostId,
-    }
-    with {
-        /// Need or Offer.
-        kind: PostKind,
-        /// Who posted it.
-        author: MemberId,
-        /// The position of the event that posted it.
-        posted: Position,
-        /// The version of its stream: what a command expects it to be.
-        version: Version,
-        /// When it was posted.
-        posted_at: Timestamp,
-        /// When it was edited last.
-        edited_at: Option<Timestamp>,
-        /// Whether it can be answered; closed posts are not on the board.
-        open: bool,
-        /// What kind of help it is about.
-        category: Category,
-        /// Where, if the author told.
-        prefecture: Option<Prefecture>,
-        /// Whether help may be given online (H13).
-        online: bool,
-        /// Whether help may be given by post or in person (H14).
-        offline: bool,
-        /// Nothing is asked in return (H16).
-        no_return_needed: bool,
-        /// One line that tells what it is about; none once it is erased.
-        title: Option<String>,
-        /// The whole of it; none once it is erased.
-        description: Option<String>,
-        /// Words to find it by.
-        tags: Json<Vec<String>>,
-        /// City, ward, town or village.
-        city: Option<String>,
-        /// What is wished in return.
-        wished_return: Option<String>,
-        /// Degrees north, in units of 1e-7 degree.
-        lat_e7: Option<i32>,
-        /// Degrees east, in units of 1e-7 degree.
-        lon_e7: Option<i32>,
-    }
-}
 
 table! {
     /// A word to find a post by.
@@ -131,217 +26,41 @@ table! {
     with {}
 }
 
-impl Post {
-    /// Roughly where, in degrees; none if the author did not tell, or it is erased.
-    pub fn place(&self) -> Option<Place> {
-        let (lat, lon) = self.lat_e7.zip(self.lon_e7)?;
-        Some(Place {
-            lat: degrees(lat),
-            lon: degrees(lon),
-        })
-    }
-}
-
-/// Degrees in units of 1e-7 degree. Events hold hundredths; places within 180° fit.
-#[expect(clippy::cast_possible_truncation, reason = "rounded, and saturating")]
-fn e7(degrees: f64) -> i32 {
-    (degrees * 1e7).round() as i32
-}
-
-/// The number nearest to this decimal fraction: what the event said.
-fn degrees(e7: i32) -> f64 {
-    f64::from(e7) / 1e7
-}
-
 /// The view.
 #[derive(Default)]
 pub struct Board {
-    posts: Rows<Post>,
+    posts: Posts,
     tags: Rows<PostTag>,
 }
 
-/// What a post event says, be it of a Need or of an Offer.
-enum Change<'a> {
-    Posted {
-        by: MemberId,
-        outline: PostOutline,
-        text: &'a Sealed<PostText>,
-    },
-    Edited {
-        outline: PostOutline,
-        text: &'a Sealed<PostText>,
-    },
-    Closed,
-    Reopened,
-}
-
-fn change(event: &PostEvent) -> (PostId, Change<'_>) {
-    match event {
-        PostEvent::NeedPosted(event) => {
-            let (by, outline, text) = (event.by, event.outline, &event.text);
-            (event.need.into(), Change::Posted { by, outline, text })
-        }
-        PostEvent::OfferPosted(event) => {
-            let (by, outline, text) = (event.by, event.outline, &event.text);
-            (event.offer.into(), Change::Posted { by, outline, text })
-        }
-        PostEvent::NeedEdited(event) => (
-            event.need.into(),
-            Change::Edited {
-                outline: event.outline,
-                text: &event.text,
-            },
-        ),
-        PostEvent::OfferEdited(event) => (
-            event.offer.into(),
-            Change::Edited {
-                outline: event.outline,
-                text: &event.text,
-            },
-        ),
-        PostEvent::NeedClosed(event) => (event.need.into(), Change::Closed),
-        PostEvent::OfferClosed(event) => (event.offer.into(), Change::Closed),
-        PostEvent::NeedReopened(event) => (event.need.into(), Change::Reopened),
-        PostEvent::OfferReopened(event) => (event.offer.into(), Change::Reopened),
-    }
-}
-
-const WANTS: [&str; PostEvent::TYPES.len() + 1] = with_erasures(PostEvent::TYPES);
-
 impl View for Board {
     const NAME: &'static str = "board";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCHEMA: &'static str = include_str!("board.sql");
-    const WANTS: &'static [&'static str] = &WANTS;
+    const WANTS: &'static [&'static str] = &posts::WANTS;
 
     fn keys(&mut self, event: &Decoded) {
-        if let Event::Post(event) = &event.event {
-            self.posts.ask(change(event).0);
-        }
-        if let Some(erased) = event.erasure() {
-            self.posts.ask_where("author", &erased.member);
-        }
+        posts::ask(&mut self.posts, event);
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
-        let Event::Post(post) = &event.event else {
-            if event
-                .erasure()
-                .is_some_and(|erased| erases(erased, KeyClass::Profile))
-            {
-                self.erase();
+        for Retagged {
+            post,
+            before,
+            after,
+        } in posts::fold(&mut self.posts, event)?
+        {
+            for tag in before {
+                self.tags.remove(&PostTag { tag, post });
             }
-            return Ok(());
-        };
-        let (id, change) = change(post);
-        match change {
-            Change::Posted { by, outline, text } => {
-                let post = posted(event, id, by, outline);
-                self.posts.put(post);
-                self.rewrite(id, outline, text)?;
+            for tag in after {
+                self.tags.put(PostTag { tag, post });
             }
-            Change::Edited { outline, text } => {
-                self.posts.row(&id)?.edited_at = Some(event.at);
-                self.rewrite(id, outline, text)?;
-            }
-            Change::Closed => self.posts.row(&id)?.open = false,
-            Change::Reopened => self.posts.row(&id)?.open = true,
         }
-        self.posts.row(&id)?.version = event.version;
         Ok(())
     }
 
     fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
         vec![&mut self.posts, &mut self.tags]
-    }
-}
-
-impl Board {
-    /// Takes away what the author of the posts that were asked for has typed.
-    fn erase(&mut self) {
-        let (posts, tags) = (&mut self.posts, &mut self.tags);
-        posts.change_asked(|post| {
-            for tag in std::mem::take(&mut post.tags.0) {
-                tags.remove(&PostTag { tag, post: post.id });
-            }
-            post.title = None;
-            post.description = None;
-            post.city = None;
-            post.wished_return = None;
-            (post.lat_e7, post.lon_e7) = (None, None);
-            true
-        });
-    }
-
-    /// Puts what a post reads now in place of what it read before.
-    fn rewrite(
-        &mut self,
-        id: PostId,
-        outline: PostOutline,
-        text: &Sealed<PostText>,
-    ) -> Result<(), FoldError> {
-        let post = self.posts.row(&id)?;
-        let text = text.known();
-        let place: Option<Place> = text.and_then(|text| text.place);
-        let tags = text.map(|text| text.tags.clone()).unwrap_or_default();
-        let before = std::mem::replace(&mut post.tags.0, tags.clone());
-        post.category = outline.category;
-        post.prefecture = outline.prefecture;
-        post.online = outline.modes.online;
-        post.offline = outline.modes.offline;
-        post.no_return_needed = outline.no_return_needed;
-        post.title = text.map(|text| text.title.clone());
-        post.description = text.map(|text| text.description.clone());
-        post.city = text.and_then(|text| text.city.clone());
-        post.wished_return = text.and_then(|text| text.wished_return.clone());
-        post.lat_e7 = place.map(|place| e7(place.lat));
-        post.lon_e7 = place.map(|place| e7(place.lon));
-        for tag in before {
-            self.tags.remove(&PostTag { tag, post: id });
-        }
-        for tag in tags {
-            self.tags.put(PostTag { tag, post: id });
-        }
-        Ok(())
-    }
-}
-
-/// A post before anything that was typed is filled in.
-fn posted(event: &Decoded, id: PostId, author: MemberId, outline: PostOutline) -> Post {
-    Post {
-        id,
-        kind: PostKind::of(id),
-        author,
-        posted: event.position,
-        version: event.version,
-        posted_at: event.at,
-        edited_at: None,
-        open: true,
-        category: outline.category,
-        prefecture: outline.prefecture,
-        online: outline.modes.online,
-        offline: outline.modes.offline,
-        no_return_needed: outline.no_return_needed,
-        title: None,
-        description: None,
-        tags: Json::default(),
-        city: None,
-        wished_return: None,
-        lat_e7: None,
-        lon_e7: None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{degrees, e7};
-
-    #[test]
-    fn every_coordinate_that_a_post_can_have_comes_back_as_it_was() {
-        for hundredths in -18_000..=18_000 {
-            let said = f64::from(hundredths) / 100.0;
-            assert_eq!(e7(said), hundredths * 100_000);
-            assert_eq!(degrees(e7(said)).to_bits(), said.to_bits(), "{said}");
-        }
     }
 }

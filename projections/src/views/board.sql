@@ -5,6 +5,8 @@ create table post (
     author text not null,
     -- Position of the event that posted it: newest first, and what cursors name.
     posted integer not null,
+    -- Position of the last event that changed what is here.
+    changed integer not null,
     -- Version of the stream.
     version integer not null,
     posted_at integer not null,

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use meguri_events::{Category, MemberId, Mode, PostId, Prefecture};
 
-use super::{Post, PostKind};
+use super::super::posts::{Post, PostKind};
 use crate::{
     cell::{Cell, Column},
     page::{Cursor, Page, within_limits},
