@@ -53,7 +53,10 @@ pub enum Command {
     Vault(VaultCommand),
     /// Let auditors read the whole log
     #[command(subcommand)]
-    Auditor(AuditorCommand),
+    Auditor(AddToken),
+    /// Let operators look after what is the community's, such as the words of search
+    #[command(subcommand)]
+    Operator(AddToken),
     /// Let anyone check the log without trusting this server
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -179,10 +182,10 @@ pub enum LogCommand {
     },
 }
 
-/// `meguri auditor …`
+/// `meguri auditor …` and `meguri operator …`
 #[derive(Debug, Subcommand)]
-pub enum AuditorCommand {
-    /// Register an auditor and print the token with which the log can be read over HTTP
+pub enum AddToken {
+    /// Register somebody and print the token to use over HTTP
     Add {
         /// A name of letters, digits, `-` and `_`
         #[arg(value_name = "NAME")]

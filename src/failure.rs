@@ -139,7 +139,7 @@ pub enum Failure {
     NoStream(String),
     /// Not a name an auditor can have.
     #[error("`{0}` cannot be the name of an auditor: 1 to 64 letters, digits, `-` and `_`")]
-    AuditorName(String),
+    TokenName(String),
     /// There is no such member.
     #[error("there is no member `{0}`")]
     NoMember(String),
@@ -250,7 +250,7 @@ impl Failure {
                 | KekError::IsInAFile(_),
             )
             | Self::Telemetry(TelemetryError::Filter { .. })
-            | Self::AuditorName(_)
+            | Self::TokenName(_)
             | Self::OnlyForList
             | Self::Choice(_)
             | Self::NotAnExchange(_)

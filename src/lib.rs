@@ -5,7 +5,6 @@
 
 pub mod app;
 pub mod audit;
-pub mod auditor;
 pub mod command_line;
 pub mod config;
 pub mod connections;
@@ -21,6 +20,7 @@ pub mod serve;
 pub mod settings;
 pub mod storage;
 pub mod telemetry;
+mod token;
 pub mod vault;
 pub mod views;
 pub mod witness;
@@ -56,7 +56,10 @@ pub async fn dispatch(
         Command::Views(command) => views::run(settings, command, out).await,
         Command::Erase(args) => erase::run(settings, args, out).await,
         Command::Vault(command) => vault::run(settings, command, out).await,
-        Command::Auditor(command) => auditor::run(settings, command, out).await,
+        Command::Auditor(command) => token::run(settings, meguri_http::AUDITOR, command, out).await,
+        Command::Operator(command) => {
+            token::run(settings, meguri_http::OPERATOR, command, out).await
+        }
         Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Witness(args) => witness::run(settings, args, out).await,
         Command::Config => config::run(settings, out),

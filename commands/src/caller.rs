@@ -4,11 +4,13 @@ use meguri_events::MemberId;
 use meguri_log::RequestKey;
 use uuid::Uuid;
 
+use crate::CommandError;
+
 /// Who asks for something, and how the request is recognised when it is repeated.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) actor: String,
-    pub(crate) member: MemberId,
+    pub(crate) member: Option<MemberId>,
     pub(crate) acting_for: Option<String>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) led_by: Option<Led>,
@@ -28,7 +30,7 @@ impl Caller {
     pub fn member(member: MemberId) -> Self {
         Self {
             actor: member.stream(),
-            member,
+            member: Some(member),
             acting_for: None,
             key: None,
             led_by: None,
@@ -43,8 +45,11 @@ impl Caller {
     }
 
     /// Which member acts, or is acted for.
-    pub fn id(&self) -> MemberId {
-        self.member
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] where that is none.
+    pub fn id(&self) -> Result<MemberId, CommandError> {
+        self.member.ok_or(CommandError::NotFound)
     }
 
     /// An operator at the command line, who does something to a member.
@@ -55,12 +60,24 @@ impl Caller {
         }
     }
 
+    /// An operator who looks after what is nobody's, such as the vocabulary. `actor` is
+    /// `operator-<name>`.
+    pub fn of_the_house(actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            member: None,
+            acting_for: None,
+            key: None,
+            led_by: None,
+        }
+    }
+
     /// A policy that acts for a member, because of an event.
     pub(crate) fn policy(name: &str, member: MemberId, key: RequestKey, led_by: Led) -> Self {
         let (actor, acting_for) = (format!("policy-{name}"), Some(member.stream()));
         Self {
             actor,
-            member,
+            member: Some(member),
             acting_for,
             key: Some(key),
             led_by: Some(led_by),

@@ -48,7 +48,7 @@ impl Commands {
         caller: &Caller,
         classes: &[KeyClass],
     ) -> Result<Erasure, CommandError> {
-        let member = caller.id();
+        let member = caller.id()?;
         let erase = Erase {
             member,
             leaves: classes.is_empty(),
@@ -76,7 +76,7 @@ impl Commands {
         caller: &Caller,
         password: &Password,
     ) -> Result<Erasure, CommandError> {
-        let subject = caller.id().stream();
+        let subject = caller.id()?.stream();
         self.log_in_attempts().take(&subject, Instant::now())?;
         let hash = self.log().vault().password_hash(&subject).await?;
         if !self.passwords().verify(password, hash).await? {
@@ -88,7 +88,7 @@ impl Commands {
     /// Erases what was kept for its legal term.
     pub(crate) async fn erase_kept(&self, caller: &Caller) -> Result<(), CommandError> {
         let erase = Erase {
-            member: caller.id(),
+            member: caller.id()?,
             leaves: false,
             classes: &[KeyClass::Money],
             keep: None,
@@ -98,7 +98,7 @@ impl Commands {
 
     /// Destroys the keys of every erasure of a member, and says so.
     pub(crate) async fn destroy_keys(&self, caller: &Caller) -> Result<(), CommandError> {
-        let (id, vault) = (caller.id(), self.log().vault());
+        let (id, vault) = (caller.id()?, self.log().vault());
         let (own, subject) = (stream(id.stream())?, id.stream());
         let snapshot = Snapshot::read::<Member>(self.log(), &own).await?;
         let Some(member) = Member::of(&snapshot.state).and_then(Option::as_ref) else {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use meguri_domain::{ClaimError, ExchangeError, MemberError, PostError, TextError};
+use meguri_domain::{
+    ClaimError, ExchangeError, MemberError, PostError, TextError, VocabularyError,
+};
 use meguri_http::{Problem, TooMany, kinds};
 use meguri_log::{AppendError, OpenSealError, ReadError, VaultError};
 
@@ -154,6 +156,7 @@ refusals! {
     MemberError: |_| RefusalKind::Rule;
     PostError: |_| RefusalKind::Rule;
     TextError: |_| RefusalKind::Rule;
+    VocabularyError: |_| RefusalKind::Rule;
     ClaimError: |_| RefusalKind::Taken;
     // Who is no party does not learn that there is such an exchange.
     ExchangeError: |error| if *error == ExchangeError::NotAParty {

@@ -159,7 +159,7 @@ impl<'a> Attempt<'a> {
 
     /// The caller, as a member who may act.
     pub(crate) async fn acting(&mut self) -> Result<ActiveMember, CommandError> {
-        Ok(self.member(self.caller.member).await?.acting()?)
+        Ok(self.member(self.caller.id()?).await?.acting()?)
     }
 
     /// Says what happens in a loaded stream.

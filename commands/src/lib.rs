@@ -23,6 +23,7 @@ mod schemas;
 mod settings;
 mod snapshot;
 mod tokens;
+mod vocabulary;
 
 pub use caller::Caller;
 pub use commands::Commands;

@@ -136,7 +136,7 @@ impl Commands {
         self.run(
             caller,
             &Leave {
-                member: caller.member,
+                member: caller.id()?,
             },
         )
         .await
@@ -193,7 +193,7 @@ impl Decision for ChangeNickname {
     }
 
     async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
-        let member = attempt.member(attempt.caller().member).await?;
+        let member = attempt.member(attempt.caller().id()?).await?;
         let own = stream(member.id().stream())?;
         attempt.about(&own);
         attempt.record(&own, member.change_nickname(self.nickname.clone())?);

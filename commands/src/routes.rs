@@ -6,6 +6,7 @@ mod member;
 mod post;
 mod problems;
 mod tokens;
+mod vocabulary;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -48,7 +49,12 @@ pub fn routes(commands: Commands) -> OpenApiRouter {
             exchange::write_evaluation,
             exchange::retract_evaluation
         ))
-        .routes(routes!(exchange::send_thanks));
+        .routes(routes!(exchange::send_thanks))
+        .routes(routes!(vocabulary::put_word, vocabulary::delete_word))
+        .routes(routes!(
+            vocabulary::put_synonyms,
+            vocabulary::delete_synonyms
+        ));
     OpenApiRouter::with_openapi(documented())
         .routes(routes!(problems::every_problem))
         .routes(routes!(problems::one_problem))

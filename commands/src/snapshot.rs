@@ -1,6 +1,6 @@
 //! What a stream adds up to at a version: states of the domain, read from the log.
 
-use meguri_domain::{Aggregate, Claim, Exchange, Member, Post};
+use meguri_domain::{Aggregate, Claim, Exchange, Member, Post, Vocabulary};
 use meguri_events::{Event, Opened};
 use meguri_log::{
     Log, OpenedEvent, Position, Recorded, SectionContent, StreamName, StreamRange, Version,
@@ -15,6 +15,7 @@ pub(crate) enum State {
     Post(Option<Post>),
     Exchange(Option<Exchange>),
     Claim(Option<Claim>),
+    Vocabulary(Option<Vocabulary>),
 }
 
 /// A state, and which version of its stream it is. Always true of that version, for ever.
@@ -64,7 +65,7 @@ macro_rules! kept {
     };
 }
 
-kept!(Member, Post, Exchange, Claim);
+kept!(Member, Post, Exchange, Claim, Vocabulary);
 
 impl Snapshot {
     /// A stream in which nothing has happened.

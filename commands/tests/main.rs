@@ -19,3 +19,4 @@ mod outage;
 mod policies;
 mod redaction;
 mod repeats;
+mod vocabulary;

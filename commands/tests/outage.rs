@@ -21,7 +21,7 @@ async fn until_answered(
     number: u8,
 ) -> Done {
     let (mut key, request) = ([number; 32], [number; 32]);
-    key[..16].copy_from_slice(caller.id().uuid().as_bytes());
+    key[..16].copy_from_slice(caller.id().unwrap().uuid().as_bytes());
     let expires = true;
     let caller = caller.clone().with_key(Some(RequestKey {
         key,

@@ -116,7 +116,7 @@ on_both_backends! {
         let (reported, completed) = (find("CompletionReported"), find("ExchangeCompleted"));
         assert_eq!(completed.causation, Some(reported.id));
         assert_eq!(completed.correlation, reported.correlation);
-        assert_eq!(completed.acting_for, Some(haru.id().stream().as_str()));
+        assert_eq!(completed.acting_for, Some(haru.id().unwrap().stream().as_str()));
     }
 
     async fn who_reports_in_time_is_left_alone_h44(world: &World) {

@@ -125,6 +125,6 @@ on_both_backends! {
         let header = block.events[0].header().unwrap().unwrap();
         assert!(header.correlation.is_some());
         assert_eq!(header.correlation, header.causation);
-        assert_eq!((header.actor, header.acting_for), (aki.id().stream().as_str(), None));
+        assert_eq!((header.actor, header.acting_for), (aki.id().unwrap().stream().as_str(), None));
     }
 }

@@ -13,6 +13,7 @@ mod place;
 mod post;
 mod text;
 mod user_name;
+mod vocabulary;
 
 pub use claim::{Claim, ClaimError};
 pub use exchange::{
@@ -29,6 +30,9 @@ pub use text::{
     WHAT_CHARS_MAX, WHEN_CHARS_MAX, WORDS_CHARS_MAX, WhatText, WhenText, Words,
 };
 pub use user_name::{USER_NAME_CHARS_MAX, USER_NAME_CHARS_MIN, USER_NAMES_RESERVED, UserName};
+pub use vocabulary::{
+    SYNONYM_GROUPS_MAX, SYNONYMS_MAX, VOCABULARY_WORDS_MAX, Vocabulary, VocabularyError,
+};
 
 use meguri_events::Event;
 

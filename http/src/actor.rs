@@ -14,13 +14,15 @@ use crate::{Buckets, Problem, Rate, kinds};
 pub const MEMBER: &str = "member";
 /// Role of an auditor's token.
 pub const AUDITOR: &str = "auditor";
+/// Role of an operator's token (事務局).
+pub const OPERATOR: &str = "operator";
 
 /// Who holds a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// `member-<id>`, or the auditor's name.
+    /// `member-<id>`, or the name of the auditor or operator.
     pub subject: String,
-    /// [`MEMBER`] or [`AUDITOR`].
+    /// [`MEMBER`], [`AUDITOR`] or [`OPERATOR`].
     pub role: String,
 }
 
@@ -122,6 +124,13 @@ pub struct Auditor {
     pub subject: String,
 }
 
+/// An operator who is asking: looks after what is the community's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// `operator-<name>`.
+    pub subject: String,
+}
+
 fn unauthenticated(error: &str) -> Problem {
     let challenge = match error {
         "" => HeaderValue::from_static("Bearer"),
@@ -206,12 +215,43 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match holder(parts, state).await? {
-            None => Err(unauthenticated("")),
-            Some(Holder { subject, role }) if role == AUDITOR => Ok(Self { subject }),
-            Some(_) => Err(Problem::new(kinds::FORBIDDEN)
-                .detail("監査人のトークンが必要です", "An auditor's token is needed")),
-        }
+        let refusal = ("監査人のトークンが必要です", "An auditor's token is needed");
+        let subject = in_role(parts, state, AUDITOR, refusal).await?;
+        Ok(Self { subject })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Operator
+where
+    Tokens: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let refusal = (
+            "事務局のトークンが必要です",
+            "An operator's token is needed",
+        );
+        let subject = in_role(parts, state, OPERATOR, refusal).await?;
+        Ok(Self { subject })
+    }
+}
+
+/// Who holds the token, if it is one of this role.
+async fn in_role<S>(
+    parts: &Parts,
+    state: &S,
+    wanted: &str,
+    (ja, en): (&'static str, &'static str),
+) -> Result<String, Problem>
+where
+    S: Sync,
+    Tokens: FromRef<S>,
+{
+    match holder(parts, state).await? {
+        None => Err(unauthenticated("")),
+        Some(Holder { subject, role }) if role == wanted => Ok(subject),
+        Some(_) => Err(Problem::new(kinds::FORBIDDEN).detail(ja, en)),
     }
 }
 

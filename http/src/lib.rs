@@ -1,6 +1,7 @@
 //! What both sides of HTTP share: problem details, JSON, who is asking, idempotency, limits.
 //!
-//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Auditor`] and [`IdempotencyKey`]
+//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Auditor`], [`Operator`] and
+//! [`IdempotencyKey`]
 //! from here, so that every failure, also the framework's own, reaches the client as
 //! `application/problem+json` in the reader's language. [`guard`] wraps the finished router.
 
@@ -15,7 +16,8 @@ mod problem;
 mod request;
 
 pub use actor::{
-    AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, TokenReader, Tokens, TokensUnavailable,
+    AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, OPERATOR, Operator, TokenReader, Tokens,
+    TokensUnavailable,
 };
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard};

@@ -94,6 +94,7 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         | Event::Member(_)
         | Event::Claim(_)
         | Event::Access(_)
-        | Event::Redaction(_) => None,
+        | Event::Redaction(_)
+        | Event::Vocabulary(_) => None,
     }))
 }

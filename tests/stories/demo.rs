@@ -22,12 +22,16 @@ const SMALL: DemoArgs = DemoArgs {
 };
 
 /// What policies and operators do.
-const BY_OTHERS: [&str; 5] = [
+const BY_OTHERS: [&str; 9] = [
     "CompletionReminded",
     "MemberErased",
     "KeysDestroyed",
     "SealedTextOpened",
     "EventRedacted",
+    "VocabularyWordAdded",
+    "VocabularyWordRemoved",
+    "SynonymsGrouped",
+    "SynonymsUngrouped",
 ];
 
 /// So large that every thing that is rare happens too.

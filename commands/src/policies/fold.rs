@@ -54,7 +54,11 @@ pub(super) async fn fold_one(
         }
         Event::Post(event) => fold_post(book, header.stream, &event).await?,
         Event::Exchange(event) => fold_exchange(book, &header, position, &event).await?,
-        Event::Member(_) | Event::Claim(_) | Event::Access(_) | Event::Redaction(_) => {}
+        Event::Member(_)
+        | Event::Claim(_)
+        | Event::Access(_)
+        | Event::Redaction(_)
+        | Event::Vocabulary(_) => {}
     }
     Ok(None)
 }

@@ -1,6 +1,8 @@
 //! What each kind of problem means: the page behind every problem's `type`.
 
-use meguri_domain::{ClaimError, ExchangeError, Field, MemberError, PostError, TextError};
+use meguri_domain::{
+    ClaimError, ExchangeError, Field, MemberError, PostError, TextError, VocabularyError,
+};
 use meguri_events::Mode;
 use meguri_http::{Json, Language, Path, Problem, Problems, kinds};
 use serde::Serialize;
@@ -95,9 +97,10 @@ macro_rules! every {
     }};
 }
 
-fn refusals() -> Vec<Refusal> {
+/// Every refusal that a decider can give.
+fn of_rules() -> Vec<CommandError> {
     let title = Field::Title;
-    let of_rules: [Vec<CommandError>; 5] = [
+    let all: [Vec<CommandError>; 6] = [
         every!(MemberError { HasLeft }).into(),
         every!(PostError {
             NotTheAuthor,
@@ -126,14 +129,26 @@ fn refusals() -> Vec<Refusal> {
             ReservedUserName, NotAMailAddress, TooManyTags { max: 10 }, NotOnTheGlobe,
         })
         .into(),
+        every!(VocabularyError {
+            TooManyWords,
+            NoSuchNumber,
+            NotAGroup,
+            InAnotherGroup,
+            NotThere
+        })
+        .into(),
     ];
+    all.into_iter().flatten().collect()
+}
+
+fn refusals() -> Vec<Refusal> {
     let passwords = ["", &"x".repeat(1_000)].map(|typed| Password::new(typed).check().err());
     let own = [
         Refusal::member_erased(),
         Refusal::stream_frozen(),
         Refusal::half_a_place(),
     ];
-    let of_rules = of_rules.into_iter().flatten().filter_map(|error| {
+    let of_rules = of_rules().into_iter().filter_map(|error| {
         if let CommandError::Refused(refusal) = error {
             Some(refusal)
         } else {

@@ -22,3 +22,4 @@ mod scenario;
 mod scene;
 mod texts;
 mod thanking;
+mod vocabulary;

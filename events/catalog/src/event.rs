@@ -8,6 +8,7 @@ use crate::exchange::ExchangeEvent;
 use crate::member::MemberEvent;
 use crate::post::PostEvent;
 use crate::redaction::RedactionEvent;
+use crate::vocabulary::VocabularyEvent;
 
 /// Everything that can have happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,8 @@ pub enum Event {
     Access(AccessEvent),
     /// To an event, as a court ordered.
     Redaction(RedactionEvent),
+    /// To the words of search.
+    Vocabulary(VocabularyEvent),
 }
 
 /// Names of all event types. They are the storage format and never change.
@@ -35,16 +38,18 @@ const ALL_TYPES: [&str;
         + ExchangeEvent::TYPES.len()
         + ClaimEvent::TYPES.len()
         + AccessEvent::TYPES.len()
-        + RedactionEvent::TYPES.len()] = join([
+        + RedactionEvent::TYPES.len()
+        + VocabularyEvent::TYPES.len()] = join([
     MemberEvent::TYPES,
     PostEvent::TYPES,
     ExchangeEvent::TYPES,
     ClaimEvent::TYPES,
     AccessEvent::TYPES,
     RedactionEvent::TYPES,
+    VocabularyEvent::TYPES,
 ]);
 
-const fn join<const N: usize>(groups: [&[&'static str]; 6]) -> [&'static str; N] {
+const fn join<const N: usize>(groups: [&[&'static str]; 7]) -> [&'static str; N] {
     let mut all = [""; N];
     let (mut next, mut group) = (0, 0);
     while group < groups.len() {
@@ -69,6 +74,7 @@ impl Event {
             Self::Claim(event) => event.type_name(),
             Self::Access(event) => event.type_name(),
             Self::Redaction(event) => event.type_name(),
+            Self::Vocabulary(event) => event.type_name(),
         }
     }
 
@@ -81,6 +87,7 @@ impl Event {
             Self::Claim(event) => event.schema(),
             Self::Access(event) => event.schema(),
             Self::Redaction(event) => event.schema(),
+            Self::Vocabulary(event) => event.schema(),
         }
     }
 
@@ -97,6 +104,7 @@ impl Event {
             Self::Claim(event) => event.encode(),
             Self::Access(event) => event.encode(),
             Self::Redaction(event) => event.encode(),
+            Self::Vocabulary(event) => event.encode(),
         }
     }
 
@@ -135,6 +143,9 @@ impl Event {
         if let Some(event) = RedactionEvent::decode(&stored) {
             return event.map(Self::Redaction);
         }
+        if let Some(event) = VocabularyEvent::decode(&stored) {
+            return event.map(Self::Vocabulary);
+        }
         Err(DecodeError::UnknownType {
             event_type: event_type.to_owned(),
         })
@@ -149,6 +160,7 @@ impl Event {
             ClaimEvent::descriptions(),
             AccessEvent::descriptions(),
             RedactionEvent::descriptions(),
+            VocabularyEvent::descriptions(),
         ]
         .concat()
     }

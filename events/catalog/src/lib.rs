@@ -46,6 +46,7 @@ mod redaction;
 mod sealed;
 mod timestamp;
 mod upcasts;
+mod vocabulary;
 
 pub use access::{AccessEvent, SealedTextOpened, SectionRef, SectionRefError};
 pub use category::Category;
@@ -80,3 +81,7 @@ pub use redaction::{
 };
 pub use sealed::{KeyClass, Sealed};
 pub use timestamp::{Timestamp, TimestampError};
+pub use vocabulary::{
+    Reading, SynonymsGrouped, SynonymsUngrouped, VOCABULARY_STREAM, VocabularyEvent,
+    VocabularyWord, VocabularyWordAdded, VocabularyWordRemoved, WordError,
+};

@@ -6,7 +6,7 @@ use meguri_events::{
     MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes,
     NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId,
     OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode, RedactionEvent,
-    Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp, VOCABULARY_STREAM,
 };
 use uuid::Uuid;
 
@@ -41,6 +41,7 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Claim(_) => "claim-0".to_owned(),
         Event::Access(AccessEvent::SealedTextOpened(event)) => event.member.access_stream(),
         Event::Redaction(RedactionEvent::EventRedacted(event)) => event.stream.to_string(),
+        Event::Vocabulary(_) => VOCABULARY_STREAM.to_owned(),
     }
 }
 

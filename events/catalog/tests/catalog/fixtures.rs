@@ -197,8 +197,10 @@ fn every_fixture_decodes_when_its_keys_are_destroyed() {
 }
 
 #[test]
-fn nothing_that_was_typed_stands_in_open_data() {
-    for (_, event) in samples() {
+fn nothing_that_a_member_typed_stands_in_open_data() {
+    // The words of search are the community's, and of a form in which nobody is written about.
+    let of_members = |event: &Event| !matches!(event, Event::Vocabulary(_));
+    for (_, event) in samples().iter().filter(|(_, event)| of_members(event)) {
         let encoded = event.encode().unwrap();
         assert!(
             encoded.data.is_ascii(),

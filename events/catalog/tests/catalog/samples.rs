@@ -8,7 +8,8 @@ use meguri_events::{
     MemberProfile, MemberRegistered, MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId,
     NeedPosted, NeedReopened, NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted,
     OfferReopened, Place, PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened,
-    SectionRef, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    SectionRef, SynonymsGrouped, SynonymsUngrouped, TermsAgreed, TermsProposed, TermsText,
+    ThanksSent, Timestamp, VocabularyWordAdded, VocabularyWordRemoved,
 };
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         claims(),
         accesses(),
         redactions(),
+        vocabulary(),
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
@@ -364,5 +366,26 @@ fn redactions() -> Vec<Event> {
             order: "2026-wa-1234".parse().unwrap(),
         }
         .into(),
+    ]
+}
+
+fn vocabulary() -> Vec<Event> {
+    let word = |text: &str| text.parse().unwrap();
+    vec![
+        VocabularyWordAdded {
+            word: word("推し活"),
+            reading: Some("おしかつ".parse().unwrap()),
+        }
+        .into(),
+        VocabularyWordRemoved {
+            word: word("推し活"),
+        }
+        .into(),
+        SynonymsGrouped {
+            group: 1,
+            words: vec![word("PC"), word("パソコン"), word("コンピューター")],
+        }
+        .into(),
+        SynonymsUngrouped { group: 1 }.into(),
     ]
 }

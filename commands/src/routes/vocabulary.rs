@@ -1,0 +1,161 @@
+//! Routes of operators: the vocabulary of search.
+
+use axum::extract::State;
+use meguri_events::{Reading, VocabularyWord};
+use meguri_http::{
+    IdempotencyHeader, IdempotencyKey, Json, Operator, Path, Problem, WriteProblems, kinds,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::handle::Done;
+use crate::{Caller, Commands};
+
+/// How a word is read.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WordReading {
+    /// In kana, if search shall find the word by its reading.
+    #[schema(min_length = 1, max_length = 30, example = "おしかつ")]
+    reading: Option<String>,
+}
+
+/// Words that stand for each other.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SynonymGroup {
+    /// Each once, none of them in another group.
+    #[schema(min_items = 2, max_items = 20, example = json!(["PC", "パソコン", "コンピューター"]))]
+    words: Vec<String>,
+}
+
+/// The vocabulary after a change.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VocabularyChanged {
+    /// Version of the vocabulary.
+    #[schema(minimum = 1)]
+    version: u64,
+    /// Position in the log: a search that is given it as `min_position` goes by the change.
+    #[schema(minimum = 1)]
+    position: u64,
+}
+
+impl From<Done> for VocabularyChanged {
+    fn from(done: Done) -> Self {
+        Self {
+            version: done.version.get(),
+            position: done.position.get(),
+        }
+    }
+}
+
+/// Has search keep a word whole, such as a new word or the name of a place.
+#[utoipa::path(
+    put, path = "/operator/search/words/{word}", tag = "operators", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("検索の語を登録する"))),
+    params(("word" = String, Path, description = "The word, 1 to 30 characters"),
+        IdempotencyHeader),
+    request_body = WordReading,
+    responses((status = 200, description = "In force", body = VocabularyChanged), WriteProblems),
+)]
+pub(super) async fn put_word(
+    State(app): State<Commands>,
+    who: Operator,
+    key: Option<IdempotencyKey>,
+    Path(word): Path<String>,
+    Json(body): Json<WordReading>,
+) -> Result<Json<VocabularyChanged>, Problem> {
+    let caller = operator(&app, &who, key.as_ref(), &(&word, &body));
+    let reading = body.reading.as_deref().map(reading).transpose()?;
+    let done = app.add_word(&caller, self::word(&word)?, reading).await?;
+    Ok(Json(done.into()))
+}
+
+/// Removes a word from the vocabulary of search.
+#[utoipa::path(
+    delete, path = "/operator/search/words/{word}", tag = "operators", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("検索の語を削除する"))),
+    params(("word" = String, Path, description = "The word, 1 to 30 characters"),
+        IdempotencyHeader),
+    responses((status = 200, description = "Removed", body = VocabularyChanged), WriteProblems),
+)]
+pub(super) async fn delete_word(
+    State(app): State<Commands>,
+    who: Operator,
+    key: Option<IdempotencyKey>,
+    Path(word): Path<String>,
+) -> Result<Json<VocabularyChanged>, Problem> {
+    let caller = operator(&app, &who, key.as_ref(), &word);
+    let done = app.remove_word(&caller, self::word(&word)?).await?;
+    Ok(Json(done.into()))
+}
+
+/// Lets words stand for each other in search (つながり).
+#[utoipa::path(
+    put, path = "/operator/search/synonyms/{group}", tag = "operators",
+    security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("つながりを登録する"))),
+    params(("group" = u32, Path, minimum = 1, maximum = 2000, description = "Number of the group"),
+        IdempotencyHeader),
+    request_body = SynonymGroup,
+    responses((status = 200, description = "In force", body = VocabularyChanged), WriteProblems),
+)]
+pub(super) async fn put_synonyms(
+    State(app): State<Commands>,
+    who: Operator,
+    key: Option<IdempotencyKey>,
+    Path(group): Path<u32>,
+    Json(body): Json<SynonymGroup>,
+) -> Result<Json<VocabularyChanged>, Problem> {
+    let caller = operator(&app, &who, key.as_ref(), &(group, &body));
+    let words = body.words.iter().map(|text| word(text));
+    let words = words.collect::<Result<_, _>>()?;
+    let done = app.group_synonyms(&caller, group, words).await?;
+    Ok(Json(done.into()))
+}
+
+/// Dissolves a group of synonyms.
+#[utoipa::path(
+    delete, path = "/operator/search/synonyms/{group}", tag = "operators",
+    security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("つながりを削除する"))),
+    params(("group" = u32, Path, minimum = 1, maximum = 2000, description = "Number of the group"),
+        IdempotencyHeader),
+    responses((status = 200, description = "Dissolved", body = VocabularyChanged), WriteProblems),
+)]
+pub(super) async fn delete_synonyms(
+    State(app): State<Commands>,
+    who: Operator,
+    key: Option<IdempotencyKey>,
+    Path(group): Path<u32>,
+) -> Result<Json<VocabularyChanged>, Problem> {
+    let caller = operator(&app, &who, key.as_ref(), &group);
+    let done = app.ungroup_synonyms(&caller, group).await?;
+    Ok(Json(done.into()))
+}
+
+fn operator(
+    app: &Commands,
+    who: &Operator,
+    key: Option<&IdempotencyKey>,
+    body: &impl Serialize,
+) -> Caller {
+    let key = key.map(|key| app.request_key(key.digest(&who.subject, body)));
+    Caller::of_the_house(&who.subject).with_key(key)
+}
+
+fn word(text: &str) -> Result<VocabularyWord, Problem> {
+    text.trim().parse().map_err(|_| {
+        Problem::new(kinds::BAD_REQUEST).detail(
+            "語は1から30文字の文字と数字です",
+            "A word has 1 to 30 letters and digits; within it ー・-+#.&' and spaces",
+        )
+    })
+}
+
+fn reading(text: &str) -> Result<Reading, Problem> {
+    text.trim().parse().map_err(|_| {
+        Problem::new(kinds::BAD_REQUEST)
+            .detail("よみは1から30文字のかなです", "A reading has 1 to 30 kana")
+    })
+}
