@@ -96,5 +96,5 @@ fn the_vocabulary_takes_ten_thousand_words() {
     let full = given(&events);
     let refused = full.add_word(word("もうひとつ"), None);
     assert_eq!(refused, Err(VocabularyError::TooManyWords));
-    assert!(full.add_word(word("語7"), reading("ごなな")).is_ok());
+    assert!(full.add_word(word("語7"), Some(reading("ごなな"))).is_ok());
 }
