@@ -11,7 +11,7 @@ use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::settings::Flags;
 
-pub use views::{ALL_VIEWS, ListArgs, ViewCommand, ViewsArgs, ViewsCommand};
+pub use views::{ALL_VIEWS, ListArgs, ViewAccessArgs, ViewCommand, ViewsArgs, ViewsCommand};
 
 /// What is printed below `meguri --help`.
 const AFTER_HELP: &str = "\

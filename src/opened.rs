@@ -1,11 +1,11 @@
 //! Opening what members wrote: noted in the log before anything of it is shown.
 
-use meguri_events::{Event, MemberId, SealedTextOpened, SectionRef};
+use meguri_events::{Event, MemberId, OrderRef, SealedTextOpened, SectionRef, ViewOpened, ViewRef};
 use meguri_log::{Append, Cause, Condition, Expected, Log, NewEvent, NewSection, StreamName};
 use meguri_read_api::evidence::SectionAt;
 use uuid::Uuid;
 
-use crate::command_line::AccessArgs;
+use crate::command_line::{AccessArgs, ViewAccessArgs};
 use crate::failure::Failure;
 
 /// Longest reason, in characters.
@@ -74,15 +74,8 @@ impl<'a> Access<'a> {
         }
         let events = members.into_iter().map(|member| self.event(member, opened));
         let events = events.collect::<Result<_, _>>()?;
-        let command = Some(Uuid::now_v7());
-        let cause = Cause {
-            actor: self.actor.clone(),
-            correlation: command,
-            causation: command,
-            ..Cause::default()
-        };
         log.append(Append {
-            cause,
+            cause: cause(&self.actor),
             events,
             conditions,
             ..Append::default()
@@ -92,7 +85,6 @@ impl<'a> Access<'a> {
     }
 
     fn event(&self, member: MemberId, opened: &[SectionAt]) -> Result<NewEvent, Failure> {
-        let unwritable = |error: &dyn std::error::Error| Failure::NotNoted(error.to_string());
         let own = opened.iter().filter(|at| at.subject == member.stream());
         let sections = own.map(|at| SectionRef::new(at.position.get(), &at.section));
         let sections = sections
@@ -104,23 +96,92 @@ impl<'a> Access<'a> {
             sections,
             reason,
         });
-        let encoded = event.encode().map_err(|error| unwritable(&error))?;
-        let stream = stream_of(member.access_stream())?;
-        let sealed = encoded.sections.into_iter().map(|section| NewSection {
-            section: section.name.into(),
-            subject: section.subject,
-            class: section.class.into(),
-            plaintext: section.plaintext,
-        });
-        Ok(NewEvent {
-            id: Uuid::now_v7(),
-            stream,
-            event_type: encoded.event_type.into(),
-            schema: encoded.schema,
-            data: encoded.data,
-            sealed: sealed.collect(),
-        })
+        new_event(stream_of(member.access_stream())?, &event)
     }
+}
+
+/// Who reads rows of views, and what for.
+#[derive(Debug)]
+pub(crate) struct ViewAccess {
+    actor: String,
+    reference: OrderRef,
+    copied: bool,
+}
+
+impl ViewAccess {
+    /// What the command line says; none where no reason was given. Where rows are `copied`, a file
+    /// is made of them.
+    ///
+    /// # Errors
+    /// [`Failure::Access`] where nobody says who it is.
+    pub(crate) fn of(args: &ViewAccessArgs, copied: bool) -> Result<Option<Self>, Failure> {
+        let Some(reference) = args.reason.clone() else {
+            return Ok(None);
+        };
+        let actor = operator(args.by.as_deref())?;
+        Ok(Some(Self {
+            actor,
+            reference,
+            copied,
+        }))
+    }
+
+    /// Appends an event for each of these views, all at once.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing may be shown then.
+    pub(crate) async fn record(&self, log: &Log, views: &[String]) -> Result<(), Failure> {
+        let events = views.iter().map(|view| {
+            let view: ViewRef = view.parse().map_err(|error| unwritable(&error))?;
+            let stream = stream_of(view.access_stream())?;
+            let event = Event::from(ViewOpened {
+                view,
+                copied: self.copied,
+                reference: self.reference.clone(),
+            });
+            new_event(stream, &event)
+        });
+        let append = Append {
+            cause: cause(&self.actor),
+            events: events.collect::<Result<_, _>>()?,
+            ..Append::default()
+        };
+        log.append(append).await?;
+        Ok(())
+    }
+}
+
+/// Who caused it: a command of its own.
+fn cause(actor: &str) -> Cause {
+    let command = Some(Uuid::now_v7());
+    Cause {
+        actor: actor.to_owned(),
+        correlation: command,
+        causation: command,
+        ..Cause::default()
+    }
+}
+
+fn new_event(stream: StreamName, event: &Event) -> Result<NewEvent, Failure> {
+    let encoded = event.encode().map_err(|error| unwritable(&error))?;
+    let sealed = encoded.sections.into_iter().map(|section| NewSection {
+        section: section.name.into(),
+        subject: section.subject,
+        class: section.class.into(),
+        plaintext: section.plaintext,
+    });
+    Ok(NewEvent {
+        id: Uuid::now_v7(),
+        stream,
+        event_type: encoded.event_type.into(),
+        schema: encoded.schema,
+        data: encoded.data,
+        sealed: sealed.collect(),
+    })
+}
+
+fn unwritable(error: &dyn std::error::Error) -> Failure {
+    Failure::NotNoted(error.to_string())
 }
 
 fn stream_of(name: String) -> Result<StreamName, Failure> {

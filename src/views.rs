@@ -16,10 +16,11 @@ use futures::future::join_all;
 
 use crate::command_line::{ViewCommand, ViewsArgs, ViewsCommand};
 use crate::failure::{Failure, to_stdout};
+use crate::opened::ViewAccess;
 use crate::settings::Settings;
 use bars::{Bar, Bars};
 use owner::{About, Owner};
-use report::Report;
+use report::{Report, Words};
 
 /// Does what was asked and writes the answer to `out`; progress is shown on standard error.
 pub async fn run(
@@ -29,16 +30,48 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let command = args.command()?;
     let about = About::of(&command);
+    let access = access(&command)?;
     let owner = Owner::find(settings, &about).await?;
     let done = match &command {
         ViewsCommand::List(list) => table::list(&owner, list.watch, out).await,
         ViewsCommand::Of(command) => {
-            let work = async |name: &str, bar: &mut Bar| report(&owner, command, name, bar).await;
-            of_each(&about.names(), out, work).await
+            let noted = match &access {
+                Some(access) => owner.note(settings, access, &about.names()).await,
+                None => Ok(()),
+            };
+            let words = access.as_ref().map_or(Words::LeftOut, |_| Words::Shown);
+            let work =
+                async |name: &str, bar: &mut Bar| report(&owner, command, name, words, bar).await;
+            match noted {
+                Ok(()) => of_each(&about.names(), out, work).await,
+                Err(failure) => Err(failure),
+            }
         }
     };
     owner.close().await;
     done
+}
+
+/// Who is going to see what members wrote; nobody where no reason was given.
+fn access(command: &ViewsCommand) -> Result<Option<ViewAccess>, Failure> {
+    let ViewsCommand::Of(command) = command else {
+        return Ok(None);
+    };
+    match command {
+        ViewCommand::Verify { access, .. }
+        | ViewCommand::Diff { access, .. }
+        | ViewCommand::Bisect { access, .. } => ViewAccess::of(access, false),
+        ViewCommand::Export { access, .. } => {
+            let access = ViewAccess::of(access, true)?;
+            let needed = Failure::Access("a copy holds what members wrote: it needs a `--reason`");
+            access.ok_or(needed).map(Some)
+        }
+        ViewCommand::Rebuild { .. }
+        | ViewCommand::Retry { .. }
+        | ViewCommand::Rollback { .. }
+        | ViewCommand::Build { .. }
+        | ViewCommand::Import { .. } => Ok(None),
+    }
 }
 
 /// Does what was asked with one view.
@@ -46,17 +79,18 @@ async fn report(
     owner: &Owner,
     command: &ViewCommand,
     name: &str,
+    words: Words,
     bar: &mut Bar,
 ) -> Result<Report, Failure> {
     match command {
         ViewCommand::Rebuild { .. } => switch::rebuild(owner, name, bar).await,
         ViewCommand::Retry { .. } => switch::retry(owner, name, bar).await,
         ViewCommand::Rollback { .. } => switch::rollback(owner, name, bar).await,
-        ViewCommand::Verify { .. } => inspect::verify(owner, name, bar).await,
-        ViewCommand::Diff { .. } => inspect::diff(owner, name, bar).await,
+        ViewCommand::Verify { .. } => inspect::verify(owner, name, words, bar).await,
+        ViewCommand::Diff { .. } => inspect::diff(owner, name, words, bar).await,
         ViewCommand::Bisect { with, previous, .. } => {
             let file = inspect::file(with.as_deref(), *previous)?;
-            inspect::bisect(owner, name, file, bar).await
+            inspect::bisect(owner, name, file, words, bar).await
         }
         ViewCommand::Build { as_of, .. } => inspect::build(owner, name, *as_of, bar).await,
         ViewCommand::Export { file, .. } => transfer::export(owner, name, file, bar).await,

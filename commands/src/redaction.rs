@@ -2,7 +2,7 @@
 //! on at any point where it was cut off.
 
 use meguri_events::{
-    EntryHex, Event, EventRedacted, Opened, OrderRef, RedactionEvent, RedactionTextError,
+    EntryHex, Event, EventRedacted, Opened, OrderRef, PlainTextError, RedactionEvent,
 };
 use meguri_log::{
     Append, AppendError, Cause, Condition, Expected, Filter, Log, NewEvent, Position, Recorded,
@@ -49,7 +49,7 @@ pub enum RedactError {
     Emptied(Position),
     /// What is stored cannot be spoken of.
     #[error("the event at position {0} is not what the log writes: {1}")]
-    Form(Position, RedactionTextError),
+    Form(Position, PlainTextError),
     /// The log cannot be read or written. It can be done again.
     #[error(transparent)]
     Command(#[from] CommandError),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use meguri_events::OrderRef;
 use meguri_projections::{AsOf, ViewSet};
 
 use crate::failure::Failure;
@@ -93,12 +94,18 @@ pub enum ViewCommand {
         /// Which view; without it, every one
         #[arg(value_name = "VIEW", default_value = ALL_VIEWS, value_parser = view_or_all())]
         name: String,
+        /// Who reads what members wrote, and what for.
+        #[command(flatten)]
+        access: ViewAccessArgs,
     },
     /// Compare the version of a view that is live with the one that was live before
     Diff {
         /// Which view
         #[arg(value_name = "VIEW", value_parser = view())]
         name: String,
+        /// Who reads what members wrote, and what for.
+        #[command(flatten)]
+        access: ViewAccessArgs,
     },
     /// Find the first event after which the live file and a build from the log differ
     Bisect {
@@ -111,6 +118,9 @@ pub enum ViewCommand {
         /// Take the file that was live before instead
         #[arg(long)]
         previous: bool,
+        /// Who reads what members wrote, and what for.
+        #[command(flatten)]
+        access: ViewAccessArgs,
     },
     /// Build a view as of a position or a time, so that reads with `as_of` answer at once
     Build {
@@ -121,7 +131,8 @@ pub enum ViewCommand {
         #[arg(long, value_name = "POSITION|TIME")]
         as_of: AsOf,
     },
-    /// Write a copy of a view, with its certificate, that another node can import
+    /// Write a copy of a view, with its certificate, that another node can import; it holds what
+    /// members wrote, so this needs a `--reason`
     Export {
         /// Which view
         #[arg(value_name = "VIEW", value_parser = view())]
@@ -129,6 +140,9 @@ pub enum ViewCommand {
         /// The file to write, which must not be there yet
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Who takes it, and what for.
+        #[command(flatten)]
+        access: ViewAccessArgs,
     },
     /// Compare a copy from another node with the log, and serve it
     Import {
@@ -136,6 +150,18 @@ pub enum ViewCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+/// Who reads the rows of a view, and what for.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ViewAccessArgs {
+    /// Show what members wrote, for this reference, such as that of a case; recorded in the open,
+    /// so never a name
+    #[arg(long, value_name = "REFERENCE")]
+    pub reason: Option<OrderRef>,
+    /// Who does it
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    pub by: Option<String>,
 }
 
 /// Names of views.

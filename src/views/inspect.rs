@@ -9,10 +9,15 @@ use meguri_projections::{AsOf, Other};
 use super::bars::Bar;
 use super::outcome::outcome;
 use super::owner::{Owner, whole};
-use super::report::{self, Report};
+use super::report::{self, Report, Words};
 use crate::failure::Failure;
 
-pub(super) async fn verify(owner: &Owner, name: &str, bar: &mut Bar) -> Result<Report, Failure> {
+pub(super) async fn verify(
+    owner: &Owner,
+    name: &str,
+    words: Words,
+    bar: &mut Bar,
+) -> Result<Report, Failure> {
     owner.settle(name, bar).await?;
     let request = Request::Verify { name: name.into() };
     let Some(Answer::Verified(verified)) = outcome(owner, request, name, bar).await?.answer else {
@@ -20,14 +25,19 @@ pub(super) async fn verify(owner: &Owner, name: &str, bar: &mut Bar) -> Result<R
     };
     // What was found wanting is being built anew.
     owner.settle(name, bar).await?;
-    Ok(report::verified(name, &verified))
+    Ok(report::verified(name, &verified, words))
 }
 
-pub(super) async fn diff(owner: &Owner, name: &str, bar: &mut Bar) -> Result<Report, Failure> {
+pub(super) async fn diff(
+    owner: &Owner,
+    name: &str,
+    words: Words,
+    bar: &mut Bar,
+) -> Result<Report, Failure> {
     owner.settle(name, bar).await?;
     let request = Request::Diff { name: name.into() };
     match outcome(owner, request, name, bar).await?.answer {
-        Some(Answer::Compared(diff)) => Ok(report::compared(&diff)),
+        Some(Answer::Compared(diff)) => Ok(report::compared(&diff, words)),
         Some(_) | None => Err(Failure::OwnerGone),
     }
 }
@@ -36,6 +46,7 @@ pub(super) async fn bisect(
     owner: &Owner,
     name: &str,
     with: Other,
+    words: Words,
     bar: &mut Bar,
 ) -> Result<Report, Failure> {
     owner.settle(name, bar).await?;
@@ -44,7 +55,7 @@ pub(super) async fn bisect(
         with,
     };
     match outcome(owner, request, name, bar).await?.answer {
-        Some(Answer::Bisected(bisected)) => Ok(report::bisected(name, &bisected)),
+        Some(Answer::Bisected(bisected)) => Ok(report::bisected(name, &bisected, words)),
         Some(_) | None => Err(Failure::OwnerGone),
     }
 }

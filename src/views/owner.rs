@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::bars::Bar;
 use crate::command_line::{ALL_VIEWS, ViewCommand, ViewsCommand};
 use crate::failure::Failure;
+use crate::opened::ViewAccess;
 use crate::settings::Settings;
 use crate::storage;
 
@@ -54,6 +55,24 @@ impl Owner {
         };
         let folder = storage::views_folder(settings);
         Ok(Views::open(log.clone(), folder, of_views).await?)
+    }
+
+    /// Notes in the log that somebody reads the rows of these views.
+    pub(super) async fn note(
+        &self,
+        settings: &Settings,
+        access: &ViewAccess,
+        names: &[String],
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Us { log, .. } => access.record(log, names).await,
+            Self::Other(_) => {
+                let log = storage::open_existing(settings).await?;
+                let noted = access.record(&log, names).await;
+                log.close().await;
+                noted
+            }
+        }
     }
 
     /// Whether it is another process.
@@ -143,12 +162,14 @@ impl About {
             return Self::all();
         };
         match command {
-            ViewCommand::Rebuild { name } | ViewCommand::Verify { name } if name == ALL_VIEWS => {
+            ViewCommand::Rebuild { name } | ViewCommand::Verify { name, .. }
+                if name == ALL_VIEWS =>
+            {
                 Self::all()
             }
             ViewCommand::Rebuild { name }
-            | ViewCommand::Verify { name }
-            | ViewCommand::Diff { name }
+            | ViewCommand::Verify { name, .. }
+            | ViewCommand::Diff { name, .. }
             | ViewCommand::Bisect { name, .. }
             | ViewCommand::Build { name, .. }
             | ViewCommand::Retry { name }

@@ -28,8 +28,22 @@ impl Report {
     }
 }
 
+/// Whether what members wrote is printed. Whoever asks for that is noted in the log first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// It is not: a row shows numbers and ids.
+    LeftOut,
+    /// Rows are printed as they are.
+    Shown,
+}
+
+/// What stands for a text that is left out.
+const LEFT_OUT: &str = "(text)";
+/// How it can be seen.
+const ASK: &str = "\n  texts are left out: `--reason` shows them, and is recorded";
+
 /// What came of comparing a view with the log.
-pub(super) fn verified(name: &str, verified: &Verified) -> Report {
+pub(super) fn verified(name: &str, verified: &Verified, words: Words) -> Report {
     match verified {
         Verified::Equal {
             position,
@@ -54,7 +68,8 @@ pub(super) fn verified(name: &str, verified: &Verified) -> Report {
                     "\n  rows that differ from a build from the log: {rows}"
                 );
             }
-            text.extend(first.iter().map(traced));
+            text.extend(first.iter().map(|row| traced(row, words)));
+            text.push_str(words.how_to_see(&text));
             text.push_str("\n  it is served no more, and built anew");
             Report {
                 text,
@@ -65,7 +80,7 @@ pub(super) fn verified(name: &str, verified: &Verified) -> Report {
 }
 
 /// Where a file and a build part.
-pub(super) fn bisected(name: &str, bisected: &Bisected) -> Report {
+pub(super) fn bisected(name: &str, bisected: &Bisected, words: Words) -> Report {
     let (text, finding) = match bisected {
         Bisected::Equal { position, rows } => {
             let rows = count(*rows, "row");
@@ -90,7 +105,8 @@ pub(super) fn bisected(name: &str, bisected: &Bisected) -> Report {
             if let Some(mismatch) = mismatch {
                 let _ = write!(text, "\n  {mismatch}");
             }
-            text.extend(rows.iter().map(traced));
+            text.extend(rows.iter().map(|row| traced(row, words)));
+            text.push_str(words.how_to_see(&text));
             (text, Some("differs from a build from the log"))
         }
     };
@@ -121,18 +137,18 @@ pub(super) fn built(built: &BuiltPast) -> Report {
 }
 
 /// How two versions of a view differ.
-pub(super) fn compared(diff: &Diff) -> Report {
-    let text = side_by_side(diff, "beside");
+pub(super) fn compared(diff: &Diff, words: Words) -> Report {
+    let text = side_by_side(diff, "beside", words);
     let finding = (!diff.is_equal()).then_some("differs from the version before it");
     Report { text, finding }
 }
 
 /// What a version has changed that took the place of another.
 pub(super) fn changes(diff: &Diff) -> String {
-    side_by_side(diff, "took the place of")
+    side_by_side(diff, "took the place of", Words::LeftOut)
 }
 
-fn side_by_side(diff: &Diff, how: &str) -> String {
+fn side_by_side(diff: &Diff, how: &str, words: Words) -> String {
     let Diff {
         view,
         position,
@@ -141,11 +157,12 @@ fn side_by_side(diff: &Diff, how: &str) -> String {
         tables,
     } = diff;
     let mut text = format!("{view}: {here} {how} {there}, at position {position}");
-    text.extend(tables.iter().map(table));
+    text.extend(tables.iter().map(|of| table(of, words)));
+    text.push_str(words.how_to_see(&text));
     text
 }
 
-fn table(diff: &TableDiff) -> String {
+fn table(diff: &TableDiff, words: Words) -> String {
     match diff {
         TableDiff::Compared {
             table,
@@ -169,7 +186,7 @@ fn table(diff: &TableDiff) -> String {
                     let _ = write!(text, "\n    columns only {when}: {}", columns.join(", "));
                 }
             }
-            text.extend(samples.iter().map(|sample| row(sample, "before")));
+            text.extend(samples.iter().map(|sample| row(sample, "before", words)));
             text
         }
         TableDiff::OtherKey { table, here, there } => format!(
@@ -187,8 +204,8 @@ fn table(diff: &TableDiff) -> String {
 }
 
 /// A row, and what the events tell of it.
-fn traced(of: &TracedRow) -> String {
-    let mut text = row(&of.row, "in a build");
+fn traced(of: &TracedRow, words: Words) -> String {
+    let mut text = row(&of.row, "in a build", words);
     let _ = match &of.last {
         Some(last) => write!(text, "\n      last touched by {}", event(last)),
         None => write!(text, "\n      touched by no event"),
@@ -200,33 +217,75 @@ fn traced(of: &TracedRow) -> String {
 }
 
 /// A row that differs, with the columns that do; `there` says where the other one is.
-fn row(diff: &RowDiff, there: &str) -> String {
-    let RowDiff { table, key, .. } = diff;
-    let mut text = format!("\n    {table} {key}");
+fn row(diff: &RowDiff, there: &str, words: Words) -> String {
+    let mut text = format!("\n    {} {}", diff.table, words.key(&diff.key));
     match (&diff.here, &diff.there) {
         (Some(_), Some(_)) => {
             for (column, value, other) in diff.changes() {
+                let (value, other) = (words.value(value), words.value(other));
                 let _ = write!(text, "\n      {column}: {value}; {there} {other}");
             }
         }
         (Some(here), None) => {
-            let _ = write!(text, ", not {there}: {}", fields(here));
+            let _ = write!(text, ", not {there}: {}", fields(here, words));
         }
         (None, Some(of_other)) => {
-            let _ = write!(text, ", only {there}: {}", fields(of_other));
+            let _ = write!(text, ", only {there}: {}", fields(of_other, words));
         }
         (None, None) => {}
     }
     text
 }
 
-fn fields(fields: &Fields) -> String {
+fn fields(fields: &Fields, words: Words) -> String {
     let told: Vec<_> = fields
         .iter()
         .filter(|(_, value)| *value != Value::Null)
-        .map(|(column, value)| format!("{column}: {value}"))
+        .map(|(column, value)| format!("{column}: {}", words.value(value)))
         .collect();
     told.join(", ")
+}
+
+impl Words {
+    /// A value of a row. A text is shown only where it is an id: a view does not tell which texts
+    /// somebody typed.
+    fn value(self, value: &Value) -> String {
+        match (self, value) {
+            (Self::LeftOut, Value::String(text)) if !is_id(text) => LEFT_OUT.to_owned(),
+            (Self::LeftOut, Value::Array(values)) => {
+                let values = values.iter().map(|value| self.value(value));
+                format!("[{}]", values.collect::<Vec<_>>().join(","))
+            }
+            (Self::LeftOut, Value::Object(_)) => LEFT_OUT.to_owned(),
+            (_, value) => value.to_string(),
+        }
+    }
+
+    /// The key of a row, which is a JSON array.
+    fn key(self, key: &str) -> String {
+        match (self, serde_json::from_str(key)) {
+            (Self::Shown, _) => key.to_owned(),
+            (Self::LeftOut, Ok(key)) => self.value(&key),
+            (Self::LeftOut, Err(_)) => LEFT_OUT.to_owned(),
+        }
+    }
+
+    /// How to see what is left out of this, if something is.
+    fn how_to_see(self, text: &str) -> &'static str {
+        match self {
+            Self::LeftOut if text.contains(LEFT_OUT) => ASK,
+            Self::LeftOut | Self::Shown => "",
+        }
+    }
+}
+
+/// Whether a text is a UUID, with or without a category in front.
+fn is_id(text: &str) -> bool {
+    let id = match text.split_once('-') {
+        Some((category, id)) if category.bytes().all(|it| it.is_ascii_lowercase()) => id,
+        Some(_) | None => text,
+    };
+    id.len() == 36 && uuid::Uuid::try_parse(id).is_ok()
 }
 
 fn event(at: &EventAt) -> String {

@@ -22,11 +22,12 @@ const SMALL: DemoArgs = DemoArgs {
 };
 
 /// What policies and operators do.
-const BY_OTHERS: [&str; 9] = [
+const BY_OTHERS: [&str; 10] = [
     "CompletionReminded",
     "MemberErased",
     "KeysDestroyed",
     "SealedTextOpened",
+    "ViewOpened",
     "EventRedacted",
     "VocabularyWordAdded",
     "VocabularyWordRemoved",

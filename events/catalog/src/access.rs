@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::MemberId;
+use crate::plain::plain_text;
+use crate::redaction::OrderRef;
 use crate::sealed::Sealed;
 
 /// The longest name of a section, in bytes.
@@ -102,9 +104,43 @@ event! {
     }
 }
 
+plain_text!(
+    /// The name of a view.
+    ViewRef,
+    "name of a view",
+    "the name of a view: 1 to 32 small letters and `_`",
+    |text| {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(good)
+    }
+);
+
+impl ViewRef {
+    /// Name of the stream that says who read the rows of this view as such: `access-view-<name>`.
+    pub fn access_stream(&self) -> String {
+        format!("access-view-{self}")
+    }
+}
+
+event! {
+    /// Somebody looked at rows of a view as they are stored, or took a copy of it, and so at what
+    /// members had written. Who it was stands in the header, and it was written before they saw
+    /// anything.
+    pub struct ViewOpened, schema 1;
+    open {
+        /// The view.
+        view: ViewRef,
+        /// Whether all of it was copied into a file.
+        copied: bool,
+        /// What it was for, as whoever did it finds it: text would need a person whose key it is
+        /// sealed with.
+        reference: OrderRef,
+    }
+}
+
 events! {
     /// What can happen to a member's sealed text.
-    pub enum AccessEvent in Access { SealedTextOpened }
+    pub enum AccessEvent in Access { SealedTextOpened, ViewOpened }
 }
 
 #[cfg(test)]

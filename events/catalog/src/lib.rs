@@ -38,6 +38,7 @@ mod ids;
 mod member;
 mod mode;
 mod open;
+mod plain;
 mod plaintext;
 mod post;
 mod prefecture;
@@ -48,7 +49,7 @@ mod timestamp;
 mod upcasts;
 mod vocabulary;
 
-pub use access::{AccessEvent, SealedTextOpened, SectionRef, SectionRefError};
+pub use access::{AccessEvent, SealedTextOpened, SectionRef, SectionRefError, ViewOpened, ViewRef};
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;
@@ -69,6 +70,7 @@ pub use member::{
 };
 pub use mode::{Mode, Modes};
 pub use open::Open;
+pub use plain::PlainTextError;
 pub use plaintext::Plaintext;
 pub use post::{
     NeedClosed, NeedEdited, NeedPosted, NeedReopened, OfferClosed, OfferEdited, OfferPosted,
@@ -76,9 +78,7 @@ pub use post::{
 };
 pub use prefecture::{Prefecture, PrefectureError};
 pub use reason::ReasonCode;
-pub use redaction::{
-    EntryHex, EventRedacted, OrderRef, RedactionEvent, RedactionTextError, StreamRef, TypeRef,
-};
+pub use redaction::{EntryHex, EventRedacted, OrderRef, RedactionEvent, StreamRef, TypeRef};
 pub use sealed::{KeyClass, Sealed};
 pub use timestamp::{Timestamp, TimestampError};
 pub use vocabulary::{

@@ -1,67 +1,9 @@
 //! Deep redaction: an event of which a court order left nothing but its place and its entry.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::plain::plain_text;
 
 /// The bytes of an entry.
 const ENTRY_BYTES: usize = 33;
-
-/// A text has not the form that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct RedactionTextError(&'static str);
-
-/// Declares a text of a form in which nobody writes about a person.
-macro_rules! plain_text {
-    ($(#[doc = $doc:literal])+ $name:ident, $shape:literal, $expected:literal, $good:expr) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = RedactionTextError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let good: fn(&str) -> bool = $good;
-                if good(text) {
-                    Ok(Self(text.to_owned()))
-                } else {
-                    Err(RedactionTextError($expected))
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        crate::open::open_as_serde!($name, $shape);
-    };
-}
 
 plain_text!(
     /// The stream in which the event stands.

@@ -40,6 +40,7 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Exchange(event) => crate::views::rooms::exchange_of(event).stream(),
         Event::Claim(_) => "claim-0".to_owned(),
         Event::Access(AccessEvent::SealedTextOpened(event)) => event.member.access_stream(),
+        Event::Access(AccessEvent::ViewOpened(event)) => event.view.access_stream(),
         Event::Redaction(RedactionEvent::EventRedacted(event)) => event.stream.to_string(),
         Event::Vocabulary(_) => VOCABULARY_STREAM.to_owned(),
     }

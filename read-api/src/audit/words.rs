@@ -77,6 +77,11 @@ const TYPES: &[(&str, &str, &str)] = &[
         "Sealed text was opened",
     ),
     (
+        "ViewOpened",
+        "ビューの行が読まれた",
+        "Rows of a view were read",
+    ),
+    (
         "EventRedacted",
         "出来事が抹消された",
         "An event was redacted",

@@ -3,16 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{LOOKS_MAX, seen, transcript};
 use crate::support::server::Installation;
 
+/// What somebody says who wants to see what members wrote.
+const BECAUSE: [&str; 4] = ["--reason", "2026-wa-1234", "--by", "ken"];
+
 on_both_backends!(
     views_are_what_the_log_says_and_who_asks_is_told_so,
     a_row_that_was_changed_by_hand_is_named_and_the_view_is_built_anew,
     two_versions_of_a_view_are_compared,
+    what_members_wrote_is_shown_for_a_reason_only_which_is_recorded_first,
     a_view_of_the_past_is_built_and_read,
 );
 
@@ -81,6 +85,40 @@ async fn a_row_that_was_changed_by_hand_is_named_and_the_view_is_built_anew(
         "{again}"
     );
     server.terminate().await;
+}
+
+/// What `bisect` shows of a changed nickname, and what the log says then.
+fn shown_and_recorded(installation: &Installation) {
+    let bisect = ["views", "bisect", "profiles"];
+    let closed = seen(installation, &bisect);
+    let left_out = "nickname: (text); in a build (text)";
+    assert!(closed.contains(left_out), "{closed}");
+    assert!(!closed.contains("だれか"), "{closed}");
+    let before = installation.run(&["log", "export"]);
+    let opened = seen(installation, &[&bisect[..], &BECAUSE].concat());
+    let shown = "nickname: \"だれか\"; in a build";
+    assert!(opened.contains(shown), "{opened}");
+    let after = installation.run(&["log", "export"]);
+    let noted = after.strip_prefix(&before).unwrap();
+    let noted: Value = serde_json::from_str(noted).unwrap();
+    assert_eq!(noted["header"]["type"], "ViewOpened");
+    assert_eq!(noted["header"]["actor"], "operator-ken");
+    let told = json!({"view": "profiles", "copied": false, "reference": "2026-wa-1234"});
+    assert_eq!(noted["header"]["data"], told);
+}
+
+async fn what_members_wrote_is_shown_for_a_reason_only_which_is_recorded_first(
+    installation: Installation,
+) {
+    let server = installation.serve().await;
+    let other = "update member set nickname = 'だれか' where id = (select min(id) from member)";
+    alter(&live_file(&installation, "profiles"), other).await;
+    shown_and_recorded(&installation);
+    server.terminate().await;
+    shown_and_recorded(&installation);
+    let nobody = ["--reason", "2026-wa-1234", "--by", ""];
+    let nobody = [&["views", "bisect", "profiles"][..], &nobody].concat();
+    assert!(seen(&installation, &nobody).ends_with("(exit code 2)\n"));
 }
 
 async fn two_versions_of_a_view_are_compared(installation: Installation) {

@@ -9,7 +9,7 @@ use meguri_events::{
     NeedPosted, NeedReopened, NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted,
     OfferReopened, Place, PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened,
     SectionRef, SynonymsGrouped, SynonymsUngrouped, TermsAgreed, TermsProposed, TermsText,
-    ThanksSent, Timestamp, VocabularyWordAdded, VocabularyWordRemoved,
+    ThanksSent, Timestamp, ViewOpened, VocabularyWordAdded, VocabularyWordRemoved,
 };
 use uuid::Uuid;
 
@@ -350,6 +350,12 @@ fn accesses() -> Vec<Event> {
             member,
             sections,
             reason,
+        }
+        .into(),
+        ViewOpened {
+            view: "profiles".parse().unwrap(),
+            copied: true,
+            reference: "2026-wa-1234".parse().unwrap(),
         }
         .into(),
     ]
