@@ -82,6 +82,26 @@ const TYPES: &[(&str, &str, &str)] = &[
         "Rows of a view were read",
     ),
     (
+        "VocabularyWordAdded",
+        "検索のことばが加えられた",
+        "A word was added to the vocabulary of search",
+    ),
+    (
+        "VocabularyWordRemoved",
+        "検索のことばが除かれた",
+        "A word was removed from the vocabulary of search",
+    ),
+    (
+        "SynonymsGrouped",
+        "同義語がまとめられた",
+        "Words were grouped as synonyms",
+    ),
+    (
+        "SynonymsUngrouped",
+        "同義語の組が解かれた",
+        "A group of synonyms was taken apart",
+    ),
+    (
         "EventRedacted",
         "出来事が抹消された",
         "An event was redacted",
