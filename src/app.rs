@@ -23,7 +23,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::connections::{Connections, Ending, Entrance};
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::opened::noting;
+use crate::settings::{AuditorDiscloses, Settings};
 use crate::{storage, telemetry};
 
 /// How often one looks whether the views are free.
@@ -124,12 +125,13 @@ impl App {
         let commands = Commands::new(log.clone(), of_commands);
         let stopping = CancellationToken::new();
         let tokens = Tokens::from_ref(&commands);
-        let render: Metrics = {
-            let metrics = metrics.clone();
-            Arc::new(move || metrics.render())
-        };
+        let render = rendering(&metrics);
         let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
             .published_by(publisher.watch());
+        let read = match settings.auditor_discloses.value {
+            AuditorDiscloses::Nothing => read,
+            AuditorDiscloses::Everything => read.open_to_auditors(noting(log.clone())),
+        };
         let mut app = Self {
             router: guard(router(&commands, &read)?, &parts.limits),
             grace: settings.shutdown_grace.value.duration(),
@@ -212,6 +214,11 @@ impl App {
         self.views.close().await;
         self.log.close().await;
     }
+}
+
+fn rendering(metrics: &PrometheusHandle) -> Metrics {
+    let metrics = metrics.clone();
+    Arc::new(move || metrics.render())
 }
 
 /// Opens the views; those that another process owns as soon as it lets go of them.

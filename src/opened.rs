@@ -1,23 +1,23 @@
 //! Opening what members wrote: noted in the log before anything of it is shown.
 
+use std::sync::Arc;
+
 use meguri_events::{Event, MemberId, OrderRef, SealedTextOpened, SectionRef, ViewOpened, ViewRef};
 use meguri_log::{Append, Cause, Condition, Expected, Log, NewEvent, NewSection, StreamName};
-use meguri_read_api::evidence::SectionAt;
+use meguri_read_api::evidence::{NotNoted, NoteAccess, Reason, SectionAt};
 use uuid::Uuid;
 
 use crate::command_line::{AccessArgs, ViewAccessArgs};
 use crate::failure::Failure;
 
-/// Longest reason, in characters.
-const REASON_CHARS_MAX: usize = 500;
 /// Longest name of an operator, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
 /// Who wants to see sealed text, and why.
 #[derive(Debug)]
-pub(crate) struct Access<'a> {
+pub(crate) struct Access {
     actor: String,
-    reason: &'a str,
+    reason: Reason,
 }
 
 /// Who does something at the command line, as events name them.
@@ -35,18 +35,30 @@ pub(crate) fn operator(by: Option<&str>) -> Result<String, Failure> {
     Ok(format!("operator-{name}"))
 }
 
-impl<'a> Access<'a> {
+/// Notes what auditors open over HTTP.
+pub(crate) fn noting(log: Log) -> NoteAccess {
+    Arc::new(move |asked| {
+        let log = log.clone();
+        Box::pin(async move {
+            let (actor, reason) = (asked.by, asked.reason);
+            let access = Access { actor, reason };
+            let noted = access.record(&log, &asked.sections).await;
+            noted.map_err(|failure| NotNoted(failure.to_string()))
+        })
+    })
+}
+
+impl Access {
     /// What the command line says; none where no reason was given.
     ///
     /// # Errors
     /// [`Failure::Access`] where nobody says who it is, or the reason says nothing.
-    pub(crate) fn of(args: &'a AccessArgs) -> Result<Option<Self>, Failure> {
-        let Some(reason) = args.reason.as_deref().map(str::trim) else {
+    pub(crate) fn of(args: &AccessArgs) -> Result<Option<Self>, Failure> {
+        let Some(reason) = &args.reason else {
             return Ok(None);
         };
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return Err(Failure::Access("`--reason` takes 1 to 500 characters"));
-        }
+        let reason = reason.parse();
+        let reason = reason.map_err(|_| Failure::Access("`--reason` takes 1 to 500 characters"))?;
         let actor = operator(args.by.as_deref())?;
         Ok(Some(Self { actor, reason }))
     }
@@ -90,7 +102,7 @@ impl<'a> Access<'a> {
         let sections = sections
             .collect::<Result<_, _>>()
             .map_err(|error| unwritable(&error))?;
-        let reason = self.reason.to_owned().into();
+        let reason = self.reason.as_str().to_owned().into();
         let event = Event::from(SealedTextOpened {
             member,
             sections,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::period::Period;
 
+mod auditors;
 mod database_url;
 mod error;
 mod publish;
@@ -18,13 +19,14 @@ mod secret_key;
 mod sources;
 mod witnesses;
 
+pub use auditors::AuditorDiscloses;
 pub use database_url::DatabaseUrl;
 pub use error::SettingsError;
 pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
-    COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER, LOG_FORMAT,
-    REMIND, Sources, VAULT, WITHIN, read_file,
+    AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
+    LOG_FORMAT, REMIND, Sources, VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -47,6 +49,8 @@ pub const WITHIN_DEFAULT: Period = Period::days(1);
 /// How long records of money are kept after their member was erased: books are kept for seven years
 /// in Japan (法人税法施行規則 第59条).
 pub const KEEP_MONEY_DEFAULT: Period = Period::days(2_557);
+/// What is opened for auditors over HTTP.
+const DISCLOSES: AuditorDiscloses = AuditorDiscloses::Nothing;
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
@@ -174,6 +178,8 @@ pub struct Settings {
     pub erase_within: Setting<Period>,
     /// How long records of money are kept after their member was erased.
     pub keep_money: Setting<Period>,
+    /// What is opened for auditors over HTTP.
+    pub auditor_discloses: Setting<AuditorDiscloses>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -246,6 +252,7 @@ impl Settings {
             )?,
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
+            auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -290,6 +297,7 @@ impl Settings {
             row("complete_after", &self.complete_after),
             row("erase_within", &self.erase_within),
             row("keep_money", &self.keep_money),
+            row("auditor_discloses", &self.auditor_discloses),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }

@@ -31,7 +31,7 @@ pub(crate) struct AccessAnswer {
     /// When, RFC 3339.
     #[schema(format = DateTime)]
     at: String,
-    /// Who opened it: `operator-…`.
+    /// Who opened it: `operator-…` or `auditor-…`.
     by: String,
     /// What was opened.
     sections: Vec<SectionAnswer>,

@@ -1,5 +1,6 @@
 //! Evidence of an exchange: a bundle that proves to anybody what happened in it.
 
+mod auditing;
 mod choice;
 mod gather;
 mod related;
@@ -9,16 +10,20 @@ pub(crate) use related::whole;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use meguri_events::ExchangeId;
-use meguri_http::{Member, Path, Problem, Query, ReadProblems, kinds};
+use meguri_events::{ExchangeId, MemberId};
+use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
 use meguri_log::PublishedError;
+use meguri_projections::views::history::Asking;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::ReadApi;
+use crate::asker::Inquirer;
 use crate::published::not_published;
 use crate::views::log_unavailable;
-use crate::{ReadApi, asker};
 
+pub(crate) use auditing::ForAuditors;
+pub use auditing::{Access, BadReason, NotNoted, NoteAccess, Reason};
 pub use choice::{BadChoice, Choice, SectionAt};
 pub use gather::{GatherError, Gathered};
 
@@ -27,10 +32,13 @@ pub use gather::{GatherError, Gathered};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EvidenceQuery {
-    /// Which of one's own texts the bundle opens: `all`, or positions and sections such as
-    /// `17,19/message`. Without it, none.
+    /// Which texts the bundle opens, a party's own or, for an auditor, any: `all`, or positions and
+    /// sections such as `17,19/message`. Without it, none.
     #[param(pattern = "^(all|[1-9][0-9]*(/[A-Za-z0-9_]+)?(,[1-9][0-9]*(/[A-Za-z0-9_]+)?)*)$")]
     disclose: Option<String>,
+    /// Why an auditor opens them; told to those who wrote them.
+    #[param(min_length = 1, max_length = 500)]
+    reason: Option<String>,
 }
 
 fn refused(error: GatherError) -> Problem {
@@ -55,8 +63,9 @@ fn refused(error: GatherError) -> Problem {
 /// A zip with every event of the exchange up to the last checkpoint, and of its post up to the
 /// opening, each with its proof; and a program (`verify.py`) by which anybody checks it, with
 /// Python, openssl and the log's verifier key. Of what was written it opens what the asker chooses
-/// of their own texts, and nothing else. Only the two parties can take it; to everybody else the
-/// exchange does not exist.
+/// of their own texts, and nothing else. The two parties can take it, and auditors; to everybody
+/// else the exchange does not exist. For an auditor texts are opened where the server is set to do
+/// so (`auditor_discloses`) and for a reason, which the log says first.
 #[utoipa::path(
     get, path = "/exchanges/{id}/evidence", tag = "exchanges", operation_id = "read_evidence",
     extensions(("x-summary-ja" = json!("交換の証拠を持ち出す"))),
@@ -65,16 +74,18 @@ fn refused(error: GatherError) -> Problem {
     responses(
         (status = 200, description = "The bundle", content_type = "application/zip",
             body = Vec<u8>),
+        (status = 403, description = "The other party's texts, or an auditor's choice of texts \
+            where the server opens none for auditors",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         ReadProblems,
     )
 )]
 pub(crate) async fn read_evidence(
     State(api): State<ReadApi>,
-    member: Member,
+    inquirer: Inquirer,
     Path(id): Path<ExchangeId>,
     Query(query): Query<EvidenceQuery>,
 ) -> Result<Response, Problem> {
-    let member = asker::id_of(&member)?;
     let choice = query.disclose.as_deref().unwrap_or_default();
     let choice: Choice = choice.parse().map_err(|error: BadChoice| {
         Problem::new(kinds::BAD_REQUEST).detail(
@@ -82,23 +93,22 @@ pub(crate) async fn read_evidence(
             error.to_string(),
         )
     })?;
-    if !api.parties.of(&api.log, id).await?.includes(member) {
+    if let Asking::Member(member) = inquirer.asking
+        && !api.parties.of(&api.log, id).await?.includes(member)
+    {
         return Err(Problem::new(kinds::NOT_FOUND));
     }
     let gathered = Gathered::of(&api.log, id).await.map_err(refused)?;
     let chosen = gathered.chosen(&choice).map_err(refused)?;
-    let (own, others): (Vec<_>, Vec<_>) = chosen
-        .into_iter()
-        .partition(|it| it.subject == member.stream());
-    if let Some(other) = others.first()
-        && choice != Choice::All
-    {
-        return Err(Problem::new(kinds::FORBIDDEN).detail(
-            format!("{other} は相手が書いたものです"),
-            format!("{other} was written by the other party"),
-        ));
-    }
-    let zip = gathered.bundle(&api.log, &own).await.map_err(refused)?;
+    let open = match inquirer.asking {
+        Asking::Member(member) => own(member, chosen, &choice)?,
+        Asking::Auditor => {
+            let reason = query.reason.as_deref();
+            api.note_access(&inquirer.subject, reason, &chosen).await?;
+            chosen
+        }
+    };
+    let zip = gathered.bundle(&api.log, &open).await.map_err(refused)?;
     let mut response = zip.into_response();
     let name = format!("attachment; filename=\"{}.zip\"", id.stream());
     let headers = response.headers_mut();
@@ -111,4 +121,25 @@ pub(crate) async fn read_evidence(
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// What a party opens of a choice.
+///
+/// # Errors
+/// 403 where it names what the other one wrote.
+fn own(
+    member: MemberId,
+    chosen: Vec<SectionAt>,
+    choice: &Choice,
+) -> Result<Vec<SectionAt>, Problem> {
+    let (own, others): (Vec<_>, Vec<_>) = chosen
+        .into_iter()
+        .partition(|it| it.subject == member.stream());
+    match others.first() {
+        Some(other) if *choice != Choice::All => Err(Problem::new(kinds::FORBIDDEN).detail(
+            format!("{other} は相手が書いたものです"),
+            format!("{other} was written by the other party"),
+        )),
+        Some(_) | None => Ok(own),
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! Who may see what: the board, profiles, received thanks, status and the description of the API
 //! are public; an exchange, its room and its history are seen by its two parties, and by nobody
-//! else; the log is read by auditors. Nothing here writes an event.
+//! else; the log is read by auditors, and so is evidence. Nothing here writes an event: what opens
+//! text to an auditor is handed what notes it.
 //!
 //! [`routes()`] reads as the table of contents; [`document`] describes all routes of both sides.
 
@@ -64,6 +65,7 @@ pub struct ReadApi {
     streams: Arc<Semaphore>,
     keep_alive: Duration,
     publication: Option<watch::Receiver<Publication>>,
+    for_auditors: evidence::ForAuditors,
 }
 
 impl ReadApi {
@@ -85,7 +87,15 @@ impl ReadApi {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             keep_alive: stream::KEEP_ALIVE,
             publication: None,
+            for_auditors: evidence::ForAuditors::default(),
         }
+    }
+
+    /// Lets auditors take away evidence in which texts are open, for a reason that is noted first.
+    #[must_use]
+    pub fn open_to_auditors(mut self, note: evidence::NoteAccess) -> Self {
+        self.for_auditors = evidence::ForAuditors::Everything(note);
+        self
     }
 
     /// Tells how publishing stands, and lets commands wait for it.

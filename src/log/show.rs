@@ -76,7 +76,7 @@ async fn event_at(log: &Log, position: u64) -> Result<Recorded, Failure> {
 async fn print(
     log: &Log,
     events: &[Recorded],
-    access: Option<&Access<'_>>,
+    access: Option<&Access>,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let mut opened = None;

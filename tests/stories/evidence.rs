@@ -122,6 +122,8 @@ async fn evidence_is_checked_by_anybody_and_accesses_are_told_on_postgresql() {
 }
 
 async fn evidence_is_checked_by_anybody_and_accesses_are_told(installation: Installation) {
+    let open = "auditor_discloses = \"everything\"\n";
+    std::fs::write(installation.folder().join("meguri.toml"), open).unwrap();
     let house = House::lived_in(installation).await;
     let [exchange, other] = &house.exchanges;
     let api = house.server.api();
@@ -154,6 +156,7 @@ async fn evidence_is_checked_by_anybody_and_accesses_are_told(installation: Inst
     changed_bundles_are_found(&house, &whole);
     accesses_are_told(&house, api).await;
     parties_take_their_own(&house).await;
+    auditors_take_what_they_give_a_reason_for(&house).await;
     without_a_reason_nothing_is_opened(&house, exchange);
 }
 
@@ -204,24 +207,49 @@ async fn accesses_are_told(house: &House, api: &Api) {
     assert_eq!(taro["items"].as_array().unwrap().len(), 1);
 }
 
+impl House {
+    /// Takes away evidence over HTTP.
+    async fn taken(&self, token: &str, query: &[(&str, &str)]) -> reqwest::Response {
+        let path = format!("/api/exchanges/{}/evidence", self.exchanges[0]);
+        let address = format!("http://{}{path}", self.server.api().host());
+        let address = reqwest::Url::parse_with_params(&address, query).unwrap();
+        let request = Client::new().get(address).bearer_auth(token);
+        request.send().await.unwrap()
+    }
+
+    /// What is said of a bundle that was taken away.
+    async fn said_of(&self, taken: reqwest::Response) -> String {
+        assert_eq!(taken.status(), StatusCode::OK);
+        let bundle = self.installation.folder().join("taken.zip");
+        std::fs::write(&bundle, taken.bytes().await.unwrap()).unwrap();
+        let (code, said) = self.verified(&bundle);
+        assert_eq!(code, 0, "{said}");
+        said
+    }
+}
+
 async fn parties_take_their_own(house: &House) {
-    let path = format!(
-        "/api/exchanges/{}/evidence?disclose=all",
-        house.exchanges[0]
-    );
-    let address = format!("http://{}{path}", house.server.api().host());
-    let answer = Client::new()
-        .get(address)
-        .bearer_auth(&house.taro.token)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let bundle = house.installation.folder().join("taro.zip");
-    std::fs::write(&bundle, answer.bytes().await.unwrap()).unwrap();
-    let (code, said) = house.verified(&bundle);
-    assert_eq!(code, 0, "{said}");
+    let taken = house.taken(&house.taro.token, &[("disclose", "all")]).await;
+    let said = house.said_of(taken).await;
     assert!(said.contains("1 disclosed, 3 closed, 0 erased"), "{said}");
+}
+
+async fn auditors_take_what_they_give_a_reason_for(house: &House) {
+    let auditor = house.installation.auditor("mei");
+    let said = house.said_of(house.taken(&auditor, &[]).await).await;
+    assert!(said.contains("0 disclosed, 4 closed, 0 erased"), "{said}");
+    let without = house.taken(&auditor, &[("disclose", "all")]).await;
+    assert_eq!(without.status(), StatusCode::BAD_REQUEST);
+    let api = house.server.api();
+    let accesses = async || api.get("/api/me/accesses", Some(&house.hanako.token)).await;
+    let before = accesses().await["items"].as_array().unwrap().len();
+    let because = [("disclose", "all"), ("reason", "苦情の調査")];
+    let said = house.said_of(house.taken(&auditor, &because).await).await;
+    assert!(said.contains("4 disclosed, 0 closed, 0 erased"), "{said}");
+    let told = accesses().await;
+    assert_eq!(told["items"].as_array().unwrap().len(), before + 1);
+    assert_eq!(told["items"][0]["by"], "auditor-mei");
+    assert_eq!(told["items"][0]["reason"], "苦情の調査");
 }
 
 fn without_a_reason_nothing_is_opened(house: &House, exchange: &str) {

@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 25] = [
+const TABLE: [(&str, [u16; 5]); 26] = [
     ("/api/board", [200; 5]),
     ("/api/needs/{need}", [200; 5]),
     ("/api/offers/{offer}", [200; 5]),
@@ -25,6 +25,10 @@ const TABLE: [(&str, [u16; 5]); 25] = [
     ),
     (
         "/api/exchanges/{exchange}/evidence",
+        [401, 404, 200, 200, 401],
+    ),
+    (
+        "/api/exchanges/{exchange}/evidence?disclose=all&reason=why",
         [401, 404, 200, 403, 401],
     ),
     ("/api/status", [200; 5]),
