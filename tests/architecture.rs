@@ -37,7 +37,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-http",
         ],
     ),
-    ("meguri-projections", &["meguri-events", "meguri-log"]),
+    (
+        "meguri-projections",
+        &["meguri-events", "meguri-log", "meguri-search"],
+    ),
+    ("meguri-search", &[]),
     (
         "meguri-read-api",
         &[
@@ -62,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-projections",
             "meguri-proofs",
             "meguri-read-api",
+            "meguri-search",
         ],
     ),
 ];
