@@ -1,5 +1,6 @@
 //! The command line: what can be asked of `meguri`, as clap reads it.
 
+mod dictionary;
 mod views;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::settings::Flags;
 
+pub use dictionary::DictionaryCommand;
 pub use views::{ALL_VIEWS, ListArgs, ViewAccessArgs, ViewCommand, ViewsArgs, ViewsCommand};
 
 /// What is printed below `meguri --help`.
@@ -62,6 +64,9 @@ pub enum Command {
     Audit(AuditCommand),
     /// Remember what was seen of other logs, and cosign what has only grown since
     Witness(WitnessArgs),
+    /// Build the dictionary that search cuts Japanese text by
+    #[command(subcommand)]
+    Dictionary(DictionaryCommand),
     /// Print what is in force, and where each value came from
     Config,
 }

@@ -13,6 +13,7 @@ use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
 use meguri_proofs::BadKey;
 use meguri_read_api::evidence::{BadChoice, GatherError};
+use meguri_search::dictionary::DictionaryError;
 use thiserror::Error;
 
 use crate::demo::DemoError;
@@ -218,6 +219,9 @@ pub enum Failure {
     /// The description of the API cannot be written.
     #[error("the description of the API cannot be written: {0}")]
     Description(String),
+    /// The dictionary is not built.
+    #[error("the dictionary is not built: {0}")]
+    Dictionary(#[from] DictionaryError),
     /// The process cannot start its threads.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -290,6 +294,10 @@ impl Failure {
             Self::Rotate(KekError::NextMissing) => Some(
                 "MEGURI_KEK holds it: make another 32 bytes in base64 (openssl rand -base64 32) \
                  and give them as MEGURI_KEK_NEXT",
+            ),
+            Self::Dictionary(DictionaryError::NoSources(_)) => Some(
+                "Debian and Ubuntu have them: `apt-get install mecab-ipadic`; `--from DIR` takes \
+                 them from elsewhere",
             ),
             Self::NoVerdict(failure) => failure.advice(),
             Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),

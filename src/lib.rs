@@ -9,6 +9,7 @@ pub mod command_line;
 pub mod config;
 pub mod connections;
 pub mod demo;
+pub mod dictionary;
 pub mod erase;
 pub mod failure;
 mod figures;
@@ -62,6 +63,7 @@ pub async fn dispatch(
         }
         Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Witness(args) => witness::run(settings, args, out).await,
+        Command::Dictionary(command) => dictionary::run(settings, command, out).await,
         Command::Config => config::run(settings, out),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Index`] holds what documents are found by, not the documents: their text cannot be read back
 //! from it. [`Searcher`] is a snapshot to search in, [`Analyzer`] says what a text is found by.
-//! How results are ranked is told in `docs/search.md`.
+//! How results are ranked is decided in the module `plan`.
 
 mod analyzer;
 mod collect;

@@ -7,5 +7,6 @@
 )]
 
 mod documents;
+mod filters;
 mod index;
 mod ipadic;

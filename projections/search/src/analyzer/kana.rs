@@ -7,7 +7,15 @@ pub(crate) fn is_kana(character: char) -> bool {
 
 /// Whether a character is a kanji.
 pub(crate) fn is_kanji(character: char) -> bool {
-    matches!(character, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '々' | '〆' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+    matches!(
+        character,
+        '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}'
+            | '々'
+            | '〆'
+    )
 }
 
 /// Whether a character is a Latin letter or a digit, as they stand after normalising.

@@ -1,4 +1,4 @@
-//! Words in Latin letters and digits: what a hyphen joins is one word, and its parts are words, too.
+//! Words in Latin letters and digits: what a hyphen joins is one word, its parts are words, too.
 
 use super::kana::is_latin;
 use super::word::Word;
