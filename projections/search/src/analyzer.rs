@@ -23,7 +23,7 @@ use boundaries::Boundaries;
 use morphemes::Morphemes;
 
 pub(crate) use bigrams::bigrams;
-pub(crate) use kana::{fold, is_all_kana, to_hiragana};
+pub(crate) use kana::{fold, is_all_kana, is_kana, is_katakana, to_hiragana, to_katakana};
 pub(crate) use normalise::{Normalised, normalise};
 pub(crate) use word::{Word, may_be_the_same, one_kanji};
 
@@ -37,6 +37,23 @@ pub struct UserWord {
     pub surface: String,
     /// How it is read, in kana; `None`: it is found as it is written alone.
     pub reading: Option<String>,
+}
+
+impl UserWord {
+    /// The word as it stands in normalised text, and its reading in folded hiragana.
+    fn normalised(&self) -> Result<(String, Option<String>), AnalyzerError> {
+        let refused = || AnalyzerError::Word(self.surface.clone());
+        let surface = normalise(self.surface.trim()).text;
+        if surface.is_empty() || surface.chars().any(char::is_control) {
+            return Err(refused());
+        }
+        let reading = self.reading.as_deref().map(|it| normalise(it.trim()).text);
+        match reading {
+            Some(reading) if !is_all_kana(&reading) => Err(refused()),
+            Some(reading) => Ok((surface, Some(fold(&reading)))),
+            None => Ok((surface, None)),
+        }
+    }
 }
 
 /// Why there is no analyzer.

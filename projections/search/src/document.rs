@@ -148,7 +148,8 @@ impl Fields {
         let words = builder.add_text_field("words", list(IndexRecordOption::WithFreqs, true));
         let basic = || list(IndexRecordOption::Basic, false);
         let forms = builder.add_text_field("forms", basic());
-        let bigrams = builder.add_text_field("bigrams", basic());
+        let positions = list(IndexRecordOption::WithFreqsAndPositions, false);
+        let bigrams = builder.add_text_field("bigrams", positions);
         let tags = builder.add_text_field("tags", basic());
         let column = || NumericOptions::default() | FAST;
         let numbers = COLUMNS.map(|name| builder.add_u64_field(name, column()));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
@@ -23,6 +24,11 @@ const SEGMENTS_MERGED: usize = 6;
 const SMALL_SEGMENT_DOCS: u32 = 5_000;
 /// A segment is merged when this share of it is deleted.
 const DELETED_SHARE: f32 = 0.3;
+
+/// How often merging everything is tried while other merges run: half a minute.
+const MERGE_ATTEMPTS_MAX: u32 = 1_500;
+/// How long is waited in between.
+const MERGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// An index in a folder. Every call blocks; what is put is found after [`Index::commit`].
 pub struct Index {
@@ -109,6 +115,7 @@ impl Index {
 
     fn purge_with(&self, writer: &mut IndexWriter, payload: &str) -> Result<(), IndexError> {
         self.commit_with(writer, payload)?;
+        let mut refused = 0;
         loop {
             let segments = self.inner.searchable_segment_metas();
             let segments = segments.map_err(IndexError::write)?;
@@ -118,8 +125,12 @@ impl Index {
             }
             let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
             // A segment that is being merged cannot be: that merge ends, and this is tried again.
-            if writer.merge(&ids).wait().is_err() {
-                std::thread::sleep(std::time::Duration::from_millis(20));
+            if let Err(error) = writer.merge(&ids).wait() {
+                refused += 1;
+                if refused == MERGE_ATTEMPTS_MAX {
+                    return Err(IndexError::write(error));
+                }
+                std::thread::sleep(MERGE_PAUSE);
             }
         }
         self.show(payload)?;

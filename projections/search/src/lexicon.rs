@@ -1,12 +1,13 @@
 //! The words of an index: which there are, how often, and which read so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Range, RangeInclusive};
 
 use tantivy::schema::Field;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, SegmentReader, TERMINATED, Term};
 
-use crate::analyzer::fold;
+use crate::analyzer::{Word, fold, is_kana};
 use crate::document::{Fields, PART};
 use crate::error::IndexError;
 use crate::query::Suggestion;
@@ -17,6 +18,8 @@ const FORMS_MAX: usize = 64;
 const SCANNED_MAX: usize = 20_000;
 /// The fewest characters of a word that may be mistyped.
 const TYPO_CHARS_MIN: usize = 4;
+/// How many characters of kana may be one word.
+const RUN_CHARS: RangeInclusive<usize> = 3..=12;
 
 /// Looks words up in a snapshot.
 pub(crate) struct Lexicon<'a> {
@@ -60,6 +63,28 @@ impl<'a> Lexicon<'a> {
         Ok(forms)
     }
 
+    /// Replaces what kana was cut into by the whole of it, where a word of the index reads so: the
+    /// dictionary has few words in kana, and cuts くさとり (草取り) where it should not.
+    pub(crate) fn whole_readings(
+        &self,
+        text: &str,
+        words: Vec<Word>,
+    ) -> Result<Vec<Word>, IndexError> {
+        let mut words = words;
+        for range in kana_runs(text) {
+            let reading = fold(&text[range.clone()]);
+            let whole = words.iter().any(|word| word.range == range);
+            let chars = reading.chars().count();
+            if whole || !RUN_CHARS.contains(&chars) || self.read_as(&reading)?.is_empty() {
+                continue;
+            }
+            words.retain(|word| word.range.end <= range.start || word.range.start >= range.end);
+            let at = words.partition_point(|word| word.range.start < range.start);
+            words.insert(at, Word::of_reading(range, reading));
+        }
+        Ok(words)
+    }
+
     /// How a form is shown, by what stands in most documents.
     pub(crate) fn shown(&self, form: &str) -> Result<Option<String>, IndexError> {
         let prefix = format!("{form}{PART}{form}{PART}");
@@ -86,7 +111,7 @@ impl<'a> Lexicon<'a> {
             let mut terms = index.terms().stream().map_err(IndexError::search)?;
             while let Some((term, info)) = terms.next() {
                 // No character is longer than four bytes or shorter than one.
-                if term.len() > (wanted.len() + 1) * 4 || term.len() + 1 < wanted.len() {
+                if term.len() > (wanted.len() + 2) * 4 || term.len() + 1 < wanted.len() {
                     continue;
                 }
                 let Ok(term) = std::str::from_utf8(term) else {
@@ -94,7 +119,9 @@ impl<'a> Lexicon<'a> {
                 };
                 candidate.clear();
                 candidate.extend(term.chars());
-                if !term.starts_with(['=', '+']) && is_one_edit(&wanted, &candidate) {
+                // Neighbours may have been meant, the heads of compounds never.
+                let joined = usize::from(term.starts_with('+'));
+                if !term.starts_with('=') && is_one_edit(&wanted, &candidate[joined..]) {
                     *found.entry(term.to_owned()).or_default() += u64::from(info.doc_freq);
                 }
             }
@@ -187,6 +214,19 @@ impl<'a> Lexicon<'a> {
         }
         Ok(())
     }
+}
+
+/// Where nothing but kana stands.
+fn kana_runs(text: &str) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, character) in text.char_indices().filter(|(_, it)| is_kana(*it)) {
+        let end = at + character.len_utf8();
+        match runs.last_mut() {
+            Some(last) if last.end == at => last.end = end,
+            Some(_) | None => runs.push(at..end),
+        }
+    }
+    runs
 }
 
 /// The beginning of a word in the writing of the lexicon. Its last mark of a long vowel stays off:

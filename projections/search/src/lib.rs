@@ -2,10 +2,11 @@
 //!
 //! [`Index`] holds what documents are found by, not the documents: their text cannot be read back
 //! from it. [`Searcher`] is a snapshot to search in, [`Analyzer`] says what a text is found by.
-//! How results are ranked is decided in the module `plan`.
+//! How results are ranked is told in `docs/search.md`.
 
 mod analyzer;
 mod collect;
+mod correction;
 mod coverage;
 pub mod dictionary;
 mod document;

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use tantivy::Term;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, Query, TermQuery,
+    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, PhraseQuery, Query,
+    TermQuery,
 };
 use tantivy::schema::IndexRecordOption;
 
@@ -18,6 +19,8 @@ use crate::synonyms::Synonyms;
 const SYNONYM: f32 = 0.8;
 /// What a word of the same reading, in another writing, is worth.
 const READING: f32 = 0.5;
+/// What it is worth where kana was typed, which leaves open how the word is written.
+const TYPED_READING: f32 = 0.9;
 /// What a compound is worth that ends with the kanji that was typed.
 const HEAD: f32 = 0.3;
 /// What a word is worth that is found by its pairs of characters.
@@ -122,10 +125,11 @@ impl Planner<'_> {
         let mut choice = found.choice;
         if !word.known && word.form.chars().nth(1).is_some() {
             choice.pairs = bigrams(&word.form).collect();
+            let mut rarest = u64::MAX;
             for pair in &choice.pairs {
-                let count = self.lexicon.count_pair(pair)?;
-                choice.count = choice.count.max(count);
+                rarest = rarest.min(self.lexicon.count_pair(pair)?);
             }
+            choice.count = choice.count.max(rarest);
         }
         Ok(choice)
     }
@@ -155,11 +159,7 @@ impl Planner<'_> {
             ways.push(boosted(Box::new(way), *weight));
         }
         if !choice.pairs.is_empty() {
-            let pair = |pair: &String| -> Box<dyn Query> {
-                let term = Term::from_field_text(self.fields.bigrams, pair);
-                Box::new(TermQuery::new(term, IndexRecordOption::Basic))
-            };
-            let all = all_of(choice.pairs.iter().map(pair).collect());
+            let all = in_a_row(self.fields, &choice.pairs);
             ways.push(Box::new(ConstScoreQuery::new(all, PAIRS)));
         }
         best_of(ways)
@@ -170,6 +170,12 @@ impl Unit {
     /// Whether no document holds it in any way.
     pub(crate) fn is_nowhere(&self) -> bool {
         self.count == 0
+    }
+
+    /// Whether no word of it stands anywhere, in any writing: its pairs of characters may.
+    pub(crate) fn has_no_word(&self) -> bool {
+        let mut choices = self.alternatives.iter().flat_map(|it| &it.choices);
+        choices.all(|choice| choice.any.is_empty())
     }
 
     /// Adds what is looked up to `terms`.
@@ -227,15 +233,17 @@ impl<'a, 'b> Ways<'a, 'b> {
     /// What else reads so and may be the same word, as one or as neighbours.
     fn add_readings(&mut self, form: &str, reading: &str) -> Result<(), IndexError> {
         let long = reading.chars().nth(1).is_some();
+        let typed = is_all_kana(form);
+        let weight = if typed { TYPED_READING } else { READING };
         for other in self.lexicon.read_as(reading)? {
             // One kanji has many meanings: only kana of its own length of reading are taken for it.
             let ambiguous = one_kanji(form) && !(long && is_all_kana(&other));
             if !ambiguous && may_be_the_same(form, &other) {
-                self.add(&other, READING)?;
+                self.add(&other, weight)?;
             }
         }
         if reading.chars().count() >= JOINED_CHARS_MIN {
-            self.add(&joined_term(reading), READING)?;
+            self.add(&joined_term(reading), weight)?;
         }
         Ok(())
     }
@@ -257,6 +265,16 @@ fn boosted(query: Box<dyn Query>, weight: f32) -> Box<dyn Query> {
         return query;
     }
     Box::new(BoostQuery::new(query, weight))
+}
+
+/// Pairs of characters that follow each other.
+pub(crate) fn in_a_row(fields: &Fields, pairs: &[String]) -> Box<dyn Query> {
+    let term = |pair: &String| Term::from_field_text(fields.bigrams, pair);
+    match pairs {
+        [] => Box::new(EmptyQuery),
+        [pair] => Box::new(TermQuery::new(term(pair), IndexRecordOption::Basic)),
+        pairs => Box::new(PhraseQuery::new(pairs.iter().map(term).collect())),
+    }
 }
 
 pub(crate) fn all_of(mut queries: Vec<Box<dyn Query>>) -> Box<dyn Query> {

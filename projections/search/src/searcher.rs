@@ -10,11 +10,12 @@ use uuid::Uuid;
 
 use crate::analyzer::{Analyzer, Normalised, Word, bigrams, normalise};
 use crate::collect::{Collect, Collected, Entry};
+use crate::correction::correct;
 use crate::coverage::Coverage;
 use crate::document::{Fields, tag_term};
 use crate::error::IndexError;
 use crate::lexicon::Lexicon;
-use crate::plan::{Planner, Terms, Unit, all_of};
+use crate::plan::{Planner, Terms, Unit, all_of, in_a_row};
 use crate::query::{Found, Hit, Query, Suggestion};
 use crate::statistics::Statistics;
 use crate::synonyms::Synonyms;
@@ -84,7 +85,7 @@ impl Searcher {
             return self.found(browsed, false, None);
         }
         let text = normalise(&query.text);
-        let words = self.words(&text);
+        let words = self.words(&text)?;
         let planner = Planner {
             lexicon: self.lexicon(),
             fields: &self.fields,
@@ -125,12 +126,12 @@ impl Searcher {
     }
 
     /// The words that are looked for.
-    fn words(&self, text: &Normalised) -> Vec<Word> {
+    fn words(&self, text: &Normalised) -> Result<Vec<Word>, IndexError> {
         let mut seen = BTreeSet::new();
         let mut words = self.analyzer.words(text);
         words.retain(|word| !word.part && seen.insert(word.form.clone()));
         words.truncate(WORDS_MAX);
-        words
+        self.lexicon().whole_readings(&text.text, words)
     }
 
     fn lexicon(&self) -> Lexicon<'_> {
@@ -145,7 +146,7 @@ impl Searcher {
         text: &Normalised,
         words: &[Word],
     ) -> Result<Found, IndexError> {
-        let (words, corrected) = corrected(planner, text, words)?;
+        let (words, corrected) = correct(planner, text, words)?;
         let units = planner.units(&words)?;
         if corrected.is_some() {
             let pass = self.units_pass(query, planner, &units, None)?;
@@ -199,11 +200,8 @@ impl Searcher {
 
     /// Looks for every pair of characters of a text that has no word.
     fn pairs(&self, query: &Query, text: &Normalised) -> Result<Pass, IndexError> {
-        let pair = |pair: String| -> Box<dyn Look> {
-            let term = Term::from_field_text(self.fields.bigrams, &pair);
-            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
-        };
-        let all = all_of(bigrams(&text.text).map(pair).collect());
+        let pairs: Vec<_> = bigrams(&text.text).collect();
+        let all = in_a_row(&self.fields, &pairs);
         self.pass(query, &[], Some(all), HashMap::new(), true)
     }
 
@@ -271,39 +269,6 @@ impl Searcher {
             metres: entry.metres,
         })
     }
-}
-
-/// The words with those that stand nowhere replaced by what they nearly are, and the text
-/// with them, if there are any.
-fn corrected(
-    planner: &Planner<'_>,
-    text: &Normalised,
-    words: &[Word],
-) -> Result<(Vec<Word>, Option<String>), IndexError> {
-    let mut words = words.to_vec();
-    let mut meant = String::new();
-    let mut told = 0;
-    let units = planner.units(&words)?;
-    for word in &mut words {
-        let alone = planner.units(std::slice::from_ref(word))?;
-        let nearly = if units.iter().any(Unit::is_nowhere) && alone.iter().all(Unit::is_nowhere) {
-            planner.lexicon.nearly(&word.form)?
-        } else {
-            Vec::new()
-        };
-        let Some((form, _)) = nearly.into_iter().next() else {
-            continue;
-        };
-        let shown = planner.lexicon.shown(&form)?;
-        meant += &text.text[told..word.range.start];
-        meant += shown.as_deref().unwrap_or(&form);
-        told = word.range.end;
-        word.form = form;
-        word.reading = None;
-        word.known = true;
-    }
-    let rest = &text.text[told..];
-    Ok((words, (told > 0).then(|| meant + rest)))
 }
 
 fn columns<const N: usize>(

@@ -2,84 +2,105 @@
 
 use std::collections::HashMap;
 
-use crate::analyzer::{Analyzer, Word, normalise};
+use crate::analyzer::{Analyzer, Word, may_be_the_same, normalise};
 
 /// Groups of words or phrases that are found by each other.
 #[derive(Debug, Clone, Default)]
 pub struct Synonyms {
-    /// Each member of each group, as its words.
-    groups: Vec<Vec<Vec<Word>>>,
-    /// In which groups, and as which member, a first form begins.
-    beginnings: HashMap<String, Vec<(usize, usize)>>,
+    groups: Vec<Vec<Member>>,
+    /// In which groups, and as which member, some forms or a reading stand. Their words are
+    /// separated, for a form is what is written, and a reading is not cut.
+    places: HashMap<String, Vec<(usize, usize)>>,
+    /// The most words of a member.
+    longest: usize,
+}
+
+/// One of those that mean the same.
+#[derive(Debug, Clone)]
+struct Member {
+    words: Vec<Word>,
+    /// How it is written as a whole.
+    written: String,
 }
 
 impl Synonyms {
     /// Groups such as `[["PC", "パソコン"]]`. They are cut into words by `analyzer`: make them
     /// anew when it changes. Members without any word are left out.
     pub fn new(analyzer: &Analyzer, groups: &[Vec<String>]) -> Self {
-        let words = |text: &String| {
-            let mut words = analyzer.words(&normalise(text));
-            words.retain(|word| !word.part);
-            words
-        };
         let mut synonyms = Self::default();
         for group in groups {
-            let members = group.iter().map(words).filter(|words| !words.is_empty());
-            synonyms.groups.push(members.collect());
-        }
-        for (group, members) in synonyms.groups.iter().enumerate() {
-            for (member, words) in members.iter().enumerate() {
-                let keys = words.first().into_iter().flat_map(|first| {
-                    let reading = first.reading.as_ref().filter(|it| **it != first.form);
-                    [Some(&first.form), reading].into_iter().flatten()
-                });
-                for key in keys {
-                    let list = synonyms.beginnings.entry(key.clone()).or_default();
-                    list.push((group, member));
+            let members = group.iter().map(|text| Member::new(analyzer, text));
+            let members: Vec<_> = members.filter(|it| !it.words.is_empty()).collect();
+            for (at, member) in members.iter().enumerate() {
+                let place = (synonyms.groups.len(), at);
+                synonyms.longest = synonyms.longest.max(member.words.len());
+                for key in keys(&member.words) {
+                    synonyms.places.entry(key).or_default().push(place);
                 }
             }
+            synonyms.groups.push(members);
         }
         synonyms
     }
 
-    /// How many of `words` (from the first) mean what others mean, and these others. The longest
-    /// wins.
+    /// How many of `words` (from the first) mean what others mean, and these others. The most
+    /// words win.
     pub(crate) fn of<'a>(&'a self, words: &[Word]) -> Option<(usize, Vec<&'a [Word]>)> {
-        let first = words.first()?;
-        let keys = [Some(&first.form), first.reading.as_ref()];
-        let candidates = keys.into_iter().flatten();
-        let candidates = candidates
-            .filter_map(|key| self.beginnings.get(key))
-            .flatten();
-        let mut best = 0;
+        // A member of one word may have been typed so that it is cut into two.
+        let longest = (self.longest + 1).min(words.len());
+        (1..=longest).rev().find_map(|length| {
+            let others = self.others(&words[..length]);
+            (!others.is_empty()).then_some((length, others))
+        })
+    }
+
+    /// What means the same as all these words.
+    fn others(&self, words: &[Word]) -> Vec<&[Word]> {
+        let written = written(words);
         let mut others: Vec<&[Word]> = Vec::new();
-        for &(group, member) in candidates {
+        let places = keys(words)
+            .into_iter()
+            .filter_map(|key| self.places.get(&key));
+        for &(group, member) in places.flatten() {
             let members = &self.groups[group];
-            let length = members[member].len();
-            let fits = words.len() >= length && {
-                let mut pairs = members[member].iter().zip(words);
-                pairs.all(|(mine, typed)| is_same(mine, typed))
-            };
-            if !fits || length < best {
+            if !may_be_the_same(&members[member].written, &written) {
                 continue;
-            }
-            if length > best {
-                best = length;
-                others.clear();
             }
             let rest = members.iter().enumerate().filter(|(at, _)| *at != member);
             for (_, other) in rest {
-                if !others.contains(&other.as_slice()) {
-                    others.push(other);
+                if other.written != written && !others.contains(&other.words.as_slice()) {
+                    others.push(&other.words);
                 }
             }
         }
-        (best > 0).then_some((best, others))
+        others
     }
 }
 
-/// Whether a member's word was typed: so, or in kana.
-fn is_same(member: &Word, typed: &Word) -> bool {
-    let kana = typed.reading.as_ref() == Some(&typed.form);
-    member.form == typed.form || (kana && member.reading == typed.reading)
+impl Member {
+    fn new(analyzer: &Analyzer, text: &str) -> Self {
+        let mut words = analyzer.words(&normalise(text));
+        words.retain(|word| !word.part);
+        Self {
+            written: written(&words),
+            words,
+        }
+    }
+}
+
+fn written(words: &[Word]) -> String {
+    words.iter().map(|word| word.form.as_str()).collect()
+}
+
+/// What some words are found by: their forms, and how they read together.
+fn keys(words: &[Word]) -> Vec<String> {
+    let forms: Vec<_> = words.iter().map(|word| word.form.as_str()).collect();
+    let mut keys = vec![forms.join(" ")];
+    let readings = words.iter().map(|word| word.reading.as_deref());
+    if let Some(reading) = readings.collect::<Option<String>>()
+        && reading != keys[0]
+    {
+        keys.push(reading);
+    }
+    keys
 }

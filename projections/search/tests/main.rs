@@ -10,3 +10,6 @@ mod documents;
 mod filters;
 mod index;
 mod ipadic;
+mod purge;
+mod retrieval;
+mod words;

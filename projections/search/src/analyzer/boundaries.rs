@@ -4,8 +4,7 @@
 use icu_segmenter::options::WordBreakInvariantOptions;
 use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
-use super::kana::{fold, is_all_kana, is_kana, is_kanji, is_latin};
-use super::normalise::normalise;
+use super::kana::{fold, is_all_kana, is_kana, is_kanji, is_latin, is_long, to_katakana};
 use super::word::Word;
 use super::{AnalyzerError, UserWord};
 
@@ -86,12 +85,13 @@ impl Boundaries {
     pub(super) fn new(words: &[UserWord]) -> Result<Self, AnalyzerError> {
         let mut sorted = Vec::with_capacity(words.len());
         for word in words {
-            let surface = normalise(word.surface.trim()).text;
-            if surface.is_empty() || surface.chars().any(char::is_control) {
-                return Err(AnalyzerError::Word(word.surface.clone()));
+            let (surface, reading) = word.normalised()?;
+            if let Some(reading) = reading.as_ref().filter(|it| **it != surface) {
+                let katakana = reading.chars().map(to_katakana).collect();
+                let kana = [reading.clone(), katakana].map(|kana| (kana, Some(reading.clone())));
+                sorted.extend(kana.into_iter().filter(|(kana, _)| is_long(kana)));
             }
-            let reading = word.reading.as_deref();
-            sorted.push((surface, reading.map(|it| fold(&normalise(it.trim()).text))));
+            sorted.push((surface, reading));
         }
         sorted.sort_by_key(|(surface, _)| std::cmp::Reverse(surface.len()));
         Ok(Self {

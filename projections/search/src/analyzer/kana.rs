@@ -5,6 +5,11 @@ pub(crate) fn is_kana(character: char) -> bool {
     matches!(character, '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | 'ー' | 'ゝ' | 'ゞ')
 }
 
+/// Whether a character is written in katakana, the mark of a long vowel included.
+pub(crate) fn is_katakana(character: char) -> bool {
+    matches!(character, '\u{30a1}'..='\u{30fa}' | 'ー')
+}
+
 /// Whether a character is a kanji.
 pub(crate) fn is_kanji(character: char) -> bool {
     matches!(
@@ -32,6 +37,19 @@ pub(crate) fn is_all_kana(word: &str) -> bool {
 pub(crate) fn to_hiragana(character: char) -> char {
     match character {
         '\u{30a1}'..='\u{30f6}' => char::from_u32(u32::from(character) - 0x60).unwrap_or(character),
+        other => other,
+    }
+}
+
+/// Whether a word in kana is long enough to be told from what other words end and begin with.
+pub(crate) fn is_long(kana: &str) -> bool {
+    kana.chars().nth(2).is_some()
+}
+
+/// Hiragana as katakana.
+pub(crate) fn to_katakana(character: char) -> char {
+    match character {
+        '\u{3041}'..='\u{3096}' => char::from_u32(u32::from(character) + 0x60).unwrap_or(character),
         other => other,
     }
 }

@@ -30,11 +30,26 @@ const LIGHT: [&str; 24] = [
     "頂く",
 ];
 
+/// Suffixes that say as little.
+const EMPTY_SUFFIXES: [&str; 10] = [
+    "たち",
+    "ども",
+    "がた",
+    "ごと",
+    "ずつ",
+    "おき",
+    "つき",
+    "ぶり",
+    "さん",
+    "ちゃん",
+];
+
 /// What a dictionary says of a word.
 pub(super) struct Details<'a> {
     pub(super) surface: &'a str,
     pub(super) part: &'a str,
     pub(super) kind: &'a str,
+    pub(super) detail: &'a str,
     pub(super) conjugation: &'a str,
     pub(super) base: &'a str,
     pub(super) reading: &'a str,
@@ -82,9 +97,8 @@ impl Details<'_> {
 
     fn noun(&self) -> Option<Content> {
         let empty = matches!(self.kind, "非自立" | "代名詞" | "特殊");
-        // さん and ちゃん are dropped, 市 and 犬 are not.
         let suffix = self.kind == "接尾";
-        if empty || (suffix && is_all_kana(self.surface)) {
+        if empty || (suffix && !self.is_content_suffix()) {
             return None;
         }
         let mut content = self.as_it_stands(!suffix && self.kind != "数");
@@ -95,6 +109,15 @@ impl Details<'_> {
             content.head = last.filter(|_| self.surface.chars().count() > 1);
         }
         Some(content)
+    }
+
+    /// さん and たち are dropped; 市, 犬 and もれ (of 水もれ) are not.
+    fn is_content_suffix(&self) -> bool {
+        if !is_all_kana(self.surface) {
+            return true;
+        }
+        let several = self.surface.chars().nth(1).is_some();
+        several && self.detail == "一般" && !EMPTY_SUFFIXES.contains(&self.surface)
     }
 
     fn as_it_stands(&self, shown: bool) -> Content {
@@ -176,6 +199,7 @@ mod tests {
             surface,
             part: "動詞",
             kind: "自立",
+            detail: "*",
             conjugation,
             base,
             reading,
@@ -201,6 +225,7 @@ mod tests {
             surface: "し",
             part: "動詞",
             kind: "自立",
+            detail: "*",
             conjugation: "サ変・スル",
             base: "する",
             reading: "シ",
@@ -215,6 +240,7 @@ mod tests {
                 surface,
                 part: "名詞",
                 kind,
+                detail: "一般",
                 conjugation: "*",
                 base: surface,
                 reading: "*",

@@ -71,6 +71,16 @@ fn long_vowels_at_the_end_make_no_difference() {
 }
 
 #[test]
+fn a_compound_is_about_its_last_part_where_the_first_reads_as_it_does_alone() {
+    let heads = |text: &str| -> Vec<char> {
+        let words = analyzer_with(&[]).words(&normalise(text));
+        words.into_iter().filter_map(|word| word.head).collect()
+    };
+    assert_eq!(heads("絵本 古本 愛犬 柴犬"), ['本', '本', '犬', '犬']);
+    assert!(heads("基本 家庭 日本").is_empty());
+}
+
+#[test]
 fn the_prefix_of_a_compound_counts_and_politeness_does_not() {
     assert_eq!(forms("英会話"), ["英会話"]);
     assert_eq!(forms("お買い物"), ["買い物"]);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::kana::{is_all_kana, is_kana, is_kanji};
 
 /// The longest reading that two neighbours are joined to, in characters.
-const JOINED_CHARS_MAX: usize = 8;
+const JOINED_CHARS_MAX: usize = 12;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,19 @@ pub(crate) struct Word {
 }
 
 impl Word {
+    /// A word of which only the reading is known.
+    pub(crate) fn of_reading(range: Range<usize>, reading: String) -> Self {
+        Self {
+            range,
+            form: reading.clone(),
+            reading: Some(reading),
+            shown: None,
+            known: true,
+            head: None,
+            part: false,
+        }
+    }
+
     /// Whether it is one kanji, of which every reading means something else.
     pub(crate) fn is_one_kanji(&self) -> bool {
         one_kanji(&self.form)
