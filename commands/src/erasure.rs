@@ -194,7 +194,7 @@ impl Decision for Erase<'_> {
     async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
         // INVARIANT: loaded before the numbers of the keys are asked for. Keys are numbered on
         // only after an erasure, which changes this stream: the append then does not hold.
-        let member = attempt.member(self.member).await?;
+        let member = attempt.member_to_erase(self.member).await?;
         let own = stream(self.member.stream())?;
         attempt.about(&own);
         let mut events = if self.leaves { member.leave() } else { vec![] };
@@ -237,7 +237,7 @@ impl Decision for SayDestroyed {
     }
 
     async fn decide(&self, attempt: &mut Attempt<'_>) -> Result<(), CommandError> {
-        let member = attempt.member(self.member).await?;
+        let member = attempt.member_to_erase(self.member).await?;
         let own = stream(self.member.stream())?;
         attempt.about(&own);
         attempt.record(&own, member.keys_destroyed());

@@ -1,12 +1,14 @@
 //! Load, decide, append: every command goes this way, and no event gets into the log otherwise.
 
+mod loading;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use meguri_domain::{ActiveMember, Member};
-use meguri_events::{Event, MemberId, Timestamp};
+use meguri_domain::Member;
+use meguri_events::{Event, Timestamp};
 use meguri_log::{
     Append, AppendError, Appended, Cause, Condition, Expected, NewEvent, NewSection, Position,
     RequestKey, StreamName, Vault, Version,
@@ -105,38 +107,6 @@ impl<'a> Attempt<'a> {
         self.about = Some(stream.clone());
     }
 
-    /// The state of a stream. The append will hold only if it is still that of the stream.
-    pub(crate) async fn load<A: Kept>(
-        &mut self,
-        stream: &StreamName,
-    ) -> Result<Option<A>, CommandError> {
-        if !self.seen.contains_key(stream) {
-            let snapshot = self.snapshot::<A>(stream).await?;
-            self.seen.insert(stream.clone(), snapshot);
-        }
-        let state = self
-            .seen
-            .get(stream)
-            .and_then(|snapshot| A::of(&snapshot.state));
-        state
-            .cloned()
-            .ok_or_else(|| CommandError::Broken(format!("{stream} is of another kind")))
-    }
-
-    async fn snapshot<A: Kept>(&mut self, stream: &StreamName) -> Result<Snapshot, CommandError> {
-        if self.may_be_old
-            && let Some(kept) = self.commands.cache().get(stream)
-        {
-            self.is_old = true;
-            return Ok(Snapshot::clone(&kept));
-        }
-        let snapshot = Snapshot::read::<A>(self.commands.log(), stream).await?;
-        if snapshot.version > Version::ZERO {
-            self.commands.cache().put(stream.clone(), snapshot.clone());
-        }
-        Ok(snapshot)
-    }
-
     /// The version that a loaded stream had.
     pub(crate) fn version(&self, stream: &StreamName) -> Version {
         self.seen
@@ -147,19 +117,6 @@ impl<'a> Attempt<'a> {
     /// A stream that the command makes.
     pub(crate) fn create<A: Kept>(&mut self, stream: &StreamName) {
         self.seen.insert(stream.clone(), Snapshot::absent::<A>());
-    }
-
-    /// A member; [`CommandError::NotFound`] if there is none.
-    pub(crate) async fn member(&mut self, id: MemberId) -> Result<Member, CommandError> {
-        let stream = stream(id.stream())?;
-        self.load::<Member>(&stream)
-            .await?
-            .ok_or(CommandError::NotFound)
-    }
-
-    /// The caller, as a member who may act.
-    pub(crate) async fn acting(&mut self) -> Result<ActiveMember, CommandError> {
-        Ok(self.member(self.caller.id()?).await?.acting()?)
     }
 
     /// Says what happens in a loaded stream.

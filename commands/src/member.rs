@@ -234,7 +234,10 @@ pub(crate) async fn release_mail(
         return Ok(());
     };
     let claim = claims::mail(attempt.vault(), &mail)?;
-    if let Some(held) = attempt.load::<Claim>(&claim).await? {
+    // Also one of which something was redacted: nothing keeps a member from being erased.
+    if let Some(held) = attempt.load_frozen_too::<Claim>(&claim).await?
+        && held.holder() == Some(member.id())
+    {
         attempt.record(&claim, held.release(member.id())?);
     }
     Ok(())

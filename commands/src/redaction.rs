@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::CommandError;
 use crate::handle::stream;
+use crate::snapshot::is_neutral;
 
 /// The type of the event that says it.
 pub(crate) const REDACTED: &str = "EventRedacted";
@@ -27,6 +28,8 @@ pub struct Redaction {
     pub said_at: Position,
     /// Whether the log had said so before.
     pub repeated: bool,
+    /// Whether the stream is frozen, because its state may depend on the event.
+    pub freezes: bool,
 }
 
 /// Why an event was not redacted.
@@ -77,13 +80,14 @@ pub async fn redact(
     if NEVER_REDACTED.contains(&event.event_type()) {
         return Err(RedactError::Accounts(event.event_type().to_owned()));
     }
-    let mut tries = 0;
+    let (freezes, mut tries) = (!is_neutral(event.event_type()), 0);
     let redaction = loop {
         let (said, version) = said_of(log, event).await?;
         if let Some(said_at) = said {
             break Redaction {
                 said_at,
                 repeated: true,
+                freezes,
             };
         }
         if event.header_text().is_none() {
@@ -95,6 +99,7 @@ pub async fn redact(
                 break Redaction {
                     said_at: appended.position,
                     repeated: false,
+                    freezes,
                 };
             }
             Err(AppendError::Conflict { .. }) if tries < TRIES_MAX => {}

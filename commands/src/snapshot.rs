@@ -1,7 +1,7 @@
 //! What a stream adds up to at a version: states of the domain, read from the log.
 
 use meguri_domain::{Aggregate, Claim, Exchange, Member, Post, Vocabulary};
-use meguri_events::{Event, Opened};
+use meguri_events::{Event, Opened, RedactionEvent};
 use meguri_log::{
     Log, OpenedEvent, Position, Recorded, SectionContent, StreamName, StreamRange, Version,
 };
@@ -25,6 +25,9 @@ pub(crate) struct Snapshot {
     pub(crate) version: Version,
     /// Where the stream's event of this version stands in the log.
     pub(crate) position: Position,
+    /// Whether the state may depend on an event that was redacted. It is then what the others add
+    /// up to, and only an erasure may rest on it.
+    pub(crate) frozen: bool,
 }
 
 /// An aggregate whose states are kept as [`State`].
@@ -51,6 +54,11 @@ macro_rules! kept {
             }
         })*
 
+        /// Whether a stream goes on after an event of this type was redacted.
+        pub(crate) fn is_neutral(event_type: &str) -> bool {
+            [$($aggregate::NEUTRAL),*].iter().any(|types| types.contains(&event_type))
+        }
+
         impl State {
             /// The state after one more event of the stream.
             fn evolve(self, event: &Event) -> Self {
@@ -59,6 +67,15 @@ macro_rules! kept {
                         Some(event) => State::$aggregate($aggregate::evolve(state, event)),
                         None => State::$aggregate(state),
                     },)*
+                }
+            }
+
+            /// The state after an event of the stream that was redacted.
+            fn after_redacted(self, event_type: &str, stream: &str) -> Self {
+                match self {
+                    $(State::$aggregate(state) => {
+                        State::$aggregate($aggregate::after_redacted(state, event_type, stream))
+                    })*
                 }
             }
         }
@@ -74,6 +91,7 @@ impl Snapshot {
             state: A::keep(None),
             version: Version::ZERO,
             position: Position::ZERO,
+            frozen: false,
         }
     }
 
@@ -83,6 +101,19 @@ impl Snapshot {
             state: self.state.evolve(event),
             version,
             position,
+            ..self
+        }
+    }
+
+    /// One event later, which was emptied.
+    fn after_redacted(self, event: &Recorded) -> Self {
+        Self {
+            state: self
+                .state
+                .after_redacted(event.event_type(), event.stream()),
+            version: event.version(),
+            position: event.position(),
+            ..self
         }
     }
 
@@ -92,28 +123,49 @@ impl Snapshot {
         stream: &StreamName,
     ) -> Result<Self, CommandError> {
         let mut snapshot = Self::absent::<A>();
+        // Emptied events of which nothing has said yet that they are redacted.
+        let mut unexplained = Vec::new();
         loop {
             let range = StreamRange::forward_from(snapshot.version.next());
             let events = log.read_stream(stream, range).await?;
             let opened = log.open_events(&events).await?;
             for (recorded, opened) in events.iter().zip(opened) {
-                let event = decode(recorded, opened?)?;
+                let Some(opened) = opened? else {
+                    unexplained.push(recorded.version().get());
+                    snapshot = snapshot.after_redacted(recorded);
+                    continue;
+                };
+                let event = decode(recorded, &opened)?;
+                if let Event::Redaction(RedactionEvent::EventRedacted(said)) = &event {
+                    // It may not be emptied yet.
+                    unexplained.retain(|version| *version != said.version);
+                    snapshot.frozen |= !is_neutral(said.event_type.as_str());
+                }
                 snapshot = snapshot.after(&event, recorded.version(), recorded.position());
             }
             if events.len() < range.limit {
+                snapshot.frozen |= !unexplained.is_empty();
                 return Ok(snapshot);
             }
         }
     }
+
+    /// The same, where a command may rest on it.
+    ///
+    /// # Errors
+    /// [`CommandError::Frozen`].
+    pub(crate) fn thawed(self, stream: &StreamName) -> Result<Self, CommandError> {
+        if self.frozen {
+            let stream = stream.to_string();
+            return Err(CommandError::Frozen { stream });
+        }
+        Ok(self)
+    }
 }
 
 /// The event that was recorded.
-fn decode(recorded: &Recorded, opened: Option<OpenedEvent<'_>>) -> Result<Event, CommandError> {
-    let Some(OpenedEvent { header, sections }) = opened else {
-        return Err(CommandError::Frozen {
-            stream: recorded.stream().to_owned(),
-        });
-    };
+fn decode(recorded: &Recorded, opened: &OpenedEvent<'_>) -> Result<Event, CommandError> {
+    let OpenedEvent { header, sections } = opened;
     let opened: Vec<(&str, Opened<'_>)> = sections
         .iter()
         .map(|section| {
@@ -125,15 +177,8 @@ fn decode(recorded: &Recorded, opened: Option<OpenedEvent<'_>>) -> Result<Event,
         })
         .collect();
     let event = Event::decode(header.event_type, header.schema, header.data, &opened);
-    match event {
-        // Said already, and perhaps not done yet.
-        Ok(Event::Redaction(_)) => Err(CommandError::Frozen {
-            stream: recorded.stream().to_owned(),
-        }),
-        Ok(event) => Ok(event),
-        Err(error) => {
-            let place = recorded.position();
-            Err(CommandError::Broken(format!("position {place}: {error}")))
-        }
-    }
+    event.map_err(|error| {
+        let place = recorded.position();
+        CommandError::Broken(format!("position {place}: {error}"))
+    })
 }

@@ -81,6 +81,7 @@ impl Commands {
         self.log_in_attempts()
             .take(claim.as_str(), Instant::now())?;
         let claimed = Snapshot::read::<Claim>(self.log(), &claim).await?;
+        let claimed = claimed.thawed(&claim)?;
         let holder = Claim::of(&claimed.state)
             .and_then(Option::as_ref)
             .and_then(Claim::holder);
@@ -91,6 +92,7 @@ impl Commands {
         use meguri_domain::Member;
         let stream = crate::handle::stream(member.stream())?;
         let snapshot = Snapshot::read::<Member>(self.log(), &stream).await?;
+        let snapshot = snapshot.thawed(&stream)?;
         Ok(Member::of(&snapshot.state)
             .and_then(Option::as_ref)
             .is_none_or(Member::has_left))

@@ -269,6 +269,8 @@ impl Exchange {
 impl Aggregate for Exchange {
     type Event = ExchangeEvent;
 
+    const NEUTRAL: &'static [&'static str] = &["MessagePosted"];
+
     fn event(event: &Event) -> Option<&ExchangeEvent> {
         if let Event::Exchange(event) = event {
             Some(event)

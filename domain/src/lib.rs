@@ -48,6 +48,17 @@ pub trait Aggregate: Sized + Clone {
     /// event that cannot follow on the state leaves it as it is.
     fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
 
+    /// The types of events that leave every state as it is: where one of them was redacted, the
+    /// state is as certain as before.
+    const NEUTRAL: &'static [&'static str] = &[];
+
+    /// The state after an event of this type that was redacted, as far as it can be told: as it
+    /// was. Only what has to be possible in any case may rest on it.
+    #[must_use]
+    fn after_redacted(state: Option<Self>, _event_type: &str, _stream: &str) -> Option<Self> {
+        state
+    }
+
     /// The state after these events, from the first of the stream on.
     fn replay<'a>(events: impl IntoIterator<Item = &'a Self::Event>) -> Option<Self>
     where

@@ -213,6 +213,20 @@ impl Member {
 }
 
 impl Member {
+    /// A member of whom nothing is known.
+    fn untold(id: MemberId) -> Self {
+        Self {
+            id,
+            user_name: Sealed::Erased,
+            nickname: Sealed::Erased,
+            mail: Sealed::Erased,
+            left: false,
+            erased: BTreeMap::new(),
+            destroying: Vec::new(),
+            kept_until: None,
+        }
+    }
+
     /// Forgets what was sealed under these keys; what is sealed after this is under others.
     fn without(mut self, erased: &MemberErased) -> Self {
         for keys in &erased.keys {
@@ -236,6 +250,15 @@ impl Member {
 impl Aggregate for Member {
     type Event = MemberEvent;
 
+    /// Whoever registered is a member, and can be erased, whatever the registration said.
+    fn after_redacted(state: Option<Self>, event_type: &str, stream: &str) -> Option<Self> {
+        if state.is_none() && event_type == "MemberRegistered" {
+            MemberId::from_stream(stream).map(Self::untold)
+        } else {
+            state
+        }
+    }
+
     fn event(event: &Event) -> Option<&MemberEvent> {
         if let Event::Member(event) = event {
             Some(event)
@@ -254,14 +277,10 @@ impl Aggregate for Member {
                 };
                 let mail = registered.mail.clone();
                 Some(Self {
-                    id: registered.member,
                     user_name,
                     nickname,
                     mail,
-                    left: false,
-                    erased: BTreeMap::new(),
-                    destroying: Vec::new(),
-                    kept_until: None,
+                    ..Self::untold(registered.member)
                 })
             }
             MemberEvent::NicknameChanged(changed) => state.map(|member| Self {

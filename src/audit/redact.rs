@@ -18,13 +18,22 @@ pub(super) async fn run(
     let actor = opened::operator(args.by.as_deref())?;
     let position = Position::new(args.position);
     let redacted = redact(log, &actor, position, &args.reason).await;
-    let Redaction { said_at, repeated } = redacted.map_err(Failure::Redact)?;
+    let Redaction {
+        said_at,
+        repeated,
+        freezes,
+    } = redacted.map_err(Failure::Redact)?;
+    let stream = if freezes {
+        "is frozen: no command changes it any more, but for an erasure"
+    } else {
+        "goes on: its state does not depend on such an event"
+    };
     let said = if repeated { "already said" } else { "said" };
     writeln!(
         out,
         "position {position} is empty for ever, as is {said} at position {said_at}\n  \
          kept: stream, version, type and entry, so every proof holds\n  \
-         its stream is frozen: no command changes it any more\n  \
+         its stream {stream}\n  \
          views are built anew: `/api/status` names {said_at} or more as `erased_up_to`"
     )
     .map_err(to_stdout)

@@ -45,7 +45,11 @@ async fn room(api: &Api, owner: &Member, applicant: &Member) -> String {
 
 /// Where the first event of an exchange stands.
 fn opening(installation: &Installation, exchange: &str) -> u64 {
-    let shown = installation.run(&["log", "show", &format!("exchange-{exchange}")]);
+    first_of(installation, &format!("exchange-{exchange}"))
+}
+
+fn first_of(installation: &Installation, stream: &str) -> u64 {
+    let shown = installation.run(&["log", "show", stream]);
     let first = shown.lines().next().unwrap();
     first.trim_start_matches("position").trim().parse().unwrap()
 }
@@ -75,11 +79,13 @@ async fn a_redacted_message_is_nowhere_and_the_log_is_sound(installation: &Insta
 
     let said = redact(installation, message.position);
     assert!(said.contains("empty for ever, as is said at"), "{said}");
+    assert!(said.contains("its stream goes on"), "{said}");
     // The first event of a room: all the others rest on it.
-    redact(installation, opening(installation, &exchange));
-    for frozen in [&ordered, &other] {
-        refused_as_frozen(api, &taro, frozen, &harmless).await;
-    }
+    let said = redact(installation, opening(installation, &exchange));
+    assert!(said.contains("its stream is frozen"), "{said}");
+    refused_as_frozen(api, &taro, &other, &harmless).await;
+    api.done(&taro, &format!("{ordered}/messages"), &harmless)
+        .await;
     let again = redact(installation, message.position);
     assert!(again.contains("as is already said at"), "{again}");
     never_redacted(installation, last.position);
@@ -93,9 +99,35 @@ async fn a_redacted_message_is_nowhere_and_the_log_is_sound(installation: &Insta
     std::fs::remove_dir_all(installation.data().join("views")).unwrap();
     let server = installation.serve().await;
     acknowledged(&server, last.position).await;
-    refused_as_frozen(server.api(), &hana, &ordered, &harmless).await;
+    refused_as_frozen(server.api(), &hana, &other, &harmless).await;
     everything_holds(installation, message.position);
+    who_has_a_redacted_event_is_erased_all_the_same(installation, &server).await;
     server.terminate().await;
+}
+
+/// A member of whom the registration was redacted is erased, and views drop what they wrote.
+async fn who_has_a_redacted_event_is_erased_all_the_same(
+    installation: &Installation,
+    server: &Server,
+) {
+    let api = server.api();
+    let member = api.register("sora", "そら").await;
+    let need = json!({
+        "title": CANARY, "description": CANARY, "category": "housework", "tags": [CANARY],
+        "online": true, "offline": true,
+    });
+    let need = api.done(&member, "needs", &need).await;
+    let stat = api.get("/api/me", Some(&member.token)).await;
+    let stream = format!("member-{}", stat["id"].as_str().unwrap());
+    let said = redact(installation, first_of(installation, &stream));
+    assert!(said.contains("its stream is frozen"), "{said}");
+    let erased = installation.run(&["erase", "sora"]);
+    assert!(erased.contains("Erased: "), "{erased}");
+    // The redaction, then that she has left, is erased, and that the keys are destroyed.
+    acknowledged(server, need.position + 2).await;
+    assert_eq!(found(installation).await, [] as [String; 0]);
+    installation.run(&["views", "verify"]);
+    installation.run(&["audit", "check"]);
 }
 
 /// Waits until the message stands in a view.

@@ -13,6 +13,7 @@ mod evaluating;
 mod leaving;
 mod members;
 mod negotiating;
+mod neutral;
 mod opening;
 mod policies;
 mod posts;
