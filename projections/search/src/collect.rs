@@ -1,40 +1,22 @@
 //! One pass over what fits the text: filters, counts, facets and the first of all.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
 use std::sync::Arc;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::ColumnValues;
+use tantivy::query::Weight;
 use tantivy::{DocId, Score, SegmentOrdinal, SegmentReader};
 
-use crate::document::{Codes, author_code, name_code, time_code};
-use crate::place::Circle;
-use crate::query::{Facets, Key, Mode, Query, Sort};
+use crate::document::Codes;
+use crate::facets::Counts;
+use crate::filter::Filter;
+use crate::query::{Facets, Key, Query, Sort};
+use crate::top::{Entry, Top};
 
-/// Bits of the filters that a document fails.
-const KIND: u8 = 1;
-const CATEGORY: u8 = 2;
-const PREFECTURE: u8 = 4;
-const MODE: u8 = 8;
-const NO_RETURN: u8 = 16;
-/// How many values a code has.
-const CODES: usize = 256;
-
-/// What a document must be, with names and times as the columns hold them.
-#[derive(Debug, Clone)]
-struct Filter {
-    kind: Option<u8>,
-    category: Option<u8>,
-    prefecture: Option<u8>,
-    mode: Option<Mode>,
-    no_return_needed: Option<bool>,
-    city: Option<u64>,
-    author: Option<u64>,
-    not_authors: HashSet<u64>,
-    since: Option<u64>,
-    circle: Option<Circle>,
-}
+/// How many documents are read at once where all are.
+const STEP: u32 = 512;
+const BLOCK: usize = STEP as usize;
 
 /// What is collected.
 pub(crate) struct Collect {
@@ -42,18 +24,12 @@ pub(crate) struct Collect {
     sort: Sort,
     limit: usize,
     after: Option<Key>,
-}
-
-/// A hit before it is known which document it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    pub(crate) key: Key,
-    pub(crate) segment: SegmentOrdinal,
-    pub(crate) doc: DocId,
-    pub(crate) metres: Option<u32>,
+    /// Whether every document fits, so that there is nothing to look up.
+    all: bool,
 }
 
 /// What was collected of one segment, or of all.
+#[derive(Default)]
 pub(crate) struct Collected {
     /// How many fit the text, whatever the filters.
     pub(crate) fitting: u64,
@@ -62,33 +38,32 @@ pub(crate) struct Collected {
     counts: Counts,
 }
 
+type Column = Arc<dyn ColumnValues<u64>>;
+
+/// The columns of a segment that are looked at.
+pub(crate) struct Columns {
+    pub(crate) codes: Column,
+    pub(crate) posted: Column,
+    pub(crate) city: Column,
+    pub(crate) author: Column,
+    pub(crate) posted_at: Column,
+    pub(crate) place: Column,
+}
+
 impl Collect {
-    /// `scored`: whether there is a text to fit.
-    pub(crate) fn new(query: &Query, scored: bool) -> Self {
+    /// `scored`: whether there is a text to fit; `all`: whether every document is looked at.
+    pub(crate) fn new(query: &Query, scored: bool, all: bool) -> Self {
         let sort = match query.sort {
             Sort::Relevance if !scored => Sort::Newest,
             Sort::Nearest if query.near.is_none() => Sort::Newest,
             sort @ (Sort::Relevance | Sort::Newest | Sort::Nearest) => sort,
         };
-        let filter = Filter {
-            kind: query.kind,
-            category: query.category,
-            prefecture: query.prefecture,
-            mode: query.mode,
-            no_return_needed: query.no_return_needed,
-            city: query.city.as_deref().map(name_code),
-            author: query.author.map(author_code),
-            not_authors: query.not_authors.iter().copied().map(author_code).collect(),
-            since: query.since_ms.map(time_code),
-            circle: query
-                .near
-                .map(|near| Circle::new(near.lat, near.lon, near.km)),
-        };
         Self {
-            filter: Arc::new(filter),
+            filter: Arc::new(Filter::new(query)),
             sort,
             limit: query.limit,
             after: query.after,
+            all,
         }
     }
 }
@@ -106,19 +81,18 @@ impl Collector for Collect {
         Ok(SegmentCollect {
             filter: Arc::clone(&self.filter),
             sort: self.sort,
-            limit: self.limit,
             after: self.after,
             segment,
-            codes: column("codes")?,
-            posted: column("posted")?,
-            city: column("city")?,
-            author: column("author")?,
-            posted_at: column("posted_at")?,
-            place: column("place")?,
-            heap: BinaryHeap::with_capacity(self.limit + 1),
-            fitting: 0,
-            total: 0,
-            counts: Counts::default(),
+            columns: Columns {
+                codes: column("codes")?,
+                posted: column("posted")?,
+                city: column("city")?,
+                author: column("author")?,
+                posted_at: column("posted_at")?,
+                place: column("place")?,
+            },
+            top: Top::new(self.limit),
+            collected: Collected::default(),
         })
     }
 
@@ -127,12 +101,7 @@ impl Collector for Collect {
     }
 
     fn merge_fruits(&self, segments: Vec<Collected>) -> tantivy::Result<Collected> {
-        let mut all = Collected {
-            fitting: 0,
-            total: 0,
-            entries: Vec::new(),
-            counts: Counts::default(),
-        };
+        let mut all = Collected::default();
         for segment in segments {
             all.fitting += segment.fitting;
             all.total += segment.total;
@@ -143,6 +112,34 @@ impl Collector for Collect {
         all.entries.truncate(self.limit);
         Ok(all)
     }
+
+    fn collect_segment(
+        &self,
+        weight: &dyn Weight,
+        segment: SegmentOrdinal,
+        reader: &SegmentReader,
+    ) -> tantivy::Result<Collected> {
+        let mut collect = self.for_segment(segment, reader)?;
+        if self.all {
+            collect.all(reader);
+            return Ok(collect.harvest());
+        }
+        let alive = |doc| !reader.is_deleted(doc);
+        if self.requires_scoring() {
+            weight.for_each(reader, &mut |doc, score| {
+                if alive(doc) {
+                    collect.collect(doc, score);
+                }
+            })?;
+        } else {
+            weight.for_each_no_score(reader, &mut |docs| {
+                for doc in docs.iter().copied().filter(|doc| alive(*doc)) {
+                    collect.collect(doc, 0.0);
+                }
+            })?;
+        }
+        Ok(collect.harvest())
+    }
 }
 
 impl Collected {
@@ -151,103 +148,132 @@ impl Collected {
     }
 }
 
-/// A filter that is no facet does not hold.
-struct Outside;
-
 /// Collects of one segment.
 pub(crate) struct SegmentCollect {
     filter: Arc<Filter>,
     sort: Sort,
-    limit: usize,
     after: Option<Key>,
     segment: SegmentOrdinal,
-    codes: Arc<dyn ColumnValues<u64>>,
-    posted: Arc<dyn ColumnValues<u64>>,
-    city: Arc<dyn ColumnValues<u64>>,
-    author: Arc<dyn ColumnValues<u64>>,
-    posted_at: Arc<dyn ColumnValues<u64>>,
-    place: Arc<dyn ColumnValues<u64>>,
-    heap: BinaryHeap<Reverse<Entry>>,
-    fitting: u64,
-    total: u64,
-    counts: Counts,
+    columns: Columns,
+    top: Top,
+    collected: Collected,
 }
 
 impl SegmentCollect {
-    fn look(&mut self, doc: DocId, codes: Codes, score: Score) {
-        self.fitting += 1;
+    /// Looks at every document; what is read of most of them is next to each other. The newest stand
+    /// last, and are looked at first: most others are then seen at once not to be among the first.
+    fn all(&mut self, reader: &SegmentReader) {
+        let [mut codes, mut places, mut posted] = [[0; BLOCK]; 3];
+        let broad = self.filter.is_broad();
+        let near = broad && self.filter.circle.is_some();
+        let newest = broad && self.sort == Sort::Newest;
+        let end = reader.max_doc();
+        for first in (0..end).step_by(BLOCK).rev() {
+            let docs = first..end.min(first + STEP);
+            let read = |column: &Column, block: &mut [u64; BLOCK]| {
+                column.get_range(u64::from(first), &mut block[..docs.len()]);
+            };
+            read(&self.columns.codes, &mut codes);
+            if newest {
+                read(&self.columns.posted, &mut posted);
+            }
+            if near {
+                read(&self.columns.place, &mut places);
+            }
+            let blocks = codes.iter().zip(&places).zip(&posted);
+            let rows = docs.clone().zip(blocks.take(docs.len())).rev();
+            for (doc, ((codes, place), posted)) in rows {
+                if reader.is_deleted(doc) {
+                    continue;
+                }
+                let place = |columns: &Columns| {
+                    if near {
+                        *place
+                    } else {
+                        columns.place.get_val(doc)
+                    }
+                };
+                let posted = |columns: &Columns| {
+                    if newest {
+                        *posted
+                    } else {
+                        columns.posted.get_val(doc)
+                    }
+                };
+                self.look(doc, Codes(*codes), 0.0, place, posted);
+            }
+        }
+    }
+
+    #[inline]
+    fn look(
+        &mut self,
+        doc: DocId,
+        codes: Codes,
+        score: Score,
+        place: impl Fn(&Columns) -> u64,
+        posted: impl Fn(&Columns) -> u64,
+    ) {
+        self.collected.fitting += 1;
         let fails = self.filter.fails(codes);
         // Who fails two filters is neither found nor counted in a facet.
-        if fails.count_ones() > 1 {
+        if fails & fails.wrapping_sub(1) != 0 || !self.filter.others_hold(&self.columns, doc) {
             return;
         }
-        let Ok(metres) = self.other(doc) else {
-            return;
-        };
-        self.counts.count(codes, fails);
-        if fails == 0 {
-            self.total += 1;
-            self.keep(doc, score, metres);
-        }
-    }
-
-    /// Whether the filters hold that are no facets; where there is a circle, with the distance.
-    fn other(&self, doc: DocId) -> Result<Option<u32>, Outside> {
-        let filter = &*self.filter;
-        let holds = filter
-            .city
-            .is_none_or(|city| self.city.get_val(doc) == city)
-            && filter
-                .since
-                .is_none_or(|since| self.posted_at.get_val(doc) >= since)
-            && self.author_fits(doc);
-        if !holds {
-            return Err(Outside);
-        }
-        match &filter.circle {
+        let place = match &self.filter.circle {
             Some(circle) => {
-                let metres = circle.metres(self.place.get_val(doc));
-                metres.map(Some).ok_or(Outside)
+                let place = place(&self.columns);
+                if !circle.holds(place) {
+                    return;
+                }
+                Some(place)
             }
-            None => Ok(None),
+            None => None,
+        };
+        self.collected.counts.count(codes, fails);
+        if fails == 0 {
+            self.collected.total += 1;
+            self.keep(doc, score, place, posted);
         }
     }
 
-    fn author_fits(&self, doc: DocId) -> bool {
-        let filter = &*self.filter;
-        if filter.author.is_none() && filter.not_authors.is_empty() {
-            return true;
-        }
-        let author = self.author.get_val(doc);
-        filter.author.is_none_or(|wanted| wanted == author) && !filter.not_authors.contains(&author)
-    }
-
-    fn keep(&mut self, doc: DocId, score: Score, metres: Option<u32>) {
+    #[inline]
+    fn keep(
+        &mut self,
+        doc: DocId,
+        score: Score,
+        place: Option<u64>,
+        posted: impl Fn(&Columns) -> u64,
+    ) {
+        let metres = || {
+            let circle = self.filter.circle.as_ref();
+            circle
+                .zip(place)
+                .map(|(circle, place)| circle.metres(place))
+        };
         let rank = match self.sort {
             Sort::Relevance => u64::from(score.max(0.0).to_bits()),
             Sort::Newest => 0,
-            Sort::Nearest => u64::MAX - u64::from(metres.unwrap_or(u32::MAX)),
+            Sort::Nearest => u64::MAX - u64::from(metres().unwrap_or(u32::MAX)),
         };
-        let full = self.heap.len() >= self.limit;
-        let last = self.heap.peek().filter(|_| full);
-        if last.is_some_and(|Reverse(last)| rank < last.key.rank) || self.limit == 0 {
+        if !self.top.may_take(rank) {
             return;
         }
-        let posted = self.posted.get_val(doc);
+        let posted = posted(&self.columns);
         let key = Key { rank, posted };
-        let seen = self.after.is_some_and(|after| key >= after);
-        if seen || last.is_some_and(|Reverse(last)| key < last.key) {
+        if self.after.is_some_and(|after| key >= after) {
             return;
         }
-        self.heap.push(Reverse(Entry {
+        if !self.top.takes(key) {
+            return;
+        }
+        let (segment, metres) = (self.segment, metres());
+        self.top.push(Entry {
             key,
-            segment: self.segment,
+            segment,
             doc,
             metres,
-        }));
-        if full {
-            self.heap.pop();
-        }
+        });
     }
 }
 
@@ -255,125 +281,16 @@ impl SegmentCollector for SegmentCollect {
     type Fruit = Collected;
 
     fn collect(&mut self, doc: DocId, score: Score) {
-        let codes = Codes(self.codes.get_val(doc));
-        self.look(doc, codes, score);
-    }
-
-    fn collect_block(&mut self, docs: &[DocId]) {
-        let mut codes = [0; tantivy::COLLECT_BLOCK_BUFFER_LEN];
-        for docs in docs.chunks(codes.len()) {
-            let codes = &mut codes[..docs.len()];
-            self.codes.get_vals(docs, codes);
-            for (doc, codes) in docs.iter().zip(codes) {
-                self.look(*doc, Codes(*codes), 0.0);
-            }
-        }
+        let codes = Codes(self.columns.codes.get_val(doc));
+        let place = |columns: &Columns| columns.place.get_val(doc);
+        let posted = |columns: &Columns| columns.posted.get_val(doc);
+        self.look(doc, codes, score, place, posted);
     }
 
     fn harvest(self) -> Collected {
-        let entries = self.heap.into_iter().map(|Reverse(entry)| entry);
         Collected {
-            fitting: self.fitting,
-            total: self.total,
-            entries: entries.collect(),
-            counts: self.counts,
-        }
-    }
-}
-
-impl Filter {
-    /// Which of the filters that are facets a document fails.
-    fn fails(&self, codes: Codes) -> u8 {
-        let fail = |failed: bool, bit: u8| if failed { bit } else { 0 };
-        let mode = match self.mode {
-            Some(Mode::Online) => !codes.online(),
-            Some(Mode::Offline) => !codes.offline(),
-            None => false,
-        };
-        fail(self.kind.is_some_and(|it| it != codes.kind()), KIND)
-            | fail(
-                self.category.is_some_and(|it| it != codes.category()),
-                CATEGORY,
-            )
-            | fail(
-                self.prefecture.is_some_and(|it| it != codes.prefecture()),
-                PREFECTURE,
-            )
-            | fail(mode, MODE)
-            | fail(
-                self.no_return_needed
-                    .is_some_and(|it| it != codes.no_return_needed()),
-                NO_RETURN,
-            )
-    }
-}
-
-/// The counts of the facets.
-struct Counts {
-    kinds: [u64; CODES],
-    categories: [u64; CODES],
-    prefectures: [u64; CODES],
-    online: u64,
-    offline: u64,
-    no_return_needed: u64,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self {
-            kinds: [0; CODES],
-            categories: [0; CODES],
-            prefectures: [0; CODES],
-            online: 0,
-            offline: 0,
-            no_return_needed: 0,
-        }
-    }
-}
-
-impl Counts {
-    /// Counts a document that fails no filter, or the one filter of the facet.
-    fn count(&mut self, codes: Codes, fails: u8) {
-        let counts = |facet: u8| u64::from(fails & !facet == 0);
-        self.kinds[usize::from(codes.kind())] += counts(KIND);
-        self.categories[usize::from(codes.category())] += counts(CATEGORY);
-        self.prefectures[usize::from(codes.prefecture())] += counts(PREFECTURE);
-        self.online += counts(MODE) * u64::from(codes.online());
-        self.offline += counts(MODE) * u64::from(codes.offline());
-        self.no_return_needed += counts(NO_RETURN) * u64::from(codes.no_return_needed());
-    }
-
-    fn add(&mut self, other: &Self) {
-        let lists = [
-            (&mut self.kinds, &other.kinds),
-            (&mut self.categories, &other.categories),
-            (&mut self.prefectures, &other.prefectures),
-        ];
-        for (mine, others) in lists {
-            mine.iter_mut()
-                .zip(others)
-                .for_each(|(count, more)| *count += more);
-        }
-        self.online += other.online;
-        self.offline += other.offline;
-        self.no_return_needed += other.no_return_needed;
-    }
-
-    fn facets(&self) -> Facets {
-        let list = |counts: &[u64; CODES], from: u8| {
-            let counted = (from..=u8::MAX).zip(&counts[usize::from(from)..]);
-            counted
-                .map(|(code, count)| (code, *count))
-                .filter(|(_, count)| *count > 0)
-                .collect()
-        };
-        Facets {
-            kinds: list(&self.kinds, 0),
-            categories: list(&self.categories, 0),
-            prefectures: list(&self.prefectures, 1),
-            online: self.online,
-            offline: self.offline,
-            no_return_needed: self.no_return_needed,
+            entries: self.top.into_entries(),
+            ..self.collected
         }
     }
 }

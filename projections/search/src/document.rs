@@ -62,15 +62,20 @@ pub struct Document {
 pub(crate) struct Codes(pub(crate) u64);
 
 impl Codes {
+    /// The bits after the bytes of kind, category and prefecture.
+    pub(crate) const ONLINE: u32 = 24;
+    pub(crate) const OFFLINE: u32 = 25;
+    pub(crate) const NO_RETURN_NEEDED: u32 = 26;
+
     fn of(document: &Document) -> Self {
         let flag = |set: bool, bit: u32| u64::from(set) << bit;
         Self(
             u64::from(document.kind)
                 | u64::from(document.category) << 8
                 | u64::from(document.prefecture.unwrap_or_default()) << 16
-                | flag(document.online, 24)
-                | flag(document.offline, 25)
-                | flag(document.no_return_needed, 26),
+                | flag(document.online, Self::ONLINE)
+                | flag(document.offline, Self::OFFLINE)
+                | flag(document.no_return_needed, Self::NO_RETURN_NEEDED),
         )
     }
 
@@ -92,15 +97,19 @@ impl Codes {
     }
 
     pub(crate) fn online(self) -> bool {
-        self.0 >> 24 & 1 == 1
+        self.flag(Self::ONLINE)
     }
 
     pub(crate) fn offline(self) -> bool {
-        self.0 >> 25 & 1 == 1
+        self.flag(Self::OFFLINE)
     }
 
     pub(crate) fn no_return_needed(self) -> bool {
-        self.0 >> 26 & 1 == 1
+        self.flag(Self::NO_RETURN_NEEDED)
+    }
+
+    fn flag(self, bit: u32) -> bool {
+        self.0 >> bit & 1 == 1
     }
 }
 

@@ -11,6 +11,8 @@ mod coverage;
 pub mod dictionary;
 mod document;
 mod error;
+mod facets;
+mod filter;
 mod highlight;
 mod index;
 mod lexicon;
@@ -21,6 +23,7 @@ mod searcher;
 mod statistics;
 mod synonyms;
 mod terms;
+mod top;
 
 #[cfg(test)]
 extern crate self as meguri_search;

@@ -9,7 +9,7 @@ use tantivy::{SegmentReader, Term};
 use uuid::Uuid;
 
 use crate::analyzer::{Analyzer, Normalised, Word, bigrams, normalise};
-use crate::collect::{Collect, Collected, Entry};
+use crate::collect::{Collect, Collected};
 use crate::correction::correct;
 use crate::coverage::Coverage;
 use crate::document::{Fields, tag_term};
@@ -19,6 +19,7 @@ use crate::plan::{Planner, Terms, Unit, all_of, in_a_row};
 use crate::query::{Found, Hit, Query, Suggestion};
 use crate::statistics::Statistics;
 use crate::synonyms::Synonyms;
+use crate::top::Entry;
 
 /// The share of what was asked for, by weight, that a relaxed result holds.
 const COVERED: f32 = 0.6;
@@ -219,6 +220,7 @@ impl Searcher {
             let tagged = TermQuery::new(term, IndexRecordOption::Basic);
             Box::new(ConstScoreQuery::new(Box::new(tagged), 0.0))
         });
+        let all = text.is_none() && tag.is_none();
         let look: Box<dyn Look> = match (text, tag) {
             (None, None) => Box::new(AllQuery),
             (Some(one), None) | (None, Some(one)) => one,
@@ -231,7 +233,7 @@ impl Searcher {
             searcher: &self.inner,
             counts,
         };
-        let collect = Collect::new(query, scored);
+        let collect = Collect::new(query, scored, all);
         let collected = self
             .inner
             .search_with_statistics_provider(&*look, &collect, &statistics)
