@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use meguri_search::Analyzer;
+
 use super::{Desk, said};
 
 #[test]
@@ -97,4 +99,28 @@ fn an_auditor_has_a_plain_name_and_gets_a_token_on_a_line_of_its_own() {
     assert!(token.trim_end().len() >= 40, "256 random bits: {token:?}");
     let output = desk.run(&["auditor", "add", "青木 様"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_dictionary_is_built_into_the_data_folder_and_a_second_takes_its_place() {
+    let desk = Desk::new();
+    for _ in 0..2 {
+        let said = desk.answer(&["dictionary", "build"]);
+        assert!(said.starts_with("data/dictionary is built in "), "{said}");
+        let analyzer = Analyzer::with_dictionary(&desk.path().join("data/dictionary"), &[]);
+        assert!(analyzer.unwrap().has_dictionary());
+    }
+    let left: Vec<_> = std::fs::read_dir(desk.path().join("data"))
+        .unwrap()
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn without_its_sources_no_dictionary_is_built_and_their_package_is_named() {
+    let desk = Desk::new();
+    let output = desk.run(&["dictionary", "build", "--from", "nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("mecab-ipadic"), "{}", said(&output));
+    assert!(!desk.path().join("data").exists());
 }

@@ -160,8 +160,8 @@ pub(crate) struct SegmentCollect {
 }
 
 impl SegmentCollect {
-    /// Looks at every document; what is read of most of them is next to each other. The newest stand
-    /// last, and are looked at first: most others are then seen at once not to be among the first.
+    /// Looks at every document; what is read of most of them is next to each other. The newest
+    /// stand last, and come first here: of most others it is seen at once that they are older.
     fn all(&mut self, reader: &SegmentReader) {
         let [mut codes, mut places, mut posted] = [[0; BLOCK]; 3];
         let broad = self.filter.is_broad();

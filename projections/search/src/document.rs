@@ -8,7 +8,7 @@ use tantivy::schema::{
 use uuid::Uuid;
 
 use crate::analyzer::{Analyzer, Normalised, Word, bigrams, fold, normalise};
-use crate::place::Place;
+use crate::place::{Place, cells};
 
 /// Separates the terms of a field; no term contains it.
 pub(crate) const SEPARATOR: char = '\u{1}';
@@ -127,6 +127,8 @@ pub(crate) struct Fields {
     pub(crate) bigrams: Field,
     /// Whole tags.
     pub(crate) tags: Field,
+    /// Cells of the map.
+    pub(crate) cells: Field,
     numbers: [Field; COLUMNS.len()],
 }
 
@@ -160,6 +162,7 @@ impl Fields {
         let positions = list(IndexRecordOption::WithFreqsAndPositions, false);
         let bigrams = builder.add_text_field("bigrams", positions);
         let tags = builder.add_text_field("tags", basic());
+        let cells = builder.add_text_field("cells", basic());
         let column = || NumericOptions::default() | FAST;
         let numbers = COLUMNS.map(|name| builder.add_u64_field(name, column()));
         Self {
@@ -169,6 +172,7 @@ impl Fields {
             forms,
             bigrams,
             tags,
+            cells,
             numbers,
         }
     }
@@ -188,6 +192,9 @@ impl Fields {
         indexed.add_text(self.bigrams, lists.bigrams);
         let tags: Vec<_> = document.tags.iter().map(|tag| tag_term(tag)).collect();
         indexed.add_text(self.tags, tags.join(&SEPARATOR.to_string()));
+        if let Some(place) = document.place {
+            indexed.add_text(self.cells, cells(place).join(&SEPARATOR.to_string()));
+        }
         let (id_high, id_low) = document.id.as_u64_pair();
         let city = document.city.as_deref().map_or(0, name_code);
         let values = [

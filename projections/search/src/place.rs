@@ -51,6 +51,21 @@ impl Place {
     }
 }
 
+/// The sizes of the cells that the map is divided into, in steps, and up to which radius in
+/// kilometres a circle is looked for in them: some hundred cells at most.
+const CELLS: [(i32, f64); 2] = [(100_000, 50.0), (1_000_000, 500.0)];
+
+/// The cells of each size that a place is in.
+pub(crate) fn cells(place: (f64, f64)) -> Vec<String> {
+    let place = Place::of(place.0, place.1);
+    let cell = |size: i32| cell(size, place.lat.div_euclid(size), place.lon.div_euclid(size));
+    CELLS.iter().map(|(size, _)| cell(*size)).collect()
+}
+
+fn cell(size: i32, row: i32, column: i32) -> String {
+    format!("{size}:{row}:{column}")
+}
+
 /// A circle on the earth.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Circle {
@@ -91,6 +106,18 @@ impl Circle {
             cosine: lat.to_radians().cos(),
             small: inside && km <= SMALL_KM && lat.abs() < 60.0,
         }
+    }
+
+    /// The cells in which everything is that is within; `None`: it may be anywhere.
+    pub(crate) fn cells(&self) -> Option<Vec<String>> {
+        let fits = |(_, km): &&(i32, f64)| self.metres <= km * 1_000.0;
+        let (size, _) = CELLS.iter().find(fits)?;
+        let (west, east) = self.lons?;
+        let span = |from: i32, to: i32| from.div_euclid(*size)..=to.div_euclid(*size);
+        let rows = span(self.lats.0, self.lats.1);
+        let cells =
+            rows.flat_map(|row| span(west, east).map(move |column| cell(*size, row, column)));
+        Some(cells.collect())
     }
 
     /// Whether a packed place is within.
@@ -208,6 +235,9 @@ mod tests {
                 let lon = 141.35 + degrees * angle.sin() / lat.to_radians().cos();
                 let place = Place::of(lat, lon);
                 let within = circle.distance(place) <= km * 1_000.0;
+                let around = circle.cells().filter(|_| within);
+                let cell = cells((lat, lon));
+                assert!(around.is_none_or(|it| cell.iter().any(|cell| it.contains(cell))));
                 assert_eq!(
                     circle.holds(Place::pack(Some((lat, lon)))),
                     within,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tantivy::query::{AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as Look, TermQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, ConstScoreQuery, Occur, Query as Look, TermQuery, TermSetQuery,
+};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{SegmentReader, Term};
 use uuid::Uuid;
@@ -15,8 +17,9 @@ use crate::coverage::Coverage;
 use crate::document::{Fields, tag_term};
 use crate::error::IndexError;
 use crate::lexicon::Lexicon;
+use crate::place::Circle;
 use crate::plan::{Planner, Terms, Unit, all_of, in_a_row};
-use crate::query::{Found, Hit, Query, Suggestion};
+use crate::query::{Found, Hit, Near, Query, Suggestion};
 use crate::statistics::Statistics;
 use crate::synonyms::Synonyms;
 use crate::top::Entry;
@@ -220,6 +223,12 @@ impl Searcher {
             let tagged = TermQuery::new(term, IndexRecordOption::Basic);
             Box::new(ConstScoreQuery::new(Box::new(tagged), 0.0))
         });
+        // A text leaves few documents to look at; without one, only the cells around are looked at.
+        let around = match (&text, &tag, query.near) {
+            (None, None, Some(near)) => self.around(near),
+            _ => None,
+        };
+        let text = text.or(around);
         let all = text.is_none() && tag.is_none();
         let look: Box<dyn Look> = match (text, tag) {
             (None, None) => Box::new(AllQuery),
@@ -243,6 +252,14 @@ impl Searcher {
             unit.tell(&mut terms);
         }
         Ok(Pass { collected, terms })
+    }
+
+    /// Everything in the cells that a circle is in; `None`: it may be anywhere.
+    fn around(&self, near: Near) -> Option<Box<dyn Look>> {
+        let cells = Circle::new(near.lat, near.lon, near.km).cells()?;
+        let terms = cells.iter();
+        let terms = terms.map(|cell| Term::from_field_text(self.fields.cells, cell));
+        Some(Box::new(TermSetQuery::new(terms)))
     }
 
     fn found(

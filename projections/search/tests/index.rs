@@ -1,6 +1,6 @@
 //! Documents are put, found, replaced, removed, and stay as of the last commit.
 
-use meguri_search::{Index, Query};
+use meguri_search::{Index, IndexError, Query, Searcher};
 
 use crate::documents::{Fixture, document, found, id, text};
 use crate::ipadic::analyzer_with;
@@ -55,4 +55,32 @@ fn an_opened_index_is_as_of_its_last_commit() {
         ),
         [1]
     );
+}
+
+#[test]
+fn a_folder_with_another_or_a_broken_index_is_refused_and_works_when_it_is_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut schema = tantivy::schema::Schema::builder();
+    schema.add_u64_field("other", tantivy::schema::FAST);
+    tantivy::Index::create_in_dir(folder.path(), schema.build()).unwrap();
+    let open = || Index::open(folder.path(), analyzer_with(&[]));
+    assert!(matches!(open(), Err(IndexError::Open { .. })));
+    std::fs::write(folder.path().join("meta.json"), "{").unwrap();
+    assert!(matches!(open(), Err(IndexError::Open { .. })));
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    open().unwrap().commit("new").unwrap();
+}
+
+#[test]
+fn a_folder_belongs_to_one_open_index() {
+    let fixture = Fixture::new(analyzer_with(&[]));
+    let second = Index::open(fixture.folder.path(), analyzer_with(&[]));
+    assert!(matches!(second, Err(IndexError::Open { .. })));
+}
+
+#[test]
+fn an_index_is_shared_by_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Index>();
+    shared::<Searcher>();
 }
