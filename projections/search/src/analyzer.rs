@@ -97,6 +97,13 @@ impl fmt::Debug for Analyzer {
     }
 }
 
+impl Default for Analyzer {
+    /// Without a dictionary, and without words of the community.
+    fn default() -> Self {
+        Self::of_boundaries(Boundaries::default())
+    }
+}
+
 impl Analyzer {
     /// Cuts by the dictionary that [`dictionary::build`] made in `folder`, and by words of the
     /// community. The folder is mapped into memory and must stay.
@@ -115,10 +122,14 @@ impl Analyzer {
     /// Cuts where Unicode's data sees the boundary of a word: readings are not known, and katakana
     /// are not cut. Words of the community are cut out first.
     pub fn without_dictionary(words: &[UserWord]) -> Result<Self, AnalyzerError> {
-        Ok(Self {
-            variant: Arc::new(Variant::Boundaries(Boundaries::new(words)?)),
+        Ok(Self::of_boundaries(Boundaries::new(words)?))
+    }
+
+    fn of_boundaries(boundaries: Boundaries) -> Self {
+        Self {
+            variant: Arc::new(Variant::Boundaries(boundaries)),
             fingerprint: fingerprint("boundaries", "", &[]),
-        })
+        }
     }
 
     /// The same analyzer with other words of the community; the dictionary is not loaded again.
@@ -160,6 +171,12 @@ impl Analyzer {
         }
         words
     }
+}
+
+/// Whether a text has these letters in a row, in whatever writing.
+pub fn contains(text: &str, letters: &str) -> bool {
+    let letters = normalise(letters.trim()).text;
+    normalise(text).text.contains(&letters)
 }
 
 fn fingerprint(variant: &str, version: &str, dictionary: &[u8]) -> [u8; 32] {

@@ -17,9 +17,21 @@ pub enum IndexError {
         /// What is wrong with it.
         source: Box<TantivyError>,
     },
+    /// Somebody writes there already: let that be let go first.
+    #[error("the index in {folder} is being written already")]
+    InUse {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// It was let go: open it again to write.
+    #[error("the index was let go, and is only read")]
+    LetGo,
     /// Nothing can be written: the last commit holds; open it again, or try later.
     #[error("the index cannot be written: {0}")]
     Write(Box<TantivyError>),
+    /// Files are not what was written: clear the folder, and put all again.
+    #[error("the index is damaged: {0:?}")]
+    Damaged(Vec<PathBuf>),
     /// A query cannot be answered.
     #[error("the index cannot be searched: {0}")]
     Search(Box<TantivyError>),

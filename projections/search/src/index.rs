@@ -35,7 +35,8 @@ pub struct Index {
     fields: Arc<Fields>,
     inner: tantivy::Index,
     reader: IndexReader,
-    writer: Mutex<IndexWriter>,
+    /// None once it was let go.
+    writer: Mutex<Option<IndexWriter>>,
     /// The last commit, and the analyzer in force.
     current: RwLock<Searcher>,
 }
@@ -43,9 +44,13 @@ pub struct Index {
 impl Index {
     /// Opens the index in `folder`, or makes one. The folder belongs to one open index at a time.
     pub fn open(folder: &Path, analyzer: Analyzer) -> Result<Self, IndexError> {
-        let refused = |source: TantivyError| IndexError::Open {
-            folder: folder.to_owned(),
-            source: Box::new(source),
+        let refused = |source: TantivyError| {
+            let folder = folder.to_owned();
+            if matches!(source, TantivyError::LockFailure(..)) {
+                return IndexError::InUse { folder };
+            }
+            let source = Box::new(source);
+            IndexError::Open { folder, source }
         };
         std::fs::create_dir_all(folder).map_err(|error| refused(error.into()))?;
         let fields = Arc::new(Fields::new());
@@ -65,7 +70,7 @@ impl Index {
             fields,
             inner: index,
             reader,
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Some(writer)),
             current: RwLock::new(current),
         })
     }
@@ -85,30 +90,41 @@ impl Index {
     pub fn put(&self, document: &Document) -> Result<(), IndexError> {
         let analyzer = self.searcher().analyzer().clone();
         let indexed = self.fields.indexed(document, &analyzer);
-        let writer = self.writer();
+        let mut held = self.writer();
+        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
         writer.delete_term(self.identity(document.id));
         writer.add_document(indexed).map_err(IndexError::write)?;
         Ok(())
     }
 
     /// Removes a document, if there is one.
-    pub fn remove(&self, id: Uuid) {
-        self.writer().delete_term(self.identity(id));
+    pub fn remove(&self, id: Uuid) -> Result<(), IndexError> {
+        let mut held = self.writer();
+        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
+        writer.delete_term(self.identity(id));
+        Ok(())
     }
 
     /// Makes all that was put and removed durable, together with `payload`, and shows it to the
     /// searchers from then on. After a crash the index is as of the last commit.
     pub fn commit(&self, payload: &str) -> Result<(), IndexError> {
-        self.commit_with(&mut self.writer(), payload)
+        let mut held = self.writer();
+        self.commit_with(held.as_mut().ok_or(IndexError::LetGo)?, payload)
+    }
+
+    /// Writes no more: what was committed can be searched, and the folder be opened by others.
+    pub fn let_go(&self) {
+        drop(self.writer().take());
     }
 
     /// Commits, and leaves nothing of what was removed in any file: everything is merged to one
     /// segment. Searchers taken before keep what they see, in files that are gone.
     pub fn purge(&self, payload: &str) -> Result<(), IndexError> {
-        let mut writer = self.writer();
+        let mut held = self.writer();
+        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
         // No merge of its own begins any more, and those that run are waited for below.
         writer.set_merge_policy(Box::new(NoMergePolicy));
-        let purged = self.purge_with(&mut writer, payload);
+        let purged = self.purge_with(writer, payload);
         writer.set_merge_policy(Box::new(merge_policy()));
         purged
     }
@@ -149,6 +165,15 @@ impl Index {
         Ok(())
     }
 
+    /// Reads every file, and compares it with the sum that was written with it.
+    pub fn check(&self) -> Result<(), IndexError> {
+        let damaged = self.inner.validate_checksum().map_err(IndexError::search)?;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        Err(IndexError::Damaged(damaged.into_iter().collect()))
+    }
+
     fn commit_with(&self, writer: &mut IndexWriter, payload: &str) -> Result<(), IndexError> {
         let mut prepared = writer.prepare_commit().map_err(IndexError::write)?;
         prepared.set_payload(payload);
@@ -166,7 +191,7 @@ impl Index {
         Ok(())
     }
 
-    fn writer(&self) -> MutexGuard<'_, IndexWriter> {
+    fn writer(&self) -> MutexGuard<'_, Option<IndexWriter>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -31,7 +31,7 @@ extern crate self as meguri_search;
 #[path = "../tests/ipadic.rs"]
 mod ipadic;
 
-pub use analyzer::{Analyzer, AnalyzerError, UserWord};
+pub use analyzer::{Analyzer, AnalyzerError, UserWord, contains};
 pub use document::Document;
 pub use error::IndexError;
 pub use highlight::highlight;

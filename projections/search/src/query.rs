@@ -11,6 +11,9 @@ use crate::plan::Terms;
 pub struct Query {
     /// What somebody typed.
     pub text: String,
+    /// The share of its words, by how much they say, that has to stand in a document; `None`: all
+    /// of them, and most of them only where no document has all.
+    pub share: Option<f32>,
     /// Only of this kind.
     pub kind: Option<u8>,
     /// Only of this category.

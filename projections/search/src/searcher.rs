@@ -100,6 +100,10 @@ impl Searcher {
             let pass = self.pairs(query, &text)?;
             return self.found(pass, false, None);
         }
+        if query.share.is_some() {
+            let pass = self.units_pass(query, &planner, &units, query.share)?;
+            return self.found(pass, false, None);
+        }
         let strict = self.units_pass(query, &planner, &units, None)?;
         if strict.collected.fitting > 0 {
             return self.found(strict, false, None);

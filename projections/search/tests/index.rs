@@ -27,7 +27,7 @@ fn what_was_committed_is_found_and_what_was_not_is_not() {
 fn a_document_is_replaced_by_its_identity_and_removed() {
     let fixture = Fixture::new(analyzer_with(&[])).with_titles(&["引っ越し", "犬の散歩"]);
     fixture.index.put(&document(1, "猫の世話")).unwrap();
-    fixture.index.remove(id(2));
+    fixture.index.remove(id(2)).unwrap();
     fixture.index.commit("changed").unwrap();
     let searcher = fixture.index.searcher();
     assert!(found(&searcher, &text("引っ越し")).is_empty());
@@ -75,7 +75,10 @@ fn a_folder_with_another_or_a_broken_index_is_refused_and_works_when_it_is_clear
 fn a_folder_belongs_to_one_open_index() {
     let fixture = Fixture::new(analyzer_with(&[]));
     let second = Index::open(fixture.folder.path(), analyzer_with(&[]));
-    assert!(matches!(second, Err(IndexError::Open { .. })));
+    assert!(matches!(second, Err(IndexError::InUse { .. })));
+    fixture.index.let_go();
+    assert!(Index::open(fixture.folder.path(), analyzer_with(&[])).is_ok());
+    assert!(matches!(fixture.index.commit("2"), Err(IndexError::LetGo)));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn after_purging_no_byte_of_what_was_removed_is_left() {
         traces.iter().all(|trace| holds(&before, trace)),
         "{before:?}"
     );
-    index.remove(id(500));
+    index.remove(id(500)).unwrap();
     index.purge("purged").unwrap();
     let after = terms(folder);
     for trace in traces {
@@ -101,7 +101,7 @@ fn after_purging_no_byte_of_what_was_removed_is_left() {
 #[test]
 fn purging_an_index_that_lost_everything_leaves_it_empty_and_in_use() {
     let fixture = Fixture::new(analyzer_with(&[])).with_titles(&["犬の散歩"]);
-    fixture.index.remove(id(1));
+    fixture.index.remove(id(1)).unwrap();
     fixture.index.purge("empty").unwrap();
     let browse = Query {
         limit: 5,
@@ -117,7 +117,7 @@ fn purging_an_index_that_lost_everything_leaves_it_empty_and_in_use() {
 fn searching_goes_on_in_a_snapshot_that_was_taken_before() {
     let fixture = Fixture::new(analyzer_with(&[])).with_titles(&["犬の散歩", "猫の世話"]);
     let before = fixture.index.searcher();
-    fixture.index.remove(id(1));
+    fixture.index.remove(id(1)).unwrap();
     fixture.index.purge("purged").unwrap();
     assert_eq!(found(&before, &text("犬")), [1]);
     assert!(found(&fixture.index.searcher(), &text("犬")).is_empty());

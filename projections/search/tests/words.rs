@@ -174,7 +174,7 @@ fn words_are_suggested_by_writing_and_by_reading_while_their_post_is_there() {
     assert_eq!(suggested(&searcher, "ひっこ"), by_reading);
     assert_eq!(suggested(&searcher, "ｺﾝﾋﾟｭｰ"), [pair("コンピューター", 1)]);
     assert!(suggested(&searcher, " ").is_empty());
-    fixture.index.remove(crate::documents::id(2));
+    fixture.index.remove(crate::documents::id(2)).unwrap();
     fixture.index.commit("removed").unwrap();
     let left = suggested(&fixture.index.searcher(), "ひっこ");
     assert!(left.iter().all(|(text, _)| text != "引越し"), "{left:?}");

@@ -81,6 +81,15 @@ pub(super) struct Boundaries {
     words: Vec<(String, Option<String>)>,
 }
 
+impl Default for Boundaries {
+    fn default() -> Self {
+        Self {
+            segmenter: WordSegmenter::new_dictionary(WordBreakInvariantOptions::default()),
+            words: Vec::new(),
+        }
+    }
+}
+
 impl Boundaries {
     pub(super) fn new(words: &[UserWord]) -> Result<Self, AnalyzerError> {
         let mut sorted = Vec::with_capacity(words.len());
@@ -95,8 +104,8 @@ impl Boundaries {
         }
         sorted.sort_by_key(|(surface, _)| std::cmp::Reverse(surface.len()));
         Ok(Self {
-            segmenter: WordSegmenter::new_dictionary(WordBreakInvariantOptions::default()),
             words: sorted,
+            ..Self::default()
         })
     }
 
