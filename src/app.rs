@@ -25,7 +25,7 @@ use crate::connections::{Connections, Ending, Entrance};
 use crate::failure::Failure;
 use crate::opened::noting;
 use crate::settings::{AuditorDiscloses, Settings};
-use crate::{storage, telemetry};
+use crate::{dictionary, storage, telemetry};
 
 /// How often one looks whether the views are free.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -98,11 +98,11 @@ impl App {
         views_until: Instant,
     ) -> Result<Self, Failure> {
         let metrics = telemetry::metrics()?;
-        let views = match open_views(&log, settings, &parts.views, views_until).await {
+        let views = match open_views(&log, settings, parts.views, views_until).await {
             Ok(views) => views,
-            Err(error) => {
+            Err(failure) => {
                 log.close().await;
-                return Err(error.into());
+                return Err(failure);
             }
         };
         let publisher = match storage::publish(&log, settings).await {
@@ -225,16 +225,17 @@ fn rendering(metrics: &PrometheusHandle) -> Metrics {
 async fn open_views(
     log: &Log,
     settings: &Settings,
-    how: &ViewSettings,
+    how: ViewSettings,
     until: Instant,
-) -> Result<Views, OpenViewsError> {
+) -> Result<Views, Failure> {
+    let how = dictionary::searching(settings, how)?;
     loop {
         let folder = storage::views_folder(settings);
         match Views::open(log.clone(), folder, how.clone()).await {
             Err(OpenViewsError::Owned(_)) if Instant::now() < until => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            opened => return opened,
+            opened => return Ok(opened?),
         }
     }
 }

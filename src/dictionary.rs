@@ -4,6 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use meguri_projections::ViewSettings;
+use meguri_search::Analyzer;
 use meguri_search::dictionary::{SOURCES, build};
 
 use crate::command_line::DictionaryCommand;
@@ -16,6 +18,25 @@ pub const FOLDER: &str = "dictionary";
 /// Where the dictionary is looked for.
 pub fn folder(settings: &Settings) -> PathBuf {
     settings.data.value.join(FOLDER)
+}
+
+/// The same views, searched by the dictionary if there is one.
+///
+/// # Errors
+/// [`Failure::Analyzer`] where there is one that cannot be used.
+pub fn searching(settings: &Settings, mut how: ViewSettings) -> Result<ViewSettings, Failure> {
+    let folder = folder(settings);
+    if folder.exists() {
+        let analyzer = Analyzer::with_dictionary(&folder, &[])?;
+        how.views = how.views.searching_by(&analyzer);
+        tracing::info!(dictionary = %folder.display(), "search knows words and their readings");
+    } else {
+        tracing::warn!(
+            "no dictionary is installed: search does not know how words are read; \
+             `meguri dictionary build` builds one"
+        );
+    }
+    Ok(how)
 }
 
 /// Does what was asked, also beside a running server, which uses it when it starts again.

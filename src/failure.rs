@@ -13,6 +13,7 @@ use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
 use meguri_proofs::BadKey;
 use meguri_read_api::evidence::{BadChoice, GatherError};
+use meguri_search::AnalyzerError;
 use meguri_search::dictionary::DictionaryError;
 use thiserror::Error;
 
@@ -222,6 +223,9 @@ pub enum Failure {
     /// The dictionary is not built.
     #[error("the dictionary is not built: {0}")]
     Dictionary(#[from] DictionaryError),
+    /// There is a dictionary that cannot be used.
+    #[error(transparent)]
+    Analyzer(#[from] AnalyzerError),
     /// The process cannot start its threads.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
@@ -298,6 +302,9 @@ impl Failure {
             Self::Dictionary(DictionaryError::NoSources(_)) => Some(
                 "Debian and Ubuntu have them: `apt-get install mecab-ipadic`; `--from DIR` takes \
                  them from elsewhere",
+            ),
+            Self::Analyzer(_) => Some(
+                "`meguri dictionary build` builds it anew; without its folder search goes without",
             ),
             Self::NoVerdict(failure) => failure.advice(),
             Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),

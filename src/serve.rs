@@ -17,7 +17,7 @@ use crate::connections::{Ending, Entrance};
 use crate::failure::{Failure, to_stdout};
 use crate::handover::{HandoverError, Offer, Place, Predecessor};
 use crate::settings::{Origin, Settings};
-use crate::storage;
+use crate::{dictionary, storage};
 
 /// How long a server that is replaced may take after it has answered everyone.
 const TO_CLOSE: Duration = Duration::from_secs(10);
@@ -92,17 +92,22 @@ async fn replace(settings: &Settings, parts: Parts) -> Result<(App, Entrance), F
 /// Does beside the running server what takes time: what fails here fails while it serves on.
 async fn prepare(settings: &Settings, parts: &Parts) -> Result<(Log, Prepared), Failure> {
     let log = storage::open_with(settings, Arc::clone(&parts.clock)).await?;
-    let folder = storage::views_folder(settings);
-    match Views::prepare(&log, &folder, &parts.views).await {
+    let prepared = prepare_views(&log, settings, parts).await;
+    match prepared {
         Ok(prepared) => {
             tracing::info!(views = ?prepared.names(), "built beside the running server");
             Ok((log, prepared))
         }
-        Err(error) => {
+        Err(failure) => {
             log.close().await;
-            Err(error.into())
+            Err(failure)
         }
     }
+}
+
+async fn prepare_views(log: &Log, settings: &Settings, parts: &Parts) -> Result<Prepared, Failure> {
+    let how = dictionary::searching(settings, parts.views.clone())?;
+    Ok(Views::prepare(log, &storage::views_folder(settings), &how).await?)
 }
 
 /// Asks the running server to make way. Gives where clients come in, and until when the views of

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-events",
             "meguri-log",
             "meguri-projections",
+            "meguri-search",
         ],
     ),
     (

@@ -2,7 +2,7 @@
 
 use meguri_log::ReadError;
 
-use crate::row::TableError;
+use crate::{index::IndexTrouble, row::TableError};
 
 /// Why a file cannot be opened or built.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +19,22 @@ pub enum StoreError {
     /// Rows cannot be written.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// The index beside the rows cannot be made.
+    #[error(transparent)]
+    Index(#[from] Box<IndexTrouble>),
     /// The log that the file is compared with cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
+}
+
+impl From<IndexTrouble> for StoreError {
+    fn from(trouble: IndexTrouble) -> Self {
+        match trouble {
+            IndexTrouble::Rows(error) => error,
+            IndexTrouble::Folder(error) => Self::Folder(error),
+            IndexTrouble::Index(_) | IndexTrouble::BrokenOff(_) => Self::Index(Box::new(trouble)),
+        }
+    }
 }
 
 impl From<StoreError> for TableError {
@@ -32,6 +45,7 @@ impl From<StoreError> for TableError {
             StoreError::Damaged(reason) => Self::Damaged(reason),
             StoreError::Folder(error) => sqlx::Error::Io(error).into(),
             StoreError::Log(error) => Self::Damaged(error.to_string()),
+            StoreError::Index(trouble) => Self::Damaged(trouble.to_string()),
         }
     }
 }

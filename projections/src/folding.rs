@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use meguri_log::{Filter, Log, Position, ReadError};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     decode::{Batch, DecodeError, decode},
     error::StoreError,
     feed::Feed,
+    index::keep_level,
     outcome::{Advanced, Poison},
     patience::Patience,
     proof::{self, Mismatch, ProofError},
@@ -66,6 +67,8 @@ pub(crate) struct Folding {
     pub(crate) until: Option<Position>,
     /// The database of the version that this file takes the place of, until it is compared.
     pub(crate) replaces: Option<PathBuf>,
+    /// How far the rows are, for what is made of them.
+    pub(crate) rows: watch::Sender<Position>,
     pub(crate) role: Role,
 }
 
@@ -92,6 +95,31 @@ impl Role {
 impl Folding {
     /// Stays level with the log until it is told to stop, or meets an event that it cannot fold.
     pub(crate) async fn follow(&mut self, feed: &Feed) -> End {
+        let indexed = self.file.indexed();
+        let rows = self.rows.subscribe();
+        let (slot, log, stop) = (Arc::clone(&self.slot), self.log.clone(), self.stop.clone());
+        let end = tokio::select! {
+            end = self.follow_rows(feed) => end,
+            () = keep_level(indexed, slot, log, rows, stop) => End::Stopped,
+        };
+        if let End::Poison(_) = end {
+            self.level_for_good().await;
+        }
+        end
+    }
+
+    /// What the rows have where they stopped can be found.
+    async fn level_for_good(&mut self) {
+        match self.file.level_index().await {
+            Ok(()) => self
+                .slot
+                .reached(self.file.readable(), self.log.known_head()),
+            // It is taken up at the next start.
+            Err(error) => tracing::warn!(view = self.slot.name(), %error, "an index is behind"),
+        }
+    }
+
+    async fn follow_rows(&mut self, feed: &Feed) -> End {
         loop {
             // Subscribed before catching up, so that nothing falls in between.
             let mut batches = feed.subscribe();
@@ -287,6 +315,11 @@ impl Folding {
     fn tell(&self) {
         let (position, head) = (self.file.position(), self.log.known_head());
         match &self.role {
+            // What is found of the rows tells when it is level.
+            Role::Live if self.file.indexed().is_some() => {
+                self.rows.send_replace(position);
+                return;
+            }
             Role::Live => return self.slot.reached(position, head),
             Role::Build(_) => self.slot.building(position, head),
             Role::Shadow(_) => {}

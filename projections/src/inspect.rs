@@ -15,6 +15,7 @@ use crate::{
     ask::{Ask, RebuildStep, Steps},
     compare::RowDiff,
     error::StoreError,
+    index::TextIndex,
     pair::{Looked, Pair},
     proof::{self, Mismatch, ProofError},
     read::QueryError,
@@ -113,8 +114,12 @@ impl Views {
         let Looked {
             position,
             content,
-            mismatch,
+            mut mismatch,
         } = pair.look(&*slot.view, self.log()).await?;
+        if let Some(index) = slot.index().filter(|_| mismatch.is_none()) {
+            let looked = index.look(&readers, self.log()).await;
+            mismatch = looked.map_err(StoreError::from)?;
+        }
         if let Some(mismatch) = &mismatch {
             self.withdraw(slot, &readers, mismatch.clone()).await?;
         }
@@ -166,6 +171,8 @@ pub(crate) struct Inspection<'a> {
     pub(crate) slot: &'a Arc<Slot>,
     /// Who reads the file that is looked into.
     readers: SqlitePool,
+    /// What is found of its rows.
+    index: Option<Arc<TextIndex>>,
     steps: Option<Steps>,
     _alone: MutexGuard<'a, ()>,
 }
@@ -183,6 +190,7 @@ impl<'a> Inspection<'a> {
             views,
             slot,
             readers: readers(slot)?,
+            index: slot.index(),
             steps,
             _alone: alone,
         })
@@ -253,6 +261,15 @@ impl<'a> Inspection<'a> {
         Ok(looked)
     }
 
+    /// How what is found of the rows is not what they say, where the view is searched.
+    pub(crate) async fn look_into_index(&self) -> Result<Option<Mismatch>, InspectError> {
+        let Some(index) = &self.index else {
+            return Ok(None);
+        };
+        let looked = index.look(&self.readers, self.views.log()).await;
+        Ok(looked.map_err(StoreError::from)?)
+    }
+
     /// Builds the view up to the moment of a file: the one that has begun, or one that begins
     /// when that is nearly done, for a moment that lasts long keeps what is written in the journal.
     pub(crate) async fn build_up_to(&self, pair: &mut Pair) -> Result<Beside, InspectError> {
@@ -299,7 +316,8 @@ impl<'a> Inspection<'a> {
         let dir = self.views.dir().join(SHADOW);
         let name = format!("{}.traced", self.slot.name());
         let _folder = Folder::empty(dir.join(&name))?;
-        let file = ViewFile::open(&dir, &name, view, self.views.limits()).await?;
+        let limits = self.views.limits().without_index();
+        let file = ViewFile::open(&dir, &name, view, limits).await?;
         let steps = self.steps.clone();
         let file = self
             .views

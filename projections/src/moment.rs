@@ -14,6 +14,7 @@ use crate::{
         history::{History, HistoryQueries},
         profiles::{ProfileQueries, Profiles},
         rooms::{RoomQueries, Rooms},
+        search::{Search, SearchQueries},
         thanks::{Thanks, ThanksQueries},
     },
 };
@@ -111,4 +112,6 @@ queries! {
     rooms: Rooms => RoomQueries;
     /// History: what happened in an exchange.
     history: History => HistoryQueries;
+    /// Search: open Needs and Offers by what is written in them.
+    search: Search => SearchQueries;
 }

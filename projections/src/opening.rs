@@ -71,7 +71,8 @@ impl Opening<'_> {
         if let Some(behind) = file.take_if(|_| is_new) {
             file = Some(self.caught_up(behind, &slot).await);
         }
-        if let Some(file) = &file {
+        if let Some(file) = &mut file {
+            file.level_index().await?;
             slot.install(file);
         }
         let (ask, asked) = mpsc::channel(1);
@@ -106,6 +107,7 @@ impl Opening<'_> {
             block_events: self.block_events,
             until: None,
             replaces: None,
+            rows: tokio::sync::watch::Sender::default(),
             role: Role::Shadow(None),
         };
         // Whatever stands in the way, its worker meets it again, and says so.

@@ -17,7 +17,7 @@ use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 
 use self::build::Entry;
-use crate::{ask::RebuildStep, views::Views};
+use crate::{ask::RebuildStep, index::TextIndex, views::Views};
 
 pub use as_of::{AsOf, BadAsOf};
 pub(crate) use kept::{AS_OF, Kept};
@@ -27,6 +27,7 @@ pub(crate) use kept::{AS_OF, Kept};
 pub struct Past {
     entry: Arc<Entry>,
     readers: SqlitePool,
+    index: Option<Arc<TextIndex>>,
 }
 
 /// What was built of the past.
@@ -109,6 +110,11 @@ impl Past {
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.entry, &other.entry)
+    }
+
+    /// What is found of its rows, where the view is searched.
+    pub(crate) fn index(&self) -> Option<Arc<TextIndex>> {
+        self.index.clone()
     }
 
     /// The connections that read it.

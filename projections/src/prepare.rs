@@ -80,6 +80,7 @@ impl Views {
                 block_events: settings.block_events.max(1),
                 until: None,
                 replaces: shelf.other_version(),
+                rows: tokio::sync::watch::Sender::default(),
                 role: Role::Shadow(None),
             }));
         }

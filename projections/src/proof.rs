@@ -46,6 +46,12 @@ pub enum Mismatch {
         /// How many rows are changed, missing or too many.
         differing: u64,
     },
+    /// What can be found is not what the rows say: the index was changed by something else.
+    #[error("{differing} documents of the index are not those of the rows")]
+    Documents {
+        /// How many are changed, missing or too many.
+        differing: u64,
+    },
     /// The file cannot be read to its end.
     #[error("the file is damaged: {0}", reason)]
     Damaged {

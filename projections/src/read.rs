@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use meguri_search::IndexError;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::{
     cell::Cell,
+    index::TextIndex,
     past::Past,
     row::{Row, TableError, select, select_by_keys},
     slot::Slot,
@@ -23,6 +25,12 @@ pub enum QueryError {
     /// The view is being built for the first time, or stopped before it could be read. Try later.
     #[error("the view {0} cannot be read yet: it is being built")]
     NotReady(&'static str),
+    /// The index cannot be searched. Try again; if it stays so, the view has to be rebuilt.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The search broke off. Try again.
+    #[error("the search broke off: {0}")]
+    BrokenOff(String),
     /// The file cannot be read. Try again; if it stays so, the view has to be rebuilt.
     #[error(transparent)]
     Table(#[from] TableError),
@@ -73,6 +81,16 @@ impl Reader {
     /// One moment of the view, for several queries that must not see different ones.
     pub(crate) async fn moment(&self) -> Result<Transaction<'static, Sqlite>, QueryError> {
         Ok(self.file()?.begin().await?)
+    }
+
+    /// What is found of the rows.
+    pub(crate) fn index(&self) -> Result<Arc<TextIndex>, QueryError> {
+        let (index, view) = match self {
+            Self::Live(slot) => (slot.index(), slot.name()),
+            Self::Past(past) => (past.index(), past.view()),
+            Self::None(view) => (None, *view),
+        };
+        index.ok_or(QueryError::NotReady(view))
     }
 
     fn file(&self) -> Result<SqlitePool, QueryError> {

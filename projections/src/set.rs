@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use meguri_search::Analyzer;
+
 use crate::{
     kinds::Kinds,
     view::{AnyFold, AnyView, Erased, View},
-    views::{board, history, profiles, rooms, thanks},
+    views::{board, history, profiles, rooms, search, thanks},
 };
 
 /// Views to run, each once.
@@ -28,11 +30,16 @@ impl std::fmt::Debug for ViewSet {
 
 /// A view type as a value.
 pub(crate) fn of<V: View>() -> Arc<dyn AnyView> {
-    Arc::new(Erased::<V>::new())
+    Arc::new(Erased::<V>::new(None))
+}
+
+/// A view type that is searched, as a value.
+pub(crate) fn searched<V: View>(analyzer: Analyzer) -> Arc<dyn AnyView> {
+    Arc::new(Erased::<V>::new(Some(analyzer)))
 }
 
 impl ViewSet {
-    /// Every view of the product.
+    /// Every view of the product, searched without a dictionary.
     pub fn all() -> Self {
         Self(vec![
             of::<board::Board>(),
@@ -40,6 +47,7 @@ impl ViewSet {
             of::<thanks::Thanks>(),
             of::<rooms::Rooms>(),
             of::<history::History>(),
+            searched::<search::Search>(Analyzer::default()),
         ])
     }
 
@@ -52,6 +60,17 @@ impl ViewSet {
     #[must_use]
     pub fn only(mut self, names: &[&str]) -> Self {
         self.0.retain(|view| names.contains(&view.name()));
+        self
+    }
+
+    /// The same views; text is found by what this analyzer makes of it.
+    #[must_use]
+    pub fn searching_by(mut self, analyzer: &Analyzer) -> Self {
+        for view in &mut self.0 {
+            if let Some(searching) = view.searching_by(analyzer) {
+                *view = searching;
+            }
+        }
         self
     }
 
@@ -88,6 +107,15 @@ impl AnyView for Revised {
 
     fn kinds(&self) -> Kinds {
         self.0.kinds()
+    }
+
+    fn analyzer(&self) -> Option<Analyzer> {
+        self.0.analyzer()
+    }
+
+    fn searching_by(&self, analyzer: &Analyzer) -> Option<Arc<dyn AnyView>> {
+        let searching = self.0.searching_by(analyzer)?;
+        Some(Arc::new(Self(searching)))
     }
 
     fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {

@@ -25,6 +25,7 @@ impl ViewSettings {
         FileLimits {
             readers: self.readers,
             transaction_events: self.transaction_events,
+            indexed: true,
         }
     }
 }
@@ -67,4 +68,16 @@ pub(crate) struct FileLimits {
     pub(crate) readers: u32,
     /// Events of a transaction while it is being built.
     pub(crate) transaction_events: u64,
+    /// Whether it gets the index that its view has: one that is only compared with needs none.
+    pub(crate) indexed: bool,
+}
+
+impl FileLimits {
+    /// The same for a file that nobody searches in.
+    pub(crate) fn without_index(self) -> Self {
+        Self {
+            indexed: false,
+            ..self
+        }
+    }
 }

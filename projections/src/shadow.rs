@@ -75,6 +75,7 @@ impl Shadows {
             block_events: self.block_events,
             until: Some(until),
             replaces: None,
+            rows: tokio::sync::watch::Sender::default(),
             role: Role::Shadow(steps),
         };
         match folding.build().await {
@@ -109,7 +110,8 @@ impl Views {
         let slot = self
             .slot(view)
             .ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
-        let file = ViewFile::open(dir, folder, Arc::clone(&slot.view), self.limits()).await?;
+        let limits = self.limits().without_index();
+        let file = ViewFile::open(dir, folder, Arc::clone(&slot.view), limits).await?;
         self.advance_shadow(file, slot, until, steps).await
     }
 

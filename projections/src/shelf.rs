@@ -372,6 +372,6 @@ pub(crate) fn damage(error: StoreError) -> Result<String, StoreError> {
             proof::damage(&error).ok_or(StoreError::Table(error))
         }
         StoreError::Table(error) => proof::damage(&error).ok_or(StoreError::Table(error)),
-        error @ (StoreError::Folder(_) | StoreError::Log(_)) => Err(error),
+        error @ (StoreError::Folder(_) | StoreError::Log(_) | StoreError::Index(_)) => Err(error),
     }
 }

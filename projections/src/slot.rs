@@ -8,7 +8,8 @@ use sqlx::SqlitePool;
 use tokio::sync::watch;
 
 use crate::{
-    diff::Diff, outcome::Poison, pace::Pace, store::ViewFile, throttle::Reads, view::AnyView,
+    diff::Diff, index::TextIndex, outcome::Poison, pace::Pace, store::ViewFile, throttle::Reads,
+    view::AnyView,
 };
 
 /// What a view is doing.
@@ -73,6 +74,34 @@ pub struct BuildStatus {
     pub seconds_left: Option<u64>,
 }
 
+/// What the text of a view is cut into words by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextCut {
+    /// A dictionary, which knows how words are read.
+    Dictionary,
+    /// The boundaries that Unicode's data sees: no dictionary is installed.
+    Boundaries,
+}
+
+impl TextCut {
+    /// Its name, as in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dictionary => "dictionary",
+            Self::Boundaries => "boundaries",
+        }
+    }
+
+    fn of(view: &dyn AnyView) -> Option<Self> {
+        Some(if view.analyzer()?.has_dictionary() {
+            Self::Dictionary
+        } else {
+            Self::Boundaries
+        })
+    }
+}
+
 /// A view at a glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewStatus {
@@ -95,6 +124,9 @@ pub struct ViewStatus {
     /// What its version has changed against the one before it, in numbers of rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changes: Option<Diff>,
+    /// What its text is cut by, where it is searched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text_cut_by: Option<TextCut>,
     /// Up to the erasure at this position nothing of what is erased is left in any of its files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub erased_up_to: Option<Position>,
@@ -114,8 +146,15 @@ pub(crate) struct Slot {
     pub(crate) reads: Reads,
     /// Held by who looks into the view, one at a time: it is dear, and its files have fixed names.
     pub(crate) looked_into: tokio::sync::Mutex<()>,
-    readers: RwLock<Option<SqlitePool>>,
+    readable: RwLock<Option<Readable>>,
     standing: watch::Sender<Standing>,
+}
+
+/// What a view is read from.
+#[derive(Clone)]
+struct Readable {
+    readers: SqlitePool,
+    index: Option<Arc<TextIndex>>,
 }
 
 /// Where a view stands.
@@ -166,7 +205,7 @@ impl Slot {
             fingerprint,
             reads,
             looked_into: tokio::sync::Mutex::default(),
-            readers: RwLock::default(),
+            readable: RwLock::default(),
             standing,
         }
     }
@@ -176,10 +215,17 @@ impl Slot {
     }
 
     pub(crate) fn readers(&self) -> Option<SqlitePool> {
-        self.readers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.readable().map(|it| it.readers)
+    }
+
+    /// What is found of the rows, where the view is searched.
+    pub(crate) fn index(&self) -> Option<Arc<TextIndex>> {
+        self.readable().and_then(|it| it.index)
+    }
+
+    fn readable(&self) -> Option<Readable> {
+        let readable = self.readable.read();
+        readable.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
@@ -188,13 +234,19 @@ impl Slot {
 
     /// Lets everyone read this file from now on. Queries under way finish on the one before.
     pub(crate) fn install(&self, file: &ViewFile) {
-        let mut readers = self.readers.write().unwrap_or_else(PoisonError::into_inner);
-        *readers = Some(file.readers());
-        drop(readers);
+        let mut readable = self
+            .readable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *readable = Some(Readable {
+            readers: file.readers(),
+            index: file.index(),
+        });
+        drop(readable);
         // INVARIANT: after the swap, so that who waits for the position reads the new file.
         self.standing.send_modify(|standing| {
             *standing = Standing {
-                live: Some(file.position()),
+                live: Some(file.readable()),
                 changes: file.changes(),
                 erased: standing.erased,
                 ..Standing::default()
@@ -205,13 +257,16 @@ impl Slot {
 
     /// Lets nobody read the file any more: it is not what it should be.
     pub(crate) fn withdraw(&self, reason: String) -> Option<SqlitePool> {
-        let mut readers = self.readers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut readable = self
+            .readable
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         self.standing.send_modify(|standing| {
             standing.live = None;
             standing.withdrawn = Some(reason);
         });
         self.measure_state();
-        readers.take()
+        readable.take().map(|it| it.readers)
     }
 
     pub(crate) fn reached(&self, position: Position, head: Position) {
@@ -292,6 +347,7 @@ impl Slot {
             state,
             build: building.map(|building| building.status(head)),
             changes,
+            text_cut_by: TextCut::of(&*self.view),
             erased_up_to: (erased > Position::ZERO).then_some(erased),
         }
     }

@@ -19,6 +19,7 @@ use crate::{
     decode::{Batch, Content, Decoded},
     diff::Diff,
     error::StoreError,
+    index::TextIndex,
     mark,
     outcome::{Advanced, Poison, before, narrowed},
     rescan,
@@ -28,8 +29,11 @@ use crate::{
     view::{AnyFold, AnyView, BlockError},
 };
 
+mod index;
 mod passing;
 mod remains;
+
+pub(crate) use index::Indexed;
 
 /// The name of the database in the folder of a view.
 pub(crate) const FILE: &str = "view.db";
@@ -71,6 +75,8 @@ pub(crate) struct ViewFile {
     _building: Option<std::fs::File>,
     /// Keeps the journal short while the file is read.
     journal: Option<AbortOnDropHandle<()>>,
+    /// What is found of the rows, where the view is searched and they can be read.
+    index: Option<Arc<TextIndex>>,
 }
 
 /// Whether another batch comes right behind one.
@@ -131,8 +137,10 @@ impl ViewFile {
             limits,
             _building: building,
             journal: None,
+            index: None,
         };
         file.set_up().await?;
+        file.open_index().await?;
         Ok(file)
     }
 
@@ -172,11 +180,6 @@ impl ViewFile {
     /// What the rows were made of, and what they sum up to.
     pub(crate) fn certificate(&self) -> &Certificate {
         &self.reached
-    }
-
-    /// Whether it can be read: all that was there when it was built is in it, with its indexes.
-    pub(crate) fn is_built(&self) -> bool {
-        self.built
     }
 
     /// The connections that read this file.
@@ -351,23 +354,28 @@ impl ViewFile {
     /// Ends the building: from now on the file has its indexes and can be read while it follows.
     /// Nothing may be uncommitted.
     pub(crate) async fn finish(&mut self) -> Result<(), StoreError> {
-        if self.built {
-            return Ok(());
+        if !self.built {
+            if self.erased {
+                self.write_anew().await?;
+            }
+            schema::finish(&mut self.writer, &*self.view).await?;
+            self.built = true;
+            // What was written without waiting for the disk is brought there before it is relied
+            // on.
+            std::fs::File::open(self.database())?.sync_all()?;
+            self.set_up().await?;
         }
-        if self.erased {
-            self.write_anew().await?;
-        }
-        schema::finish(&mut self.writer, &*self.view).await?;
-        self.built = true;
-        // What was written without waiting for the disk is brought there before it is relied on.
-        std::fs::File::open(self.database())?.sync_all()?;
-        Ok(self.set_up().await?)
+        self.open_index().await?;
+        self.level_index().await
     }
 
     /// Lets go of the file; its readers go on.
     pub(crate) async fn close(mut self) {
         if let Err(error) = self.commit().await {
             tracing::debug!(%error, "the last of a view is folded again at the next start");
+        }
+        if let Some(index) = &self.index {
+            index.let_go().await;
         }
         // Whatever this says, all that was committed is in the file and its journal.
         let _ = self.writer.close().await;

@@ -17,6 +17,7 @@ mod poison;
 mod rebuild;
 mod rooms;
 mod run;
+mod search;
 mod snapshot;
 mod table;
 mod verify;

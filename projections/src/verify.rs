@@ -60,7 +60,11 @@ impl Views {
         let inspection = Inspection::begin(self, view, steps)?;
         let mut pair = Pair::open(inspection.live()).await?;
         let looked = inspection.look(&mut pair).await?;
-        match looked.mismatch {
+        let mismatch = match looked.mismatch {
+            None => inspection.look_into_index().await?,
+            found => found,
+        };
+        match mismatch {
             // Members write meanwhile: the moment to compare is the one after the build.
             None => pair.end().await?,
             Some(mismatch) => {

@@ -9,6 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use meguri_events::{Description, Event};
+use meguri_search::Analyzer;
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
@@ -82,6 +83,17 @@ pub(crate) trait AnyView: Send + Sync {
     /// Its tables with their columns, those of the key first.
     fn tables(&self) -> Vec<(&'static str, &'static [&'static str])>;
 
+    /// What its text is found by, where it is searched.
+    fn analyzer(&self) -> Option<Analyzer> {
+        None
+    }
+
+    /// The same view, whose text is found by what this analyzer makes of it; none where it is not
+    /// searched.
+    fn searching_by(&self, _: &Analyzer) -> Option<Arc<dyn AnyView>> {
+        None
+    }
+
     /// Begins to fold. `rows_kept` is how many rows of a table may stay in memory from one
     /// transaction to the next.
     fn start(&self, rows_kept: usize) -> Box<dyn AnyFold>;
@@ -99,6 +111,9 @@ pub(crate) trait AnyView: Send + Sync {
                 hash.update(shape(&event).as_bytes());
                 hash.update([0]);
             }
+        }
+        if let Some(analyzer) = self.analyzer() {
+            hash.update(analyzer.fingerprint());
         }
         let digest = hash.finalize();
         hex::encode(&digest[..8])
@@ -121,11 +136,20 @@ fn shape(event: &Description) -> String {
 }
 
 /// A view type as a value.
-pub(crate) struct Erased<V>(Kinds, PhantomData<fn() -> V>);
+pub(crate) struct Erased<V> {
+    kinds: Kinds,
+    analyzer: Option<Analyzer>,
+    view: PhantomData<fn() -> V>,
+}
 
 impl<V: View> Erased<V> {
-    pub(crate) fn new() -> Self {
-        Self(Kinds::of(V::WANTS), PhantomData)
+    /// One that is searched has an analyzer.
+    pub(crate) fn new(analyzer: Option<Analyzer>) -> Self {
+        Self {
+            kinds: Kinds::of(V::WANTS),
+            analyzer,
+            view: PhantomData,
+        }
     }
 }
 
@@ -148,7 +172,16 @@ impl<V: View> AnyView for Erased<V> {
     }
 
     fn kinds(&self) -> Kinds {
-        self.0
+        self.kinds
+    }
+
+    fn analyzer(&self) -> Option<Analyzer> {
+        self.analyzer.clone()
+    }
+
+    fn searching_by(&self, analyzer: &Analyzer) -> Option<Arc<dyn AnyView>> {
+        self.analyzer.as_ref()?;
+        Some(Arc::new(Self::new(Some(analyzer.clone()))))
     }
 
     fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {

@@ -47,6 +47,11 @@ pub mod profiles;
     reason = "a view wants few of many events and says so in WANTS"
 )]
 pub mod rooms;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a view wants few of many events and says so in WANTS"
+)]
+pub mod search;
 pub mod thanks;
 
 /// Steps of a rebuild that wait for who asked for it.

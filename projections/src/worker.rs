@@ -107,6 +107,7 @@ impl Worker {
             block_events: self.block_events,
             until: None,
             replaces: self.shelf.other_version(),
+            rows: tokio::sync::watch::Sender::default(),
             role,
         };
         let feed = self.feed.clone();
@@ -367,6 +368,8 @@ impl Worker {
             let removed = new.file.remove_remains().await;
             removed.map_err(|error| words(&error))?;
         }
+        let level = new.file.level_index().await;
+        level.map_err(|error| words(&error))?;
         // Proven when it was built, with all its rows; since then it has followed the log.
         let proven = proof::of_tree(new.file.certificate(), &self.log).await;
         if let Some(mismatch) = proven.map_err(|error| words(&error))? {

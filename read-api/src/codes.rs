@@ -66,6 +66,37 @@ pub(crate) fn mode_wanted() -> Object {
     )
 }
 
+/// What comes first of what is found.
+pub(crate) fn search_sort() -> Object {
+    one_of(
+        "What fits best, the newest, or the nearest (with `near`)",
+        ["relevance", "newest", "nearest"],
+    )
+}
+
+/// What text is cut into words by.
+pub(crate) fn text_cut() -> Object {
+    one_of(
+        "A dictionary, or the boundaries that Unicode's data sees where none is installed",
+        ["dictionary", "boundaries"],
+    )
+}
+
+/// Yes or no, in a filter.
+pub(crate) fn flag() -> Object {
+    one_of("Yes or no", ["true", "false"])
+}
+
+/// The radius of a circle.
+pub(crate) fn kilometres() -> Object {
+    ObjectBuilder::new()
+        .description(Some("Kilometres; 10 if it is left out"))
+        .schema_type(SchemaType::Type(Type::Number))
+        .exclusive_minimum(Some(0.0))
+        .maximum(Some(500.0))
+        .build()
+}
+
 /// Where an exchange stands (H24).
 pub(crate) fn exchange_status() -> Object {
     one_of(

@@ -28,6 +28,7 @@ mod post;
 mod proof;
 mod published;
 mod room;
+mod search;
 mod status;
 mod stream;
 mod views;
@@ -130,6 +131,11 @@ impl FromRef<ReadApi> for Tokens {
 pub fn routes(api: ReadApi) -> OpenApiRouter {
     let below = OpenApiRouter::new()
         .routes(routes!(board::read_board))
+        .routes(routes!(search::search))
+        .routes(routes!(search::suggest))
+        .routes(routes!(search::match_need))
+        .routes(routes!(search::match_offer))
+        .routes(routes!(search::read_vocabulary))
         .routes(routes!(post::read_need))
         .routes(routes!(post::read_offer))
         .routes(routes!(member::read_member))

@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, Query, kinds};
 use meguri_log::{Position, Publication};
-use meguri_projections::{BuildStatus, Diff, TableDiff, ViewState, ViewStatus};
+use meguri_projections::{BuildStatus, Diff, TableDiff, TextCut, ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -96,6 +96,10 @@ pub(crate) struct ViewAnswer {
     /// What this version has changed against the one whose place it took.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<ChangesAnswer>,
+    /// What its text is cut into words by: `dictionary`, or `boundaries` where none is installed.
+    #[schema(schema_with = codes::text_cut)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_cut_by: Option<&'static str>,
     /// Up to the erasure at this position nothing of what is erased is left in any of its files;
     /// absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,6 +241,7 @@ impl From<ViewStatus> for ViewAnswer {
             stopped_before,
             build: view.build.map(BuildAnswer::from),
             changes: view.changes.map(ChangesAnswer::from),
+            text_cut_by: view.text_cut_by.map(TextCut::name),
             erased_up_to: view.erased_up_to.map(Position::get),
         }
     }

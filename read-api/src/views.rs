@@ -18,6 +18,7 @@ pub(crate) enum View {
     Thanks,
     Rooms,
     History,
+    Search,
 }
 
 impl View {
@@ -29,6 +30,7 @@ impl View {
             Self::Thanks => "thanks",
             Self::Rooms => "rooms",
             Self::History => "history",
+            Self::Search => "search",
         }
     }
 }
@@ -60,7 +62,7 @@ pub(crate) fn refusal(error: QueryError) -> Problem {
         QueryError::NotReady(view) => Problem::new(kinds::VIEW_NOT_READY)
             .with("view", view)
             .retry_after(1),
-        QueryError::Table(error) => {
+        error @ (QueryError::Table(_) | QueryError::Index(_) | QueryError::BrokenOff(_)) => {
             tracing::error!(%error, "a view cannot be read");
             Problem::new(kinds::UNAVAILABLE).retry_after(1)
         }

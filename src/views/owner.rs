@@ -16,7 +16,7 @@ use crate::command_line::{ALL_VIEWS, ViewCommand, ViewsCommand};
 use crate::failure::Failure;
 use crate::opened::ViewAccess;
 use crate::settings::Settings;
-use crate::storage;
+use crate::{dictionary, storage};
 
 /// How long a list waits for views that have just been opened.
 const LEVEL_IN: Duration = Duration::from_secs(2);
@@ -53,6 +53,7 @@ impl Owner {
             views: about.views().await?,
             ..ViewSettings::default()
         };
+        let of_views = dictionary::searching(settings, of_views)?;
         let folder = storage::views_folder(settings);
         Ok(Views::open(log.clone(), folder, of_views).await?)
     }

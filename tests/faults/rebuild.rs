@@ -1,4 +1,5 @@
-//! `kill -9` of a process at random moments while it builds views anew and switches to them.
+//! `kill -9` of a process at random moments while it builds views anew, switches to them, and
+//! commits and merges the index of what is posted meanwhile.
 //!
 //! The process is this test binary itself, called for one test that only works when it is told
 //! where: so that transactions are small and there are many moments to be hit at.
@@ -7,9 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use meguri_log::{Kek, Location, Log, LogOptions};
+use meguri_events::{
+    Category, Event, MemberId, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, PostOutline,
+    PostText, ReasonCode,
+};
+use meguri_log::{Append, Cause, Kek, Location, Log, LogOptions, NewEvent, NewSection};
 use meguri_postgres_cluster::Cluster;
 use meguri_projections::{RebuildStep, ViewSettings, Views};
+
+use uuid::Uuid;
 
 use crate::support::chance::Chance;
 use crate::support::server::Installation;
@@ -18,7 +25,7 @@ use crate::support::server::Installation;
 const KILLS: usize = 50;
 /// Where the process finds its log; without it the test that is the process does nothing.
 const FOLDER: &str = "MEGURI_REBUILD_FOLDER";
-const NAMES: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"];
+const NAMES: [&str; 6] = ["board", "profiles", "thanks", "rooms", "history", "search"];
 const LONG: Duration = Duration::from_mins(2);
 
 fn settings() -> ViewSettings {
@@ -56,6 +63,83 @@ async fn contents(log: &Log, dir: PathBuf) -> Vec<String> {
     contents
 }
 
+/// Posts, edits and closes, so that the index is committed and merged all the time.
+async fn post_without_end(log: Log) {
+    let by = MemberId::new(Uuid::from_u128(7));
+    for number in 0_usize.. {
+        let need = NeedId::new(Uuid::now_v7());
+        let events = what_happens(need, by, number);
+        let events = events.iter().map(|event| new_event(need.stream(), event));
+        let append = Append {
+            cause: Cause {
+                actor: by.stream(),
+                ..Cause::default()
+            },
+            events: events.collect(),
+            ..Append::default()
+        };
+        log.append(append).await.unwrap();
+    }
+}
+
+/// Of three posts, one stays as it was posted, one is edited, one is closed.
+fn what_happens(need: NeedId, by: MemberId, number: usize) -> Vec<Event> {
+    let outline = PostOutline {
+        category: Category::Pets,
+        prefecture: None,
+        modes: Modes {
+            online: true,
+            offline: false,
+        },
+        no_return_needed: true,
+    };
+    let text = |title: String| PostText {
+        description: format!("{title}をお願いします"),
+        title,
+        tags: vec!["犬".to_owned()],
+        city: None,
+        wished_return: None,
+        place: None,
+    };
+    let posted = NeedPosted {
+        need,
+        by,
+        outline,
+        text: text(format!("犬の散歩{number}")).into(),
+    };
+    let edited = NeedEdited {
+        need,
+        by,
+        outline,
+        text: text(format!("猫の世話{number}")).into(),
+    };
+    let closed = NeedClosed {
+        need,
+        by,
+        reason_code: ReasonCode::OwnWords,
+    };
+    let all: [Event; 3] = [posted.into(), edited.into(), closed.into()];
+    all.into_iter().take(number % 3 + 1).collect()
+}
+
+fn new_event(stream: String, event: &Event) -> NewEvent {
+    let encoded = event.encode().unwrap();
+    let sealed = encoded.sections.into_iter().map(|section| NewSection {
+        section: section.name.into(),
+        subject: section.subject,
+        class: section.class.into(),
+        plaintext: section.plaintext,
+    });
+    NewEvent {
+        id: Uuid::now_v7(),
+        stream: stream.parse().unwrap(),
+        event_type: encoded.event_type.into(),
+        schema: encoded.schema,
+        data: encoded.data,
+        sealed: sealed.collect(),
+    }
+}
+
 /// Is the process that is killed: rebuilds all views over and over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_that_rebuilds_until_it_is_killed() {
@@ -70,6 +154,7 @@ async fn the_process_that_rebuilds_until_it_is_killed() {
         .await
         .unwrap();
     views.wait_for_all(log.known_head(), LONG).await.unwrap();
+    tokio::spawn(post_without_end(log.clone()));
     loop {
         for name in NAMES {
             let mut steps = views.rebuild(name).await.unwrap();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Desk, said};
 use crate::support::server::{Installation, Server};
 
-const NAMES: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"];
+const NAMES: [&str; 6] = ["board", "profiles", "thanks", "rooms", "history", "search"];
 
 /// Makes a test on SQLite and one on PostgreSQL of a story.
 macro_rules! on_both_backends {
@@ -270,7 +270,7 @@ async fn views_are_watched_until_all_are_live(installation: Installation) {
             .run(&["views", "list", "--watch"])
             .matches("  live\n")
             .count(),
-        5
+        NAMES.len()
     );
 }
 

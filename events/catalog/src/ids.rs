@@ -111,6 +111,14 @@ pub enum PostId {
 }
 
 impl PostId {
+    /// The id without its category.
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Need(need) => need.uuid(),
+            Self::Offer(offer) => offer.uuid(),
+        }
+    }
+
     /// Name of the post's stream.
     pub fn stream(self) -> String {
         self.to_string()

@@ -22,6 +22,7 @@ use super::{BuiltPast, Past, PastError};
 use crate::{
     ask::{RebuildStep, Steps},
     error::StoreError,
+    index::TextIndex,
     mark,
     proof::{self, ProofError},
     shadow::{ShadowError, Shadows},
@@ -71,6 +72,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 struct Built {
     readers: SqlitePool,
+    index: Option<Arc<TextIndex>>,
     rows: u64,
     content: String,
 }
@@ -131,10 +133,11 @@ impl Entry {
     pub(super) async fn wait(self: Arc<Self>, wait: Duration) -> Result<Past, PastError> {
         // In time or not: what counts is how it stands.
         let _ = tokio::time::timeout(wait, self.ended()).await;
-        let readers = self.built()?.readers;
+        let Built { readers, index, .. } = self.built()?;
         Ok(Past {
             entry: self,
             readers,
+            index,
         })
     }
 
@@ -298,6 +301,8 @@ impl Entry {
     /// From now on nobody writes to the file, and SQLite need not look for changes or locks.
     async fn finish(&self, mut file: ViewFile) -> Result<Built, StoreError> {
         file.flush().await?;
+        file.level_index().await?;
+        let index = file.index();
         let (database, content) = (file.database(), file.certificate().content.clone());
         file.close().await;
         mark::remove(&self.path())?;
@@ -312,6 +317,7 @@ impl Entry {
             .connect_lazy_with(options);
         Ok(Built {
             readers,
+            index,
             rows: content.rows(),
             content: content.short(),
         })
@@ -366,6 +372,10 @@ async fn is_proven(file: &mut ViewFile, log: &Log) -> Result<bool, StoreError> {
 /// How large all files of a folder are; nothing where there is none.
 fn bytes(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = files.filter_map(|file| file.metadata().ok());
-    sizes.map(|file| file.len()).sum()
+    let sizes = files.filter_map(|file| match file.metadata() {
+        Ok(found) if found.is_dir() => Some(bytes(&file.path())),
+        Ok(found) => Some(found.len()),
+        Err(_) => None,
+    });
+    sizes.sum()
 }

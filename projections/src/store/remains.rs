@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ViewFile;
-use crate::row::TableError;
+use super::{Indexed, ViewFile};
+use crate::error::StoreError;
 
 /// How often one tries to empty the journal, and how long one waits for its readers in between.
 const JOURNAL_TRIES: u32 = 50;
@@ -19,9 +19,12 @@ impl ViewFile {
     /// one of them reads an older moment, it answers false: do it again.
     ///
     /// # Errors
-    /// [`TableError`]; it can be done again.
-    pub(crate) async fn remove_remains(&mut self) -> Result<bool, TableError> {
+    /// [`StoreError`]; it can be done again.
+    pub(crate) async fn remove_remains(&mut self) -> Result<bool, StoreError> {
         self.commit().await?;
+        if let Some(Indexed { index, readers }) = self.indexed() {
+            index.purge(&readers).await?;
+        }
         self.write_anew().await?;
         for _ in 0..JOURNAL_TRIES {
             let (busy, _, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")

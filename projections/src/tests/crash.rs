@@ -144,6 +144,10 @@ fn views_that_are_killed_again_and_again_end_up_right() {
             }
             let millis = u64::try_from(life * 7 % 23).unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+            // The lock of an index goes with its process, and this one lives on.
+            if let Some(index) = views.slot("search").and_then(|slot| slot.index()) {
+                index.let_go().await;
+            }
             std::mem::forget(views);
         });
         runtime.shutdown_background();

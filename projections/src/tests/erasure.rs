@@ -14,7 +14,10 @@ use crate::{
         story::{member, need_edited, need_posted, random_story, registered, said, thanked},
     },
     view::View,
-    views::{board::Board, history::History, profiles::Profiles, rooms::Rooms, thanks::Thanks},
+    views::{
+        board::Board, history::History, profiles::Profiles, rooms::Rooms, search::Search,
+        thanks::Thanks,
+    },
 };
 
 fn erasure(number: u128, classes: &[KeyClass]) -> Event {
@@ -85,6 +88,7 @@ async fn folding_an_erasure_leaves_the_rows_of_a_build_whose_keys_were_gone() {
         assert_same::<Thanks>(&story, at, number, &classes).await;
         assert_same::<Rooms>(&story, at, number, &classes).await;
         assert_same::<History>(&story, at, number, &classes).await;
+        assert_same::<Search>(&story, at, number, &classes).await;
     }
 }
 

@@ -15,19 +15,20 @@ use crate::{
     view::View,
     views::{
         OpenViewsError, Views, WaitError, board::Board, history::History, profiles::Profiles,
-        rooms::Rooms, thanks::Thanks,
+        rooms::Rooms, search::Search, thanks::Thanks,
     },
 };
 
 /// Long enough for anything that happens at all, on a machine that is busy with other tests.
 pub(super) const LONG: Duration = Duration::from_secs(30);
 
-pub(super) const ALL: [&str; 5] = [
+pub(super) const ALL: [&str; 6] = [
     Board::NAME,
     Profiles::NAME,
     Thanks::NAME,
     Rooms::NAME,
     History::NAME,
+    Search::NAME,
 ];
 
 pub(super) async fn open(log: &Log, dir: &Path) -> Views {

@@ -4,8 +4,13 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 26] = [
+const TABLE: [(&str, [u16; 5]); 31] = [
     ("/api/board", [200; 5]),
+    ("/api/search?q=%E7%8A%AC", [200; 5]),
+    ("/api/search/suggestions?q=%E7%8A%AC", [200; 5]),
+    ("/api/operator/search", [401, 403, 403, 403, 401]),
+    ("/api/needs/{need}/matches", [200; 5]),
+    ("/api/offers/{offer}/matches", [200; 5]),
     ("/api/needs/{need}", [200; 5]),
     ("/api/offers/{offer}", [200; 5]),
     ("/api/members/ren", [200; 5]),

@@ -16,5 +16,6 @@ mod house;
 mod log;
 mod past;
 mod reading;
+mod search;
 mod story;
 mod stream;

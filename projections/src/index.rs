@@ -1,0 +1,341 @@
+//! The index of a view that is searched: documents made of its rows, in a folder beside them.
+//!
+//! It is made of the rows alone, so it is thrown away and made again without reading the log. Each
+//! commit says which rows it holds: their fingerprint, position and tree.
+
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use meguri_log::{Log, Position};
+use meguri_search::{Analyzer, Index, IndexError, Searcher, Synonyms, UserWord};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    certificate::Certificate,
+    error::StoreError,
+    proof::Mismatch,
+    row::{TableError, select},
+    views::{
+        posts::Post,
+        search::{SynonymGroup, Word},
+    },
+};
+
+mod document;
+mod follow;
+mod open;
+mod pages;
+mod proof;
+
+pub(crate) use follow::keep_level;
+
+use open::{Opening, Payload, payload};
+use pages::Pages;
+
+/// The folder of the index, in that of the view.
+const FOLDER: &str = "index";
+
+/// Why the index is not level with the rows. What was committed before is whole.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexTrouble {
+    /// The rows cannot be read.
+    #[error(transparent)]
+    Rows(StoreError),
+    /// The index cannot be written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Its folder cannot be used.
+    #[error("the folder of the index cannot be used: {0}")]
+    Folder(#[from] io::Error),
+    /// What was written broke off.
+    #[error("writing the index broke off: {0}")]
+    BrokenOff(String),
+}
+
+impl From<StoreError> for IndexTrouble {
+    fn from(error: StoreError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+impl From<sqlx::Error> for IndexTrouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Rows(error.into())
+    }
+}
+
+impl From<TableError> for IndexTrouble {
+    fn from(error: TableError) -> Self {
+        Self::Rows(error.into())
+    }
+}
+
+/// Documents made of rows.
+pub(crate) struct TextIndex {
+    index: Arc<Index>,
+    fingerprint: String,
+    /// Held by who changes it, one at a time: whether the words of the rows are in force.
+    turn: Mutex<Words>,
+    synonyms: RwLock<Arc<Synonyms>>,
+    level: watch::Sender<Option<Position>>,
+}
+
+/// Whether the words of the rows are in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Words {
+    Unread,
+    InForce,
+}
+
+impl TextIndex {
+    /// Opens the index beside the rows of a view of this fingerprint. One that is not of these
+    /// rows is thrown away: it has no position then, and holds nothing.
+    ///
+    /// # Errors
+    /// [`IndexTrouble`] where the folder cannot be used.
+    pub(crate) async fn open(
+        view: &Path,
+        fingerprint: &str,
+        analyzer: Analyzer,
+        rows: &Certificate,
+    ) -> Result<Self, IndexTrouble> {
+        let opening = Opening {
+            folder: view.join(FOLDER),
+            fingerprint: fingerprint.to_owned(),
+            analyzer,
+            rows: rows.clone(),
+        };
+        let (index, position) = opening.open().await?;
+        Ok(Self {
+            index: Arc::new(index),
+            fingerprint: fingerprint.to_owned(),
+            turn: Mutex::new(Words::Unread),
+            synonyms: RwLock::default(),
+            level: watch::Sender::new(position),
+        })
+    }
+
+    /// What can be found is that of the rows as of here; none where it was never level.
+    pub(crate) fn position(&self) -> Option<Position> {
+        *self.level.borrow()
+    }
+
+    /// What can be searched now, and the words that stand for each other.
+    pub(crate) fn searcher(&self) -> (Searcher, Arc<Synonyms>) {
+        let synonyms = self.synonyms.read();
+        let synonyms = Arc::clone(&synonyms.unwrap_or_else(PoisonError::into_inner));
+        (self.index.searcher(), synonyms)
+    }
+
+    /// Takes up what has changed in the rows, and answers as of where it is level now.
+    ///
+    /// # Errors
+    /// [`IndexTrouble`]; it can be done again, and starts from the last commit.
+    pub(crate) async fn level(&self, rows: &SqlitePool) -> Result<Position, IndexTrouble> {
+        let mut turn = self.turn.lock().await;
+        self.level_within(&mut turn, rows, After::Commit).await
+    }
+
+    /// Becomes level, and leaves nothing of what was removed in any file.
+    ///
+    /// # Errors
+    /// [`IndexTrouble`]; it can be done again.
+    pub(crate) async fn purge(&self, rows: &SqlitePool) -> Result<(), IndexTrouble> {
+        let mut turn = self.turn.lock().await;
+        self.level_within(&mut turn, rows, After::Purge).await?;
+        Ok(())
+    }
+
+    /// Takes up nothing more: what is found stays as it is, and others may open the folder.
+    pub(crate) async fn let_go(&self) {
+        let _turn = self.turn.lock().await;
+        let let_go = |index: &Index| {
+            index.let_go();
+            Ok(())
+        };
+        if let Err(trouble) = self.ask(let_go).await {
+            tracing::warn!(%trouble, "an index is not let go");
+        }
+    }
+
+    async fn level_within(
+        &self,
+        words: &mut Words,
+        rows: &SqlitePool,
+        after: After,
+    ) -> Result<Position, IndexTrouble> {
+        let mut moment = rows.begin().await?;
+        let (certificate, _) = Certificate::read(&mut moment).await?;
+        let level = self.position();
+        let from = level.unwrap_or_default();
+        let renamed = self.take_words(&mut moment, words, from).await?;
+        let mut changed = self.take_posts(&mut moment, from).await?;
+        if level.is_some() && !renamed.is_empty() {
+            changed |= self.take_posts_with(&mut moment, &renamed).await?;
+        }
+        let position = certificate.position();
+        if changed || level.is_none() || after == After::Purge {
+            self.commit(&certificate, after).await?;
+        }
+        moment.rollback().await?;
+        self.level.send_replace(Some(position));
+        Ok(position)
+    }
+
+    async fn commit(&self, rows: &Certificate, after: After) -> Result<(), IndexTrouble> {
+        let payload = Payload {
+            fingerprint: self.fingerprint.clone(),
+            position: rows.position(),
+            root: rows.frontier.root().to_string(),
+        };
+        let payload = serde_json::to_string(&payload).map_err(io::Error::from)?;
+        self.write(move |index| match after {
+            After::Commit => index.commit(&payload),
+            After::Purge => index.purge(&payload),
+        })
+        .await
+    }
+
+    /// Puts the words of the rows in force, where they have changed. Answers which have.
+    async fn take_words(
+        &self,
+        moment: &mut Transaction<'static, Sqlite>,
+        words: &mut Words,
+        from: Position,
+    ) -> Result<Vec<UserWord>, IndexTrouble> {
+        let all: Vec<Word> = select(&mut **moment, "order by word", vec![]).await?;
+        let groups: Vec<SynonymGroup> = select(&mut **moment, "order by number", vec![]).await?;
+        let changed = |position: Position| position > from;
+        let renamed: Vec<UserWord> = all
+            .iter()
+            .filter(|word| changed(word.changed))
+            .map(user_word)
+            .collect();
+        let regrouped = groups.iter().any(|group| changed(group.changed));
+        if *words == Words::InForce && renamed.is_empty() && !regrouped {
+            return Ok(renamed);
+        }
+        let present = all.iter().filter(|word| word.present).map(user_word);
+        let present: Vec<UserWord> = present.collect();
+        let groups: Vec<Vec<String>> = groups.into_iter().map(|group| group.words.0).collect();
+        let synonyms = self
+            .ask(move |index| {
+                index.set_words(&present)?;
+                Ok(Synonyms::new(index.searcher().analyzer(), &groups))
+            })
+            .await?;
+        let mut ours = self
+            .synonyms
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *ours = Arc::new(synonyms);
+        drop(ours);
+        *words = Words::InForce;
+        Ok(renamed)
+    }
+
+    /// Takes up the posts that have changed.
+    async fn take_posts(
+        &self,
+        moment: &mut Transaction<'static, Sqlite>,
+        from: Position,
+    ) -> Result<bool, IndexTrouble> {
+        let mut pages = Pages::after(from);
+        let mut changed = false;
+        while let Some(posts) = pages.next(moment).await? {
+            changed = true;
+            self.take(posts).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Takes up once more the posts that have one of these words: they are cut otherwise now.
+    async fn take_posts_with(
+        &self,
+        moment: &mut Transaction<'static, Sqlite>,
+        words: &[UserWord],
+    ) -> Result<bool, IndexTrouble> {
+        let mut pages = Pages::after(Position::ZERO);
+        let mut changed = false;
+        while let Some(mut posts) = pages.next(moment).await? {
+            posts.retain(|post| document::mentions(post, words));
+            changed |= !posts.is_empty();
+            self.take(posts).await?;
+        }
+        Ok(changed)
+    }
+
+    async fn take(&self, posts: Vec<Post>) -> Result<(), IndexTrouble> {
+        self.write(move |index| {
+            for post in &posts {
+                match document::of(post) {
+                    Some(document) => index.put(&document)?,
+                    None => index.remove(post.id.uuid())?,
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        work: impl FnOnce(&Index) -> Result<(), IndexError> + Send + 'static,
+    ) -> Result<(), IndexTrouble> {
+        self.ask(work).await
+    }
+
+    /// Runs what blocks where that hinders nobody.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Index) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, IndexTrouble> {
+        let index = Arc::clone(&self.index);
+        let done = tokio::task::spawn_blocking(move || work(&index)).await;
+        let done = done.map_err(|error| IndexTrouble::BrokenOff(error.to_string()))?;
+        Ok(done?)
+    }
+
+    /// Removes a document whose row is there: a mistake that has to be found.
+    #[cfg(test)]
+    pub(crate) async fn forget(&self, id: uuid::Uuid) {
+        let payload = self.index.payload().unwrap_or_default();
+        self.write(move |index| {
+            index.remove(id)?;
+            index.commit(&payload)
+        })
+        .await
+        .unwrap();
+    }
+
+    /// What the last commit says of itself.
+    fn payload(&self) -> Option<Payload> {
+        payload(&self.index)
+    }
+}
+
+/// What is done when the rows are taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Commit,
+    Purge,
+}
+
+impl std::fmt::Debug for TextIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("TextIndex");
+        shown.field("position", &self.position());
+        shown.finish_non_exhaustive()
+    }
+}
+
+fn user_word(word: &Word) -> UserWord {
+    UserWord {
+        surface: word.word.clone(),
+        reading: word.reading.clone(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Whether the index holds what the rows make of it.
+
+use std::collections::HashMap;
+
+use sqlx::SqlitePool;
+
+use super::{IndexTrouble, Log, Mismatch, Pages, Position, TextIndex, document};
+
+impl TextIndex {
+    /// Compares what the last commit says of itself with the log's own root, and every document
+    /// with the row that it was made of.
+    ///
+    /// # Errors
+    /// [`IndexTrouble`] where nothing was found out.
+    pub(crate) async fn look(
+        &self,
+        rows: &SqlitePool,
+        log: &Log,
+    ) -> Result<Option<Mismatch>, IndexTrouble> {
+        // Nothing is committed meanwhile.
+        let _turn = self.turn.lock().await;
+        let Some(said) = self.payload() else {
+            let reason = "its index says nothing of itself".to_owned();
+            return Ok(Some(Mismatch::Damaged { reason }));
+        };
+        if let Some(mismatch) = root(&said.root, said.position, log).await? {
+            return Ok(Some(mismatch));
+        }
+        let documents = self.ask(|index| {
+            index.check()?;
+            index.searcher().documents().map(Iterator::collect)
+        });
+        let mut documents: HashMap<_, u64> = match documents.await {
+            Ok(documents) => documents,
+            Err(IndexTrouble::Index(error)) => {
+                let reason = error.to_string();
+                return Ok(Some(Mismatch::Damaged { reason }));
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        let mut differing = 0;
+        let mut moment = rows.begin().await?;
+        let mut pages = Pages::after(Position::ZERO);
+        while let Some(posts) = pages.next(&mut moment).await? {
+            for post in posts {
+                let found = documents.remove(&post.id.uuid());
+                // What has changed since is taken up by the next commit.
+                let later = post.changed > said.position;
+                let made = document::of(&post).map(|document| document.row);
+                differing += u64::from(!later && found != made);
+            }
+        }
+        differing += documents.len() as u64;
+        Ok((differing > 0).then_some(Mismatch::Documents { differing }))
+    }
+}
+
+/// Compares the root that a commit says its rows had consumed with the log's.
+async fn root(said: &str, position: Position, log: &Log) -> Result<Option<Mismatch>, IndexTrouble> {
+    let (view, root) = match log.frontier_at(position).await {
+        Ok(frontier) => (said.to_owned(), frontier.root().to_string()),
+        Err(meguri_log::TreeError::Beyond { head }) => {
+            return Ok(Some(Mismatch::Beyond { position, head }));
+        }
+        Err(meguri_log::TreeError::Read(error)) => {
+            return Err(crate::error::StoreError::from(error).into());
+        }
+    };
+    Ok((root != view).then_some(Mismatch::Root {
+        position,
+        view,
+        log: root,
+    }))
+}

@@ -1,0 +1,75 @@
+//! The index beside the rows, where the view is searched.
+
+use std::sync::Arc;
+
+use meguri_log::Position;
+use sqlx::SqlitePool;
+
+use super::ViewFile;
+use crate::{
+    error::StoreError,
+    index::{IndexTrouble, TextIndex},
+};
+
+/// An index, and the rows that it is made of.
+#[derive(Clone)]
+pub(crate) struct Indexed {
+    pub(crate) index: Arc<TextIndex>,
+    pub(crate) readers: SqlitePool,
+}
+
+impl ViewFile {
+    /// The index, where the view has one and its rows can be read.
+    pub(crate) fn index(&self) -> Option<Arc<TextIndex>> {
+        self.index.clone()
+    }
+
+    pub(crate) fn indexed(&self) -> Option<Indexed> {
+        let index = self.index()?;
+        let readers = self.readers();
+        Some(Indexed { index, readers })
+    }
+
+    /// Everything up to here can be read: rows, and what is found of them.
+    pub(crate) fn readable(&self) -> Position {
+        match &self.index {
+            Some(index) => index.position().unwrap_or_default(),
+            None => self.committed.position(),
+        }
+    }
+
+    /// Whether it can be read: all that was there when it was built is in it, with its indexes.
+    pub(crate) fn is_built(&self) -> bool {
+        let searched = self.limits.indexed && self.view.analyzer().is_some();
+        let found = self
+            .index
+            .as_ref()
+            .is_some_and(|it| it.position().is_some());
+        self.built && (found || !searched)
+    }
+
+    /// Opens the index, once the rows can be read.
+    pub(super) async fn open_index(&mut self) -> Result<(), IndexTrouble> {
+        let analyzer = self.view.analyzer().filter(|_| self.limits.indexed);
+        if let Some(analyzer) = analyzer
+            && self.built
+            && self.index.is_none()
+        {
+            let fingerprint = self.view.fingerprint();
+            let index = TextIndex::open(&self.path, &fingerprint, analyzer, &self.committed);
+            self.index = Some(Arc::new(index.await?));
+        }
+        Ok(())
+    }
+
+    /// Brings the index level with the rows that are committed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it can be done again.
+    pub(crate) async fn level_index(&mut self) -> Result<(), StoreError> {
+        if let Some(Indexed { index, readers }) = self.indexed() {
+            index.level(&readers).await?;
+        }
+        Ok(())
+    }
+}
