@@ -9,6 +9,8 @@ pub(crate) struct Header {
     pub(crate) id: String,
     pub(crate) stream: String,
     pub(crate) version: u64,
+    #[serde(rename = "type", default)]
+    pub(crate) event_type: Value,
     pub(crate) at: String,
     pub(crate) actor: String,
     #[serde(default)]
@@ -58,6 +60,33 @@ impl Header {
                 .is_some_and(|last| last >= number)
         };
         says(&self.data, key) || says(&self.data, subject) && any(&self.data, &up_to)
+    }
+}
+
+/// What the event that tells of a redaction says.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Redaction {
+    /// Where the redacted event stands.
+    pub(crate) position: u64,
+    /// Its stream.
+    pub(crate) stream: String,
+    /// Its version there.
+    pub(crate) version: u64,
+    /// Its entry, in hexadecimal.
+    pub(crate) entry: String,
+    /// The reference of the order.
+    pub(crate) order: String,
+}
+
+impl Header {
+    /// What it says of a redacted event; none where it is of another type, or does not stand in
+    /// the stream of that event.
+    pub(crate) fn redaction(&self) -> Option<Redaction> {
+        if self.event_type != "EventRedacted" {
+            return None;
+        }
+        let said: Redaction = serde_json::from_value(self.data.clone()).ok()?;
+        (said.stream == self.stream && said.version < self.version).then_some(said)
     }
 }
 

@@ -194,6 +194,9 @@ pub struct Told {
     pub closed: u64,
     /// Closed sections whose key was destroyed, as an erasure in the bundle says.
     pub erased: u64,
+    /// Redacted events: where each stands, where the event that tells of it, and because of which
+    /// order.
+    pub redacted: Vec<(u64, u64, String)>,
     /// The log's name and how many events its checkpoint covers.
     pub log: Option<(String, u64)>,
 }
@@ -299,6 +302,19 @@ impl fmt::Display for Told {
             writeln!(
                 f,
                 "Sealed sections: {disclosed} disclosed, {closed} closed, {erased} erased"
+            )?;
+        }
+        for (position, told_at, order) in &self.redacted {
+            let order = shown(order);
+            writeln!(
+                f,
+                "抹消: 位置 {position}（位置 {told_at} の記録、命令 {order}）。\
+                 何かがそこに記録されていたことは証明されています。"
+            )?;
+            writeln!(
+                f,
+                "Redacted: position {position}, as position {told_at} says, order {order}; that \
+                 something was recorded there is proven"
             )?;
         }
         if let Some((origin, size)) = &self.log {

@@ -16,9 +16,11 @@ pub(crate) fn check(events: &Events, expected: Option<&str>, report: &mut Report
         .copied()
         .partition(|it| it.folder == Folder::Events);
     in_time(&whole, report);
-    let streams = without_gaps(&events_only, events, report);
+    let explained = redactions(&whole, events, report);
+    let streams = without_gaps(&events_only, &explained, events, report);
     about(&events_only, streams, expected, report);
-    sections(&events_only, &erasures, report);
+    let tell = explained.values().map(|it| it.told_at).collect();
+    sections(&events_only, &erasures, tell, report);
 }
 
 /// A header and where it stands.
@@ -39,7 +41,7 @@ impl<'e> Placed<'e> {
                 header,
                 disclosed,
             }),
-            Seen::Redacted | Seen::Unreadable => None,
+            Seen::Redacted(_) | Seen::Unreadable => None,
         }
     }
 
@@ -60,39 +62,90 @@ fn in_time(events: &[Placed<'_>], report: &mut Report) {
     }
 }
 
+/// A redacted event, as another one tells of it.
+struct Explained {
+    stream: String,
+    version: u64,
+    told_at: u64,
+}
+
+/// The redacted events of which a later event of their stream tells, by where they stand. Of the
+/// others nothing can be told.
+fn redactions(
+    whole: &[Placed<'_>],
+    events: &Events,
+    report: &mut Report,
+) -> BTreeMap<u64, Explained> {
+    let mut explained = BTreeMap::new();
+    for ((folder, position), seen) in events {
+        let Seen::Redacted(entry) = seen else {
+            continue;
+        };
+        let entry = entry.map(|entry| hex(&entry));
+        let says = whole.iter().find_map(|it| {
+            let said = it.header.redaction()?;
+            let is_so = said.position == *position && Some(&said.entry) == entry.as_ref();
+            (is_so && it.position > *position).then_some((it.position, said))
+        });
+        match says {
+            Some((told_at, said)) if *folder == Folder::Events => {
+                report.told.redacted.push((*position, told_at, said.order));
+                let (stream, version) = (said.stream, said.version);
+                let one = Explained {
+                    stream,
+                    version,
+                    told_at,
+                };
+                explained.insert(*position, one);
+            }
+            Some(_) | None => report.doubt(Code::Redacted, event(*folder, *position)),
+        }
+    }
+    explained
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16));
+    digits.collect()
+}
+
 /// The last version of each stream. Each has versions 1, 2, 3, … in the order of positions; where
-/// one is missing, a redacted event between its neighbours stands for it.
+/// one is missing, a redacted event of which nothing is told and that stands between its
+/// neighbours takes its place.
 fn without_gaps<'e>(
     whole: &[Placed<'e>],
+    explained: &'e BTreeMap<u64, Explained>,
     events: &Events,
     report: &mut Report,
 ) -> BTreeMap<&'e str, u64> {
-    let mut redacted = BTreeSet::new();
-    for ((folder, position), seen) in events {
-        if matches!(seen, Seen::Redacted) {
-            report.doubt(Code::Redacted, event(*folder, *position));
-            if *folder == Folder::Events {
-                redacted.insert(*position);
-            }
-        }
-    }
+    let untold = |(folder, position): &(Folder, u64), seen: &Seen| {
+        *folder == Folder::Events
+            && matches!(seen, Seen::Redacted(_))
+            && !explained.contains_key(position)
+    };
+    let untold = events.iter().filter(|(place, seen)| untold(place, seen));
+    let mut untold: BTreeSet<u64> = untold.map(|((_, position), _)| *position).collect();
+    let placed = whole.iter();
+    let placed = placed.map(|it| (it.position, it.header.stream.as_str(), it.header.version));
+    let told = explained.iter();
+    let told = told.map(|(position, it)| (*position, it.stream.as_str(), it.version));
+    let mut all: Vec<(u64, &str, u64)> = placed.chain(told).collect();
+    all.sort_unstable();
     let mut last: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for it in whole {
-        let (version, before) = last
-            .get(it.header.stream.as_str())
-            .copied()
-            .unwrap_or_default();
-        let mut expected = version + 1;
-        while expected < it.header.version
-            && let Some(gone) = redacted.range(before + 1..it.position).next().copied()
+    for (position, stream, version) in all {
+        let (known, before) = last.get(stream).copied().unwrap_or_default();
+        let mut expected = known + 1;
+        while expected < version
+            && let Some(gone) = untold.range(before + 1..position).next().copied()
         {
-            redacted.remove(&gone);
+            untold.remove(&gone);
             expected += 1;
         }
-        if it.header.version != expected {
-            report.find(Code::VersionGap, it.name());
+        if version != expected {
+            report.find(Code::VersionGap, event(Folder::Events, position));
         }
-        last.insert(&it.header.stream, (it.header.version, it.position));
+        last.insert(stream, (version, position));
     }
     last.into_iter()
         .map(|(stream, (version, _))| (stream, version))
@@ -133,9 +186,14 @@ fn about(
     report.told.streams.extend(others);
 }
 
-/// Counts sections by what has become of them; an erasure that covers none does not belong.
-fn sections(events: &[Placed<'_>], erasures: &[Placed<'_>], report: &mut Report) {
-    let mut used = BTreeSet::new();
+/// Counts sections by what has become of them; an erasure that covers none, and tells of no
+/// redaction (`used`), does not belong.
+fn sections(
+    events: &[Placed<'_>],
+    erasures: &[Placed<'_>],
+    mut used: BTreeSet<u64>,
+    report: &mut Report,
+) {
     for it in events {
         for Sealed { section, key, .. } in &it.header.sealed {
             let erasing = |erasure: &&Placed<'_>| {

@@ -119,7 +119,7 @@ class Report:
 
     def __init__(self):
         self.findings, self.unknown = [], []
-        self.streams, self.log = [], None
+        self.streams, self.redacted, self.log = [], [], None
         self.disclosed = self.closed = self.erased = 0
 
     def find(self, code, at):
@@ -147,6 +147,12 @@ class Report:
             counts = (self.disclosed, self.closed, self.erased)
             print("封印された部分: 開示 %d、非開示 %d、消去済み %d" % counts)
             print("Sealed sections: %d disclosed, %d closed, %d erased" % counts)
+        for position, told_at, order in self.redacted:
+            one = (position, told_at, shown(order))
+            print("抹消: 位置 %d（位置 %d の記録、命令 %s）。"
+                  "何かがそこに記録されていたことは証明されています。" % one)
+            print("Redacted: position %d, as position %d says, order %s; that something was "
+                  "recorded there is proven" % one)
         if self.log:
             log = (shown(self.log[0]), self.log[1])
             print("チェックポイント: %s、%d 件" % log)
@@ -376,7 +382,8 @@ def parse_header(text):
 
 
 def read_event(files, name, position, parts, tree, report):
-    """The header (None where redacted, False where unreadable) and the disclosed sections."""
+    """The header and the disclosed sections; None and the entry where redacted, False where
+    unreadable."""
     def required(part):
         found = files.get("%s.%s" % (name, part))
         if found is None:
@@ -413,8 +420,9 @@ def read_event(files, name, position, parts, tree, report):
         for part in parts:
             if part not in ("entry", "proof"):
                 report.find("extra-file", "%s.%s" % (name, part))
-        place(read("entry", 33))
-        return None, set()
+        entry = read("entry", 33)
+        place(entry)
+        return None, entry
     if "entry" in parts:
         report.find("extra-file", name + ".entry")
     text, blind = required("header"), read("blind", 32)
@@ -493,25 +501,60 @@ def erases(header, key):
     return key in found or subject in found and covered
 
 
-def check_versions(events, whole, report):
-    """The last version of each stream; a redacted event may stand for one that is missing."""
-    redacted = sorted(it[1] for it in events if it[2] is None and it[0] == "events")
-    for folder, position, header, _ in events:
-        if header is None:
+def redaction(header):
+    """What it says of a redacted event of its stream; None where it is no such event."""
+    data = header["data"]
+    if header.get("type") != "EventRedacted":
+        return None
+    for name in ("position", "version"):
+        if type(data.get(name)) is not int or not 0 <= data[name] < 1 << 64:
+            return None
+    if not all(isinstance(data.get(it), str) for it in ("stream", "entry", "order")):
+        return None
+    own = data["stream"] == header["stream"] and data["version"] < header["version"]
+    return data if own else None
+
+
+def check_redactions(events, seen, report):
+    """The redacted events of which a later one of their stream tells: position to what it says,
+    and where that stands."""
+    explained = {}
+    for folder, position, header, entry in events:
+        if header is not None:
+            continue
+        for _, told_at, teller, _ in seen:
+            said = redaction(teller)
+            if (said and told_at > position and said["position"] == position
+                    and entry is not None and said["entry"] == entry.hex()
+                    and folder == "events"):
+                report.redacted.append((position, told_at, said["order"]))
+                explained[position] = (said["stream"], said["version"], told_at)
+                break
+        else:
             report.doubt("redacted", "%s/%d" % (folder, position))
+    return explained
+
+
+def check_versions(events, whole, explained, report):
+    """The last version of each stream; a redacted event of which nothing is told may stand for one
+    that is missing."""
+    untold = sorted(it[1] for it in events
+                    if it[2] is None and it[0] == "events" and it[1] not in explained)
+    placed = [(it[1], it[2]["stream"], it[2]["version"]) for it in whole]
+    placed += [(position, *it[:2]) for position, it in explained.items()]
     last = {}
-    for _, position, header, _ in whole:
-        version, before = last.get(header["stream"], (0, 0))
-        expected = version + 1
-        while expected < header["version"]:
-            gone = [it for it in redacted if before < it < position]
+    for position, stream, version in sorted(placed):
+        known, before = last.get(stream, (0, 0))
+        expected = known + 1
+        while expected < version:
+            gone = [it for it in untold if before < it < position]
             if not gone:
                 break
-            redacted.remove(gone[0])
+            untold.remove(gone[0])
             expected += 1
-        if header["version"] != expected:
+        if version != expected:
             report.find("version-gap", "events/%d" % position)
-        last[header["stream"]] = (header["version"], position)
+        last[stream] = (version, position)
     return {stream: version for stream, (version, _) in last.items()}
 
 
@@ -524,7 +567,8 @@ def check_relation(events, of, report):
             report.find("time-order", "%s/%d" % (folder, position))
     whole = [it for it in seen if it[0] == "events"]
     erasures = [it for it in seen if it[0] == "erasures"]
-    streams = check_versions(events, whole, report)
+    explained = check_redactions(events, seen, report)
+    streams = check_versions(events, whole, explained, report)
     if not whole:
         report.find("no-events", "events")
     else:
@@ -539,7 +583,7 @@ def check_relation(events, of, report):
             if not led and not any(speaks_of(header, stream) for header in own):
                 report.find("unrelated-event", stream)
             report.streams.append((stream, streams[stream]))
-    used = set()
+    used = {told_at for _, _, told_at in explained.values()}
     for _, position, header, disclosed in whole:
         for listed in header["sealed"]:
             erasing = [it for it in erasures if it[1] > position and erases(it[2], listed["key"])]

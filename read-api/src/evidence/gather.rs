@@ -147,7 +147,9 @@ impl Gathered {
             events.push((event, disclosed));
         }
         let size = self.checkpoint.tree.size;
-        let erasures = related::erasures(log, &closed, size).await?;
+        let mut erasures = related::erasures(log, &closed, size).await?;
+        erasures.extend(related::redactions(log, &self.events, size).await?);
+        erasures.sort_by_key(Recorded::position);
         let erasures = erasures.iter().map(|event| (event, Vec::new()));
         let evidence = Evidence {
             about: self.about.clone(),

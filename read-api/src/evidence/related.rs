@@ -9,6 +9,9 @@ use uuid::Uuid;
 /// The event that tells of destroyed keys, on the stream of whom they belonged to.
 const ERASING: &str = "KeysDestroyed";
 
+/// The event that tells of a redaction, in the stream of what was redacted.
+const REDACTING: &str = "EventRedacted";
+
 /// Every event of a stream that the checkpoint covers.
 pub(crate) async fn whole(
     log: &Log,
@@ -122,4 +125,34 @@ pub(super) async fn erasures(
     found.sort_by_key(Recorded::position);
     found.dedup_by_key(|event| event.position());
     Ok(found)
+}
+
+/// The events that tell of these redacted ones and are not among them, each in its stream.
+pub(super) async fn redactions(
+    log: &Log,
+    events: &[Recorded],
+    size: u64,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut found: Vec<Recorded> = Vec::new();
+    for redacted in events.iter().filter(|event| event.header_text().is_none()) {
+        let Ok(stream) = StreamName::new(redacted.stream()) else {
+            continue;
+        };
+        for event in whole(log, &stream, size).await? {
+            let known = |it: &Recorded| it.position() == event.position();
+            if tells_of(&event, redacted) && !events.iter().any(known) {
+                found.push(event);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn tells_of(event: &Recorded, redacted: &Recorded) -> bool {
+    let position = event
+        .header()
+        .and_then(Result::ok)
+        .and_then(|header| serde_json::from_str::<Value>(header.data).ok())
+        .and_then(|data| data.get("position").and_then(Value::as_u64));
+    event.event_type() == REDACTING && position == Some(redacted.position().get())
 }

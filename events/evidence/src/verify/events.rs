@@ -17,8 +17,8 @@ pub(crate) type Events = BTreeMap<(Folder, u64), Seen>;
 pub(crate) enum Seen {
     /// Its header and which of its sections are disclosed.
     Whole(Box<Header>, BTreeSet<String>),
-    /// Redacted: only the entry is there.
-    Redacted,
+    /// Redacted: only the entry is there, if it can be read.
+    Redacted(Option<[u8; 33]>),
     /// Its header cannot be read, which was found.
     Unreadable,
 }
@@ -62,7 +62,7 @@ impl<'a> Event<'a> {
             self.nothing_else(parts);
             let entry = self.line("entry");
             self.place(entry, tree);
-            return Seen::Redacted;
+            return Seen::Redacted(entry);
         }
         if parts.contains(&Part::Entry) {
             self.extra("entry");

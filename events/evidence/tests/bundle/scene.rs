@@ -19,7 +19,7 @@ struct Section {
 pub(crate) struct Stored {
     stream: &'static str,
     header: String,
-    blind: [u8; 32],
+    pub(crate) blind: [u8; 32],
     sections: Vec<Section>,
     redacted: bool,
 }
@@ -109,9 +109,15 @@ impl Scene {
         } else {
             format!(r#","sealed":[{listed}]"#)
         };
+        let event_type = if data.contains("\"order\"") {
+            "EventRedacted"
+        } else {
+            "Happened"
+        };
         let header = format!(
             "{{\"id\":\"id-{number}\",\"stream\":\"{stream}\",\"version\":{version},\
-             \"type\":\"Happened\",\"schema\":1,\"at\":\"2026-11-21T07:02:{number:02}.000000Z\",\
+             \"type\":\"{event_type}\",\"schema\":1,\
+             \"at\":\"2026-11-21T07:02:{number:02}.000000Z\",\
              \"actor\":\"member-2\",\"causation\":\"id-0\",\"data\":{data}{sealed}}}"
         );
         let (blind, redacted) = (filled("blind"), false);
@@ -127,6 +133,20 @@ impl Scene {
     /// Empties the header of the event at a position, as a court may order.
     pub(crate) fn redact(&mut self, position: usize) {
         self.events[position - 1].redacted = true;
+    }
+
+    /// Redacts the event at a position of this stream and version, and says so in a stream.
+    pub(crate) fn redact_as_ordered(&mut self, position: usize, version: u64, told: &'static str) {
+        let entry = self.entry(position - 1);
+        let digits = |text: String, byte: &u8| format!("{text}{byte:02x}");
+        let entry = entry.iter().fold(String::new(), digits);
+        let stream = self.events[position - 1].stream;
+        let data = format!(
+            r#"{{"position":{position},"stream":"{stream}","version":{version},"entry":"{entry}",
+                "event_type":"Happened","order":"2026-wa-1234"}}"#
+        );
+        self.add(told, &data, &[]);
+        self.redact(position);
     }
 
     fn entry(&self, index: usize) -> [u8; 33] {

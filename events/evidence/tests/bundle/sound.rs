@@ -95,6 +95,70 @@ fn a_redacted_event_leaves_its_place_and_nothing_can_be_told_of_it() {
 }
 
 #[test]
+fn a_redaction_that_the_log_tells_of_is_sound_and_told() {
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(6, 2, EXCHANGE);
+    let said = ask(&scene.files(), Some(&scene.key.verifier()), Some(EXCHANGE));
+    assert_eq!(said.verdict, Verdict::Sound, "{}", said.text);
+    let told = "Redacted: position 6, as position 9 says, order 2026-wa-1234;";
+    assert!(said.text.contains(told), "{}", said.text);
+    assert!(
+        said.text.contains("Complete to version 4;"),
+        "{}",
+        said.text
+    );
+}
+
+#[test]
+fn a_redaction_of_what_led_to_it_may_be_told_later_beside_the_erasures() {
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(2, 1, "need-1");
+    let mut evidence = scene.with_erasures(&[9]);
+    evidence.events.retain(|event| event.position != 9);
+    let mut files = evidence.files().unwrap();
+    let key = scene.key.verifier();
+    let said = ask(&files, Some(&key), Some(EXCHANGE));
+    assert_eq!(said.verdict, Verdict::Sound, "{}", said.text);
+    // What it tells of is not there: it does not belong.
+    drop_event(&mut files, 2);
+    list_anew(&mut files);
+    let said = ask(&files, Some(&key), Some(EXCHANGE));
+    assert_eq!(said.codes, ["unrelated-event erasures/9"]);
+}
+
+#[test]
+fn a_redaction_of_another_event_or_in_another_stream_tells_nothing() {
+    let key = Scene::new().key.verifier();
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(6, 2, EXCHANGE);
+    scene.events[5].blind = [7; 32];
+    let said = ask(&scene.files(), Some(&key), Some(EXCHANGE));
+    assert_eq!(said.codes, ["redacted events/6"], "another entry");
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(6, 2, EXCHANGE);
+    scene.redact(7);
+    let said = ask(&scene.files(), Some(&key), Some(EXCHANGE));
+    assert_eq!(said.codes, ["redacted events/7"], "another position");
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(6, 2, "need-1");
+    let said = ask(&scene.files(), Some(&key), Some(EXCHANGE));
+    assert_ne!(
+        said.verdict,
+        Verdict::Sound,
+        "another stream: {}",
+        said.text
+    );
+    let mut scene = Scene::new();
+    scene.redact_as_ordered(6, 3, EXCHANGE);
+    let said = ask(&scene.files(), Some(&key), Some(EXCHANGE));
+    assert!(
+        said.codes.contains(&"version-gap events/6".to_owned()),
+        "{}",
+        said.text
+    );
+}
+
+#[test]
 fn a_redacted_erasure_covers_nothing_and_fills_no_gap() {
     let mut scene = Scene::new();
     scene.add(
