@@ -14,17 +14,17 @@ use crate::support::api::{Api, Member};
 use crate::support::server::{Installation, Server};
 
 /// A house in which Taro helps Hanako, and offers it to somebody else, too.
-struct House {
-    installation: Installation,
-    server: Server,
+pub(super) struct House {
+    pub(super) installation: Installation,
+    pub(super) server: Server,
     key: String,
     hanako: Member,
-    taro: Member,
-    exchanges: [String; 2],
+    pub(super) taro: Member,
+    pub(super) exchanges: [String; 2],
 }
 
 impl House {
-    async fn lived_in(installation: Installation) -> Self {
+    pub(super) async fn lived_in(installation: Installation) -> Self {
         let server = installation.serve().await;
         let api = server.api();
         let hanako = api.register("hanako", "はなこ").await;
@@ -59,7 +59,7 @@ impl House {
     }
 
     /// What both programs say of a bundle, which has to be the same.
-    fn verified(&self, bundle: &Path) -> (i32, String) {
+    pub(super) fn verified(&self, bundle: &Path) -> (i32, String) {
         let of = format!("exchange-{}", self.exchanges[0]);
         let arguments = ["--key", &self.key, "--of", &of];
         let folder = self.installation.folder().join("unpacked");
@@ -81,7 +81,7 @@ impl House {
         python
     }
 
-    fn bundle(&self, exchange: &str, name: &str, more: &[&str]) -> PathBuf {
+    pub(super) fn bundle(&self, exchange: &str, name: &str, more: &[&str]) -> PathBuf {
         let path = self.installation.folder().join(name);
         let arguments = ["audit", "bundle", exchange, "-o", path.to_str().unwrap()];
         self.installation.run(&[&arguments, more].concat());
@@ -103,8 +103,12 @@ async fn opened(api: &Api, hanako: &Member, taro: &Member, title: &str) -> Strin
 /// Writes the program of a bundle into a folder, as it lies in it.
 fn unpack(bundle: &Path, folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
-    let files = Files::from_zip(&std::fs::read(bundle).unwrap()).unwrap();
+    let files = files(bundle);
     std::fs::write(folder.join("verify.py"), files.get("verify.py").unwrap()).unwrap();
+}
+
+pub(super) fn files(bundle: &Path) -> Files {
+    Files::from_zip(&std::fs::read(bundle).unwrap()).unwrap()
 }
 
 const BECAUSE: [&str; 4] = ["--by", "ken", "--reason", "通報の確認"];
@@ -162,7 +166,7 @@ async fn evidence_is_checked_by_anybody_and_accesses_are_told(installation: Inst
 
 /// Some of the things that may be done to a bundle; all of them are told in the crate's tests.
 fn changed_bundles_are_found(house: &House, bundle: &Path) {
-    let whole = Files::from_zip(&std::fs::read(bundle).unwrap()).unwrap();
+    let whole = files(bundle);
     let names: Vec<&str> = whole.iter().map(|(name, _)| name).collect();
     let last = |end: &str| *names.iter().rfind(|name| name.ends_with(end)).unwrap();
     let path = house.installation.folder().join("changed.zip");
@@ -209,7 +213,7 @@ async fn accesses_are_told(house: &House, api: &Api) {
 
 impl House {
     /// Takes away evidence over HTTP.
-    async fn taken(&self, token: &str, query: &[(&str, &str)]) -> reqwest::Response {
+    pub(super) async fn taken(&self, token: &str, query: &[(&str, &str)]) -> reqwest::Response {
         let path = format!("/api/exchanges/{}/evidence", self.exchanges[0]);
         let address = format!("http://{}{path}", self.server.api().host());
         let address = reqwest::Url::parse_with_params(&address, query).unwrap();
@@ -218,7 +222,7 @@ impl House {
     }
 
     /// What is said of a bundle that was taken away.
-    async fn said_of(&self, taken: reqwest::Response) -> String {
+    pub(super) async fn said_of(&self, taken: reqwest::Response) -> String {
         assert_eq!(taken.status(), StatusCode::OK);
         let bundle = self.installation.folder().join("taken.zip");
         std::fs::write(&bundle, taken.bytes().await.unwrap()).unwrap();

@@ -12,6 +12,7 @@ mod log;
 mod past;
 mod processes;
 pub(crate) mod proofs;
+mod redacted_evidence;
 mod redaction;
 mod shutdown;
 mod time;

@@ -15,7 +15,8 @@ pub struct Evidence {
     pub about: String,
     /// The events of that stream from its first on, and before its last whatever led to them.
     pub events: Vec<Proven>,
-    /// The events by which keys of closed sections were destroyed.
+    /// The events by which keys of closed sections were destroyed, and those that tell of redacted
+    /// events and are not among the events above.
     pub erasures: Vec<Proven>,
     /// The signed note that all proofs lead to.
     pub checkpoint: String,

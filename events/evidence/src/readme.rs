@@ -38,7 +38,7 @@ Python 3 と openssl だけで確かめられます。検証鍵は、このバ�
 - `events/<位置>.<部分>.json` 開示された文、`.salt` その約束値を作った乱数
 - `events/<位置>.proof` チェックポイントまでのハッシュの道（base64、一行に一つ）
 - `events/<位置>.entry` 抹消された出来事の、公開されている部分
-- `erasures/` 開示できない部分の鍵が破棄されたことの記録
+- `erasures/` 開示できない部分の鍵が破棄されたこと、または出来事が抹消されたことの記録
 - `checkpoint` 署名されたチェックポイント、`key` 署名した鍵、`SHA256SUMS` 全ファイルの要約値
 
 ## 分かることと分からないこと
@@ -78,7 +78,7 @@ that this is not the bundle of something else.
 - `events/<position>.<section>.json`: a disclosed text; `.salt`: what it was committed to with
 - `events/<position>.proof`: the path of hashes to the checkpoint, base64, one a line
 - `events/<position>.entry`: what is public of an event that was redacted
-- `erasures/`: the record that keys of closed sections were destroyed
+- `erasures/`: the record that keys of closed sections were destroyed, or events redacted
 - `checkpoint`: the signed checkpoint; `key`: who signed it; `SHA256SUMS`: sums of all files
 
 ## What it proves and what it does not

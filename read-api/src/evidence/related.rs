@@ -1,5 +1,5 @@
-//! What belongs to the evidence of an exchange beside its own events: what led to it, and what
-//! destroyed the keys of its texts.
+//! What belongs to the evidence of an exchange beside its own events: what led to it, what
+//! destroyed the keys of its texts, and what tells of redacted events.
 
 use meguri_events::PostId;
 use meguri_log::{Log, ReadError, Recorded, StreamName, StreamRange, Version};
