@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use meguri_domain::{
-    ClaimError, ExchangeError, MemberError, PostError, TextError, VocabularyError,
+    BlockError, ClaimError, ExchangeError, MemberError, PostError, TextError, VocabularyError,
 };
 use meguri_http::{Problem, TooMany, kinds};
 use meguri_log::{AppendError, OpenSealError, ReadError, VaultError};
@@ -157,9 +157,11 @@ refusals! {
     PostError: |_| RefusalKind::Rule;
     TextError: |_| RefusalKind::Rule;
     VocabularyError: |_| RefusalKind::Rule;
+    BlockError: |_| RefusalKind::Rule;
     ClaimError: |_| RefusalKind::Taken;
-    // Who is no party does not learn that there is such an exchange.
-    ExchangeError: |error| if *error == ExchangeError::NotAParty {
+    // Who is no party does not learn that there is such an exchange, and who is parted by a block
+    // not that there is such a post.
+    ExchangeError: |error| if matches!(error, ExchangeError::NotAParty | ExchangeError::Blocked) {
         RefusalKind::Hidden
     } else {
         RefusalKind::Rule

@@ -4,8 +4,8 @@ mod body;
 
 use async_trait::async_trait;
 use meguri_domain::{
-    ActiveMember, Aggregate, Claim, Exchange, ExchangeError, MessageText, Opening, Post, Reason,
-    ReturnText, Terms, WhatText, WhenText, Words,
+    ActiveMember, Aggregate, Blocking, Claim, Exchange, ExchangeError, MessageText, Opening, Post,
+    Reason, ReturnText, Terms, WhatText, WhenText, Words,
 };
 use meguri_events::{ExchangeEvent, ExchangeId, Mode, PostId, Timestamp};
 use meguri_log::StreamName;
@@ -22,7 +22,7 @@ impl Commands {
     ///
     /// # Errors
     /// Refused on one's own or a closed post, in a mode it does not allow, and while the opener
-    /// has an open exchange on it.
+    /// has an open exchange on it; hidden where opener or author blocks the other (C12).
     pub async fn open_exchange(
         &self,
         caller: &Caller,
@@ -237,11 +237,15 @@ impl Decision for OpenExchange {
         let post = post.ok_or(CommandError::NotFound)?;
         let opener = attempt.acting().await?;
         let author = attempt.member(post.author()).await?;
+        // One stream for both directions: the append holds only while nobody has blocked.
+        let pair = stream(opener.id().block_stream(post.author()))?;
+        let blocking = attempt.load::<Blocking>(&pair).await?.unwrap_or_default();
         let events = Exchange::open(Opening {
             exchange: self.exchange,
             post: &post,
             author: &author,
             opener,
+            blocking: &blocking,
             mode: self.mode,
             message: self.message.clone(),
         })?;

@@ -4,6 +4,7 @@
 //! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. [`routes`] puts HTTP in
 //! front of it; [`policies`] act on what has happened, by the same commands.
 
+mod block;
 mod cache;
 mod caller;
 mod claims;

@@ -1,5 +1,6 @@
 //! The routes that write, in front of [`Commands`]: one function each, and nothing decided here.
 
+mod block;
 mod erasure;
 mod exchange;
 mod member;
@@ -27,6 +28,7 @@ pub fn routes(commands: Commands) -> OpenApiRouter {
         .routes(routes!(member::register))
         .routes(routes!(member::change_nickname, erasure::erase_me))
         .routes(routes!(member::leave))
+        .routes(routes!(block::block_member, block::unblock_member))
         .routes(routes!(tokens::log_in))
         .routes(routes!(tokens::log_out))
         .routes(routes!(post::post_need))

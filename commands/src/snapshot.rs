@@ -1,6 +1,6 @@
 //! What a stream adds up to at a version: states of the domain, read from the log.
 
-use meguri_domain::{Aggregate, Claim, Exchange, Member, Post, Vocabulary};
+use meguri_domain::{Aggregate, Blocking, Claim, Exchange, Member, Post, Vocabulary};
 use meguri_events::{Event, Opened, RedactionEvent};
 use meguri_log::{
     Log, OpenedEvent, Position, Recorded, SectionContent, StreamName, StreamRange, Version,
@@ -16,6 +16,7 @@ pub(crate) enum State {
     Exchange(Option<Exchange>),
     Claim(Option<Claim>),
     Vocabulary(Option<Vocabulary>),
+    Blocking(Option<Blocking>),
 }
 
 /// A state, and which version of its stream it is. Always true of that version, for ever.
@@ -82,7 +83,7 @@ macro_rules! kept {
     };
 }
 
-kept!(Member, Post, Exchange, Claim, Vocabulary);
+kept!(Member, Post, Exchange, Claim, Vocabulary, Blocking);
 
 impl Snapshot {
     /// A stream in which nothing has happened.

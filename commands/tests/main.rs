@@ -10,6 +10,7 @@
 mod support;
 
 mod api;
+mod block;
 mod concurrency;
 mod credentials;
 mod description;

@@ -5,6 +5,7 @@
 //! acts through [`ActiveMember`], which only a [`Member`] that has not left can give, so that
 //! nothing here can be done by somebody who has left.
 
+mod block;
 mod claim;
 mod exchange;
 mod mail;
@@ -15,6 +16,7 @@ mod text;
 mod user_name;
 mod vocabulary;
 
+pub use block::{BlockError, Blocking};
 pub use claim::{Claim, ClaimError};
 pub use exchange::{
     AFTERWARDS, Exchange, ExchangeError, FollowUpPeriods, Opening, Side, Sides, Status, Terms,

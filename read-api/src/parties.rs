@@ -95,6 +95,7 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         | Event::Claim(_)
         | Event::Access(_)
         | Event::Redaction(_)
-        | Event::Vocabulary(_) => None,
+        | Event::Vocabulary(_)
+        | Event::Block(_) => None,
     }))
 }

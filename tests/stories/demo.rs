@@ -21,8 +21,8 @@ const SMALL: DemoArgs = DemoArgs {
     passwords: false,
 };
 
-/// What policies and operators do.
-const BY_OTHERS: [&str; 10] = [
+/// What policies and operators do, and what no member of the demo has reason to.
+const BY_OTHERS: [&str; 12] = [
     "CompletionReminded",
     "MemberErased",
     "KeysDestroyed",
@@ -33,6 +33,8 @@ const BY_OTHERS: [&str; 10] = [
     "VocabularyWordRemoved",
     "SynonymsGrouped",
     "SynonymsUngrouped",
+    "MemberBlocked",
+    "MemberUnblocked",
 ];
 
 /// So large that every thing that is rare happens too.

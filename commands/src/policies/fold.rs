@@ -58,7 +58,8 @@ pub(super) async fn fold_one(
         | Event::Claim(_)
         | Event::Access(_)
         | Event::Redaction(_)
-        | Event::Vocabulary(_) => {}
+        | Event::Vocabulary(_)
+        | Event::Block(_) => {}
     }
     Ok(None)
 }

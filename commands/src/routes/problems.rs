@@ -1,7 +1,8 @@
 //! What each kind of problem means: the page behind every problem's `type`.
 
 use meguri_domain::{
-    ClaimError, ExchangeError, Field, MemberError, PostError, TextError, VocabularyError,
+    BlockError, ClaimError, ExchangeError, Field, MemberError, PostError, TextError,
+    VocabularyError,
 };
 use meguri_events::Mode;
 use meguri_http::{Json, Language, Path, Problem, Problems, kinds};
@@ -100,7 +101,7 @@ macro_rules! every {
 /// Every refusal that a decider can give.
 fn of_rules() -> Vec<CommandError> {
     let title = Field::Title;
-    let all: [Vec<CommandError>; 6] = [
+    let all: [Vec<CommandError>; 7] = [
         every!(MemberError { HasLeft }).into(),
         every!(PostError {
             NotTheAuthor,
@@ -117,8 +118,8 @@ fn of_rules() -> Vec<CommandError> {
         })
         .into(),
         every!(ExchangeError {
-            OwnPost, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::Online }, NotAParty,
-            NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 2 },
+            OwnPost, Blocked, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::Online },
+            NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 2 },
             AlreadyReported, PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated,
             NoEvaluation, GivenUp, TooLate,
         })
@@ -135,6 +136,12 @@ fn of_rules() -> Vec<CommandError> {
             NotAGroup,
             InAnotherGroup,
             NotThere
+        })
+        .into(),
+        every!(BlockError {
+            Oneself,
+            OtherHasLeft,
+            NotBlocked
         })
         .into(),
     ];

@@ -8,6 +8,9 @@ pub enum ExchangeError {
     /// A helper applies, and a requester asks, never on their own post (H04).
     #[error("this is your own post")]
     OwnPost,
+    /// Neither side of a block sees the other's posts (C12).
+    #[error("one of the two members blocks the other")]
+    Blocked,
     /// A closed post opens no exchange (H01).
     #[error("this post is closed")]
     PostClosed,
@@ -69,6 +72,7 @@ impl ExchangeError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::OwnPost => "own-post",
+            Self::Blocked => "blocked",
             Self::PostClosed => "post-closed",
             Self::AuthorHasLeft => "author-has-left",
             Self::ModeNotAllowed { .. } => "mode-not-allowed",
@@ -92,6 +96,7 @@ impl ExchangeError {
     pub fn ja(&self) -> String {
         let sentence = match self {
             Self::OwnPost => "自分の投稿には申し込めません。",
+            Self::Blocked => "どちらかが相手をブロックしています。",
             Self::PostClosed => "この投稿は締め切られています。",
             Self::AuthorHasLeft => "投稿したメンバーは退会しました。",
             Self::ModeNotAllowed { mode } => {

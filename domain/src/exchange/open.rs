@@ -5,6 +5,7 @@ use meguri_events::{
 };
 
 use super::{Exchange, ExchangeError};
+use crate::block::Blocking;
 use crate::member::{ActiveMember, Member};
 use crate::post::Post;
 use crate::text::MessageText;
@@ -21,6 +22,8 @@ pub struct Opening<'a> {
     pub author: &'a Member,
     /// Who asks, or applies.
     pub opener: ActiveMember,
+    /// What is between opener and author.
+    pub blocking: &'a Blocking,
     /// The mode that is proposed.
     pub mode: Mode,
     /// The first message in the room.
@@ -32,8 +35,8 @@ impl Exchange {
     /// application to help on a Need (スケット申し込み, H04), as the post tells.
     ///
     /// # Errors
-    /// Refused on one's own post, on a closed one, on that of a member who has left, and in a
-    /// mode that the post does not allow.
+    /// Refused on one's own post, on a closed one, on that of a member who has left, in a mode
+    /// that the post does not allow, and where one of the two blocks the other (C12).
     pub fn open(opening: Opening<'_>) -> Result<Vec<ExchangeEvent>, ExchangeError> {
         opening.is_allowed()?;
         let Opening {
@@ -85,6 +88,10 @@ impl Opening<'_> {
         let (post, mode) = (self.post, self.mode);
         if self.opener.id() == post.author() {
             return Err(ExchangeError::OwnPost);
+        }
+        // Before all that the post itself would tell: it is hidden.
+        if self.blocking.parts_them() {
+            return Err(ExchangeError::Blocked);
         }
         if self.author.has_left() {
             return Err(ExchangeError::AuthorHasLeft);

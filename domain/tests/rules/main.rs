@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+mod blocking;
 mod claims;
 mod completing;
 mod coverage;

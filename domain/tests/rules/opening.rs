@@ -1,6 +1,8 @@
 //! Opening an exchange: requests and applications.
 
-use meguri_domain::{Aggregate, Exchange, ExchangeError, Member, Opening, Post, PostPatch, Status};
+use meguri_domain::{
+    Aggregate, Blocking, Exchange, ExchangeError, Member, Opening, Post, PostPatch, Status,
+};
 use meguri_events::{
     ExchangeApplied, ExchangeEvent, ExchangeRequested, MemberId, Mode, Modes, PostEvent, Sealed,
 };
@@ -24,6 +26,7 @@ fn open_by(
         post: &post,
         author,
         opener,
+        blocking: &Blocking::default(),
         mode,
         message,
     })

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use meguri_domain::{ClaimError, ExchangeError, Field, MemberError, PostError, TextError};
+use meguri_domain::{
+    BlockError, ClaimError, ExchangeError, Field, MemberError, PostError, TextError,
+};
 use meguri_events::Mode;
 
 fn holds(cases: &[(&str, String, &dyn Display)]) {
@@ -35,8 +37,8 @@ macro_rules! every {
 #[test]
 fn every_refusal_of_an_exchange_has_a_name_and_two_sentences() {
     let errors = every!(ExchangeError:
-        OwnPost, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::ByPost }, NotAParty,
-        NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 3 }, AlreadyReported,
+        OwnPost, Blocked, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::ByPost },
+        NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 3 }, AlreadyReported,
         PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated, NoEvaluation, GivenUp, TooLate,
     );
     holds(
@@ -65,10 +67,16 @@ fn every_refusal_of_a_text_has_a_name_and_two_sentences() {
 fn every_other_refusal_has_a_name_and_two_sentences() {
     let posts = every!(PostError: NotTheAuthor, NoMode, TextErased);
     let members = every!(MemberError: HasLeft);
+    let blocks = every!(BlockError: Oneself, OtherHasLeft, NotBlocked);
     let claims = every!(ClaimError:
         UserNameTaken, MailTaken, ExchangeOpen, NeverReleased, NotTheHolder);
     holds(
         &posts
+            .each_ref()
+            .map(|e| (e.code(), e.ja().to_owned(), e as &dyn Display)),
+    );
+    holds(
+        &blocks
             .each_ref()
             .map(|e| (e.code(), e.ja().to_owned(), e as &dyn Display)),
     );

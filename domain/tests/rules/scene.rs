@@ -1,9 +1,9 @@
 //! The people of these tests, and what has happened between them.
 
 use meguri_domain::{
-    ActiveMember, Aggregate, Description, Exchange, Mail, Member, MessageText, Nickname, Opening,
-    Post, PostContent, Reason, Registration, ReturnText, Tags, Terms, Title, UserName, WhatText,
-    Words,
+    ActiveMember, Aggregate, Blocking, Description, Exchange, Mail, Member, MessageText, Nickname,
+    Opening, Post, PostContent, Reason, Registration, ReturnText, Tags, Terms, Title, UserName,
+    WhatText, Words,
 };
 use meguri_events::{
     Category, CompletionReported, ExchangeCompleted, ExchangeEvent, ExchangeId, ExchangeStarted,
@@ -95,6 +95,7 @@ pub(crate) fn opened(posted: &[PostEvent], mode: Mode) -> Vec<ExchangeEvent> {
         post: &post,
         author: &author,
         opener,
+        blocking: &Blocking::default(),
         mode,
         message,
     })

@@ -1,6 +1,7 @@
 //! The one enum over everything that can have happened.
 
 use crate::access::AccessEvent;
+use crate::block::BlockEvent;
 use crate::claim::ClaimEvent;
 use crate::description::Description;
 use crate::encoding::{DecodeError, EncodeError, Encoded, Opened, Stored};
@@ -27,6 +28,8 @@ pub enum Event {
     Redaction(RedactionEvent),
     /// To the words of search.
     Vocabulary(VocabularyEvent),
+    /// Between two members, one of whom blocks the other.
+    Block(BlockEvent),
 }
 
 /// Names of all event types. They are the storage format and never change.
@@ -39,7 +42,8 @@ const ALL_TYPES: [&str;
         + ClaimEvent::TYPES.len()
         + AccessEvent::TYPES.len()
         + RedactionEvent::TYPES.len()
-        + VocabularyEvent::TYPES.len()] = join([
+        + VocabularyEvent::TYPES.len()
+        + BlockEvent::TYPES.len()] = join([
     MemberEvent::TYPES,
     PostEvent::TYPES,
     ExchangeEvent::TYPES,
@@ -47,9 +51,10 @@ const ALL_TYPES: [&str;
     AccessEvent::TYPES,
     RedactionEvent::TYPES,
     VocabularyEvent::TYPES,
+    BlockEvent::TYPES,
 ]);
 
-const fn join<const N: usize>(groups: [&[&'static str]; 7]) -> [&'static str; N] {
+const fn join<const N: usize>(groups: [&[&'static str]; 8]) -> [&'static str; N] {
     let mut all = [""; N];
     let (mut next, mut group) = (0, 0);
     while group < groups.len() {
@@ -75,6 +80,7 @@ impl Event {
             Self::Access(event) => event.type_name(),
             Self::Redaction(event) => event.type_name(),
             Self::Vocabulary(event) => event.type_name(),
+            Self::Block(event) => event.type_name(),
         }
     }
 
@@ -88,6 +94,7 @@ impl Event {
             Self::Access(event) => event.schema(),
             Self::Redaction(event) => event.schema(),
             Self::Vocabulary(event) => event.schema(),
+            Self::Block(event) => event.schema(),
         }
     }
 
@@ -105,6 +112,7 @@ impl Event {
             Self::Access(event) => event.encode(),
             Self::Redaction(event) => event.encode(),
             Self::Vocabulary(event) => event.encode(),
+            Self::Block(event) => event.encode(),
         }
     }
 
@@ -146,6 +154,9 @@ impl Event {
         if let Some(event) = VocabularyEvent::decode(&stored) {
             return event.map(Self::Vocabulary);
         }
+        if let Some(event) = BlockEvent::decode(&stored) {
+            return event.map(Self::Block);
+        }
         Err(DecodeError::UnknownType {
             event_type: event_type.to_owned(),
         })
@@ -161,6 +172,7 @@ impl Event {
             AccessEvent::descriptions(),
             RedactionEvent::descriptions(),
             VocabularyEvent::descriptions(),
+            BlockEvent::descriptions(),
         ]
         .concat()
     }

@@ -99,6 +99,12 @@ impl MemberId {
     pub fn access_stream(self) -> String {
         format!("access-{}", self.0)
     }
+
+    /// Name of the stream that says whether one of these two members blocks the other (C12):
+    /// `block-<uuid>_<uuid>`, the same whoever of them is asked for it.
+    pub fn block_stream(self, other: Self) -> String {
+        format!("block-{}_{}", self.0.min(other.0), self.0.max(other.0))
+    }
 }
 
 /// A Need or an Offer. Text and JSON form: `need-<uuid>` or `offer-<uuid>`.

@@ -27,6 +27,7 @@ mod codes;
 mod declare;
 
 mod access;
+mod block;
 mod category;
 mod claim;
 mod description;
@@ -50,6 +51,7 @@ mod upcasts;
 mod vocabulary;
 
 pub use access::{AccessEvent, SealedTextOpened, SectionRef, SectionRefError, ViewOpened, ViewRef};
+pub use block::{BlockEvent, MemberBlocked, MemberUnblocked};
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;

@@ -1,7 +1,7 @@
 //! Events to tell stories with: members, posts and exchanges by number, and long random stories.
 
 use meguri_events::{
-    AccessEvent, Category, CompletionReported, Event, ExchangeAborted, ExchangeApplied,
+    AccessEvent, BlockEvent, Category, CompletionReported, Event, ExchangeAborted, ExchangeApplied,
     ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted,
     MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes,
     NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId,
@@ -43,6 +43,8 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Access(AccessEvent::ViewOpened(event)) => event.view.access_stream(),
         Event::Redaction(RedactionEvent::EventRedacted(event)) => event.stream.to_string(),
         Event::Vocabulary(_) => VOCABULARY_STREAM.to_owned(),
+        Event::Block(BlockEvent::MemberBlocked(event)) => event.by.block_stream(event.blocked),
+        Event::Block(BlockEvent::MemberUnblocked(event)) => event.by.block_stream(event.blocked),
     }
 }
 

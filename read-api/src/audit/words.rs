@@ -81,6 +81,8 @@ const TYPES: &[(&str, &str, &str)] = &[
         "ビューの行が読まれた",
         "Rows of a view were read",
     ),
+    ("MemberBlocked", "ブロックした", "Blocked a member"),
+    ("MemberUnblocked", "ブロックを解いた", "Took a block back"),
     (
         "VocabularyWordAdded",
         "検索のことばが加えられた",

@@ -13,6 +13,8 @@ use meguri_events::{
 };
 use uuid::Uuid;
 
+mod block;
+
 const HANA: MemberId = MemberId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0001));
 const TARO: MemberId = MemberId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0002));
 const NEED: NeedId = NeedId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0003));
@@ -32,6 +34,7 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         accesses(),
         redactions(),
         vocabulary(),
+        block::blocks(),
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
