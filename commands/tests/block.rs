@@ -1,6 +1,6 @@
 //! Blocks: neither side opens an exchange with the other, and what runs goes on.
 
-use meguri_commands::{Caller, CommandError, NewMessage, RefusalKind};
+use meguri_commands::{Caller, CommandError, NewMessage, NewThanks, RefusalKind};
 use meguri_events::PostId;
 use meguri_http::MEMBER;
 use serde_json::json;
@@ -64,7 +64,7 @@ on_both_backends! {
             world.commands.post_message(member, running, message).await.unwrap();
             world.commands.report_completion(member, running).await.unwrap();
         }
-        world.commands.send_thanks(&haru, running, Default::default()).await.unwrap();
+        world.commands.send_thanks(&haru, running, NewThanks::default()).await.unwrap();
         assert_eq!(world.count("ThanksSent").await, 1);
     }
 

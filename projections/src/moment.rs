@@ -10,6 +10,7 @@ use crate::{
     view::View,
     views::{
         Views,
+        blocks::{BlockQueries, Blocks},
         board::{Board, BoardQueries},
         history::{History, HistoryQueries},
         profiles::{ProfileQueries, Profiles},
@@ -114,4 +115,6 @@ queries! {
     history: History => HistoryQueries;
     /// Search: open Needs and Offers by what is written in them.
     search: Search => SearchQueries;
+    /// Blocks: who does not see whom.
+    blocks: Blocks => BlockQueries;
 }

@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, SqliteExecutor, sqlite::SqliteRow};
 
-use crate::cell::{Cell, CellError};
+use crate::cell::{Cell, CellError, Column};
 
 /// A table row as a Rust type. Written by the [`table!`](crate::row::table) macro.
 pub(crate) trait Row: Clone + Send + Sync + 'static {
@@ -177,6 +177,12 @@ fn key_in<R: Row>() -> String {
         columns.join(", "),
         values.join(", ")
     )
+}
+
+/// Values as one parameter: `… in (select value from json_each(?))`.
+pub(crate) fn list<'a, C: Column + 'a>(values: impl IntoIterator<Item = &'a C>) -> Cell {
+    let values = values.into_iter().map(|value| value.to_cell().json());
+    Cell::text(values.collect::<serde_json::Value>().to_string())
 }
 
 fn key_list<'a, R: Row>(keys: impl Iterator<Item = &'a R::Key>) -> Cell

@@ -7,7 +7,7 @@ use meguri_search::Analyzer;
 use crate::{
     kinds::Kinds,
     view::{AnyFold, AnyView, Erased, View},
-    views::{board, history, profiles, rooms, search, thanks},
+    views::{blocks, board, history, profiles, rooms, search, thanks},
 };
 
 /// Views to run, each once.
@@ -48,6 +48,7 @@ impl ViewSet {
             of::<rooms::Rooms>(),
             of::<history::History>(),
             searched::<search::Search>(Analyzer::default()),
+            of::<blocks::Blocks>(),
         ])
     }
 

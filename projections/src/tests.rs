@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bisect;
+mod blocks;
 mod board;
 mod changes;
 mod control;

@@ -30,6 +30,7 @@ use crate::{
     throttle::{Reads, Throttle},
 };
 
+pub mod blocks;
 pub mod board;
 #[expect(
     clippy::wildcard_enum_match_arm,

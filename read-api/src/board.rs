@@ -7,6 +7,7 @@ use meguri_projections::views::board::BoardQuery;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::block::Reader;
 use crate::freshness::Seen;
 use crate::list::List;
 use crate::names::Names;
@@ -81,6 +82,7 @@ impl BoardFilters {
             tag: self.tag.clone(),
             text: self.text.clone(),
             author: None,
+            not_authors: Vec::new(),
             after: list::cursor(self.cursor.as_deref())?,
             limit: self.limit,
         })
@@ -90,23 +92,29 @@ impl BoardFilters {
 /// Reads the board: open Needs and Offers, newest first (H01-H03).
 ///
 /// Needs (コマリゴト) and Offers (デキルコト) that can be answered. All filters that are given must
-/// hold. Pages are stable while new posts arrive.
+/// hold. Pages are stable while new posts arrive. A member does not see posts of those whom they
+/// block, or who block them (C12).
 #[utoipa::path(
     get, path = "/board", tag = "posts", operation_id = "read_board",
     extensions(("x-summary-ja" = json!("掲示板を見る"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(BoardFilters),
     responses(
         (status = 200, description = "A page of the board", body = List<PostAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
     )
 )]
 pub(crate) async fn read_board(
     State(api): State<ReadApi>,
+    reader: Reader,
     Query(filters): Query<BoardFilters>,
 ) -> Result<Seen<List<PostAnswer>>, Problem> {
-    let query = filters.query()?;
+    let mut query = filters.query()?;
+    let hidden = api.hidden_from(reader, filters.min_position).await?;
+    query.not_authors = hidden.members().to_vec();
     let seen = api
         .views(
             &[View::Board],

@@ -1,15 +1,17 @@
 //! The routes that read: what the views show, the log itself, and live updates.
 //!
 //! Who may see what: the board, profiles, received thanks, status and the description of the API
-//! are public; an exchange, its room and its history are seen by its two parties, and by nobody
-//! else; the log is read by auditors, and so is evidence. Nothing here writes an event: what opens
-//! text to an auditor is handed what notes it.
+//! are public, but the two sides of a block do not see each other; an exchange,
+//! its room and its history are seen by its two parties, and by nobody else; the log is read by
+//! auditors, and so is evidence. Nothing here writes an event: what opens text to an auditor is
+//! handed what notes it.
 //!
 //! [`routes()`] reads as the table of contents; [`document`] describes all routes of both sides.
 
 mod accesses;
 mod asker;
 mod audit;
+mod block;
 mod board;
 mod codes;
 mod document;

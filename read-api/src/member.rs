@@ -9,6 +9,7 @@ use meguri_projections::{AsOf, Moment, QueryError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::block::{Hidden, Reader};
 use crate::freshness::{Seen, When, not_yet};
 use crate::list::List;
 use crate::names::{Names, Person};
@@ -104,15 +105,18 @@ pub(crate) struct ThanksQuery {
 
 /// Reads a member's public profile.
 ///
-/// With the number of thanks received (H20) and of exchanges completed (H23).
+/// With the number of thanks received (H20) and of exchanges completed (H23). One of a member whom
+/// the reader blocks, or who blocks the reader, is not there (C12).
 #[utoipa::path(
     get, path = "/members/{user_name}", tag = "members", operation_id = "read_member",
     extensions(("x-summary-ja" = json!("プロフィールを見る"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(("user_name" = String, Path, description = "The member's user name"), When),
     responses(
         (status = 200, description = "The profile", body = ProfileAnswer,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "Nobody has this user name",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
@@ -120,14 +124,16 @@ pub(crate) struct ThanksQuery {
 )]
 pub(crate) async fn read_member(
     State(api): State<ReadApi>,
+    reader: Reader,
     Path(user_name): Path<String>,
     Query(when): Query<When>,
 ) -> Result<Seen<ProfileAnswer>, Problem> {
+    let hidden = api.hidden_from(reader, when.min_position).await?;
     let views = [View::Profiles];
     let seen = api
         .views(&views, &views, when.min_position, when.as_of)
         .await?;
-    let today = by_user_name(&api, &user_name).await?;
+    let today = by_user_name(&api, &user_name, &hidden).await?;
     let profile = at(&seen, today).await?;
     Ok(Seen::at(seen.position(), profile.into()))
 }
@@ -135,15 +141,18 @@ pub(crate) async fn read_member(
 /// Reads the thanks a member has received (ありがとう, H18-H20).
 ///
 /// Newest first, with their words where they are not erased. Thanks are public: they are the
-/// receiver's reputation.
+/// receiver's reputation. A member does not see thanks of those whom they block, or who block them
+/// (C12).
 #[utoipa::path(
     get, path = "/members/{user_name}/thanks", tag = "members", operation_id = "read_thanks",
     extensions(("x-summary-ja" = json!("届いた「ありがとう」を見る"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(("user_name" = String, Path, description = "The member's user name"), ThanksQuery),
     responses(
         (status = 200, description = "A page of thanks", body = List<ThanksAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "Nobody has this user name",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
@@ -151,10 +160,12 @@ pub(crate) async fn read_member(
 )]
 pub(crate) async fn read_thanks(
     State(api): State<ReadApi>,
+    reader: Reader,
     Path(user_name): Path<String>,
     Query(query): Query<ThanksQuery>,
 ) -> Result<Seen<List<ThanksAnswer>>, Problem> {
     let cursor = list::cursor(query.cursor.as_deref())?;
+    let hidden = api.hidden_from(reader, query.min_position).await?;
     let seen = api
         .views(
             &[View::Thanks],
@@ -163,10 +174,10 @@ pub(crate) async fn read_thanks(
             query.as_of,
         )
         .await?;
-    let member = by_user_name(&api, &user_name).await?.id;
+    let member = by_user_name(&api, &user_name, &hidden).await?.id;
     let page = seen
         .thanks()
-        .received(member, cursor, query.limit)
+        .received(member, hidden.members(), cursor, query.limit)
         .await
         .map_err(refusal)?;
     let names = Names::of(&api, page.items.iter().map(|thanks| thanks.sender)).await?;
@@ -236,8 +247,11 @@ async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
     })
 }
 
-async fn by_user_name(api: &ReadApi, user_name: &str) -> Result<Profile, Problem> {
-    let found = api.views.profiles().by_user_name(user_name).await;
+async fn by_user_name(api: &ReadApi, user_name: &str, hidden: &Hidden) -> Result<Profile, Problem> {
+    let found = match api.views.profiles().by_user_name(user_name).await {
+        Ok(profile) if hidden.has(profile.id) => Err(QueryError::NotFound),
+        found => found,
+    };
     let (ja, en) = (
         "このユーザー名の会員はいません",
         "Nobody has this user name",

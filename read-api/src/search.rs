@@ -10,6 +10,7 @@ use meguri_http::{Problem, Problems, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::block::Reader;
 use crate::freshness::{self, Seen};
 use crate::names::Names;
 use crate::views::{View, refusal};
@@ -29,23 +30,29 @@ const SUGGESTIONS_MAX: u32 = 20;
 /// Words are found in all their writings (引越し, 引っ越し, ひっこし) and with the community's
 /// synonyms; all of them must stand in a post. Only where no post has them all, posts that have
 /// most of them, or a corrected text, are found, and the answer says so. Without `q` everything is
-/// found, the newest first. Facets count what would be found with every filter but their own.
+/// found, the newest first. Facets count what would be found with every filter but their own. A
+/// member does not find posts of those whom they block, or who block them (C12).
 #[utoipa::path(
     get, path = "/search", tag = "search", operation_id = "search",
     extensions(("x-summary-ja" = json!("検索する"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(SearchFilters),
     responses(
         (status = 200, description = "What was found", body = SearchResult,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
     )
 )]
 pub(crate) async fn search(
     State(api): State<ReadApi>,
+    reader: Reader,
     Query(filters): Query<SearchFilters>,
 ) -> Result<Seen<SearchResult>, Problem> {
-    let query = filters.query()?;
+    let mut query = filters.query()?;
+    let hidden = api.hidden_from(reader, filters.min_position).await?;
+    query.not_authors = hidden.members().to_vec();
     let seen = api
         .views(
             &[View::Search],

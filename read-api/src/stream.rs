@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::block::{Hidden, Reader};
 use crate::{ReadApi, asker, freshness};
 
 /// Most streams that are open at once; one more is answered 503.
@@ -93,7 +94,8 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 ///
 /// Server-sent events: `id` is the position, `event` is `board` or `exchange`, `data` a JSON object
 /// `{position, type, stream}`. Everyone sees changes of the public board; a member also sees what
-/// happens in the exchanges they are party to. Nothing that anyone typed is ever part of it.
+/// happens in the exchanges they are party to, and nothing of posts of those whom they block, or
+/// who block them (C12). Nothing that anyone typed is ever part of it.
 ///
 /// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
 /// `id` without data tells how far the stream has looked. The stream ends when the server stops or
@@ -126,6 +128,9 @@ pub(crate) async fn follow_stream(
         .try_acquire_owned()
         .map_err(|_| Problem::new(kinds::BUSY).retry_after(5))?;
     let viewer = member.as_ref().map(asker::id_of).transpose()?;
+    let hidden = api
+        .hidden_from(Reader::of(viewer), query.min_position)
+        .await?;
     let head = api.log_at_least(query.min_position).await?;
     let after = resume
         .last_event_id
@@ -142,6 +147,7 @@ pub(crate) async fn follow_stream(
         seen: after,
         pending: VecDeque::new(),
         viewer,
+        hidden,
         token: parts.headers.get(header::AUTHORIZATION).cloned(),
         ticks,
         api,
@@ -159,6 +165,8 @@ struct Watch {
     seen: Position,
     pending: VecDeque<Event>,
     viewer: Option<MemberId>,
+    /// Whose posts this viewer does not see.
+    hidden: Hidden,
     token: Option<HeaderValue>,
     ticks: Interval,
     _permit: OwnedSemaphorePermit,
@@ -208,11 +216,36 @@ impl Watch {
             .map_err(|error| tracing::warn!(%error, "a stream ends"))
             .ok()?;
         for event in &block.events {
+            self.hear_of_block(event).await.ok()?;
             let notice = self.notice(event).await.ok()?;
             self.pending.extend(notice);
         }
         self.seen = block.up_to;
         Some(())
+    }
+
+    /// Looks anew whom this viewer does not see, where an event may have changed that.
+    ///
+    /// # Errors
+    /// The blocks cannot be read; the stream ends rather than to show somebody who is hidden.
+    async fn hear_of_block(&mut self, event: &Recorded) -> Result<(), Problem> {
+        if let Some(viewer) = self.viewer
+            && viewer.is_of_block_stream(event.stream())
+        {
+            let (reader, position) = (Reader::of(self.viewer), event.position().get());
+            self.hidden = self.api.hidden_from(reader, Some(position)).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a post is of somebody whom this viewer does not see. Only authors act on posts, or
+    /// a policy for them.
+    fn is_hidden(&self, event: &Recorded) -> bool {
+        let Some(Ok(header)) = event.header() else {
+            return false;
+        };
+        let author = header.acting_for.unwrap_or(header.actor);
+        MemberId::from_stream(author).is_some_and(|author| self.hidden.has(author))
     }
 
     /// What this viewer may know of an event; nothing for most.
@@ -222,6 +255,9 @@ impl Watch {
     async fn notice(&self, event: &Recorded) -> Result<Option<Event>, Problem> {
         let stream = event.stream();
         let kind = if PostId::from_stream(stream).is_some() {
+            if self.is_hidden(event) {
+                return Ok(None);
+            }
             "board"
         } else if let (Some(viewer), Some(exchange)) =
             (self.viewer, ExchangeId::from_stream(stream))

@@ -19,6 +19,7 @@ pub(crate) enum View {
     Rooms,
     History,
     Search,
+    Blocks,
 }
 
 impl View {
@@ -31,6 +32,7 @@ impl View {
             Self::Rooms => "rooms",
             Self::History => "history",
             Self::Search => "search",
+            Self::Blocks => "blocks",
         }
     }
 }
@@ -157,7 +159,7 @@ impl ReadApi {
     /// # Errors
     /// 503, with the position reached, where one does not get there in time, has stopped, or is
     /// not built yet.
-    async fn views_at_least(
+    pub(crate) async fn views_at_least(
         &self,
         needed: &[View],
         min_position: Option<u64>,

@@ -25,7 +25,9 @@ use crate::support::server::Installation;
 const KILLS: usize = 50;
 /// Where the process finds its log; without it the test that is the process does nothing.
 const FOLDER: &str = "MEGURI_REBUILD_FOLDER";
-const NAMES: [&str; 6] = ["board", "profiles", "thanks", "rooms", "history", "search"];
+const NAMES: [&str; 7] = [
+    "board", "profiles", "thanks", "rooms", "history", "search", "blocks",
+];
 const LONG: Duration = Duration::from_mins(2);
 
 fn settings() -> ViewSettings {

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::{Desk, said};
 use crate::support::server::{Installation, Server};
 
-const NAMES: [&str; 6] = ["board", "profiles", "thanks", "rooms", "history", "search"];
+const NAMES: [&str; 7] = [
+    "board", "profiles", "thanks", "rooms", "history", "search", "blocks",
+];
 
 /// Makes a test on SQLite and one on PostgreSQL of a story.
 macro_rules! on_both_backends {

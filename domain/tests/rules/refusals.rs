@@ -38,8 +38,9 @@ macro_rules! every {
 fn every_refusal_of_an_exchange_has_a_name_and_two_sentences() {
     let errors = every!(ExchangeError:
         OwnPost, Blocked, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::ByPost },
-        NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 3 }, AlreadyReported,
-        PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated, NoEvaluation, GivenUp, TooLate,
+        NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 3 },
+        AlreadyReported, PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated,
+        NoEvaluation, GivenUp, TooLate,
     );
     holds(
         &errors

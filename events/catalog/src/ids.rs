@@ -105,6 +105,13 @@ impl MemberId {
     pub fn block_stream(self, other: Self) -> String {
         format!("block-{}_{}", self.0.min(other.0), self.0.max(other.0))
     }
+
+    /// Whether a stream is that of blocks between this member and another.
+    pub fn is_of_block_stream(self, stream: &str) -> bool {
+        let pair = stream.strip_prefix("block-");
+        let pair = pair.and_then(|pair| pair.split_once('_'));
+        pair.is_some_and(|(one, other)| [one, other].contains(&self.to_string().as_str()))
+    }
 }
 
 /// A Need or an Offer. Text and JSON form: `need-<uuid>` or `offer-<uuid>`.

@@ -169,7 +169,7 @@ async fn thanks_are_listed_for_receiver_and_sender_with_their_words_h18() {
         thanked(3, 1, 2, Some("こちらこそ")),
     ];
     let thanks = thanks(&events).await;
-    let received = thanks.received(member(1), None, 10).await.unwrap();
+    let received = thanks.received(member(1), &[], None, 10).await.unwrap();
     let words: Vec<_> = received
         .items
         .iter()
@@ -191,7 +191,7 @@ async fn thanks_whose_words_are_erased_still_stand_h20() {
     let events = [erased(&thanked(1, 2, 1, Some("助かりました")))];
     let received = thanks(&events)
         .await
-        .received(member(1), None, 10)
+        .received(member(1), &[], None, 10)
         .await
         .unwrap();
     assert_eq!(received.items.len(), 1);
@@ -206,7 +206,7 @@ async fn thanks_are_read_page_by_page() {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = thanks.received(member(1), after, 2).await.unwrap();
+        let page = thanks.received(member(1), &[], after, 2).await.unwrap();
         seen.extend(page.items.iter().map(|one| one.exchange));
         after = page.next;
         if after.is_none() {

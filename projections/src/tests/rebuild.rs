@@ -96,7 +96,11 @@ async fn reads_go_on_during_rebuilds_and_never_return_something_older() {
                 let events = [requested(number, 2, 9), thanked(number, 2, 9, None)];
                 let position = log::append(&log, &events).await;
                 views.wait_for("thanks", position, LONG).await.unwrap();
-                let page = views.thanks().received(member(9), None, 1).await.unwrap();
+                let page = views
+                    .thanks()
+                    .received(member(9), &[], None, 1)
+                    .await
+                    .unwrap();
                 assert_eq!(page.items[0].position, position, "after {number} thanks");
                 number += 1;
             }

@@ -291,6 +291,10 @@ async fn views_of_an_empty_log_can_be_read_and_are_empty() {
     let log = log::sqlite(folder.path()).await;
     let views = open(&log, &folder.path().join("views")).await;
     views.wait_for_all(Position::ZERO, LONG).await.unwrap();
-    let thanks = views.thanks().received(member(1), None, 10).await.unwrap();
+    let thanks = views
+        .thanks()
+        .received(member(1), &[], None, 10)
+        .await
+        .unwrap();
     assert_eq!((thanks.items.len(), thanks.next), (0, None));
 }

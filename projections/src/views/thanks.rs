@@ -8,7 +8,7 @@ use crate::{
     decode::{Decoded, erases},
     page::{Cursor, Page, before, within_limits},
     read::{QueryError, Reader},
-    row::table,
+    row::{list, table},
     table::{AnyRows, FoldError, Rows},
     view::View,
 };
@@ -93,17 +93,18 @@ impl View for Thanks {
 pub struct ThanksQueries(pub(crate) Reader);
 
 impl ThanksQueries {
-    /// What this member was thanked for, newest first.
+    /// What this member was thanked for, newest first, but for what these senders wrote.
     ///
     /// # Errors
     /// [`QueryError`] where the view cannot be read.
     pub async fn received(
         &self,
         by: MemberId,
+        not_senders: &[MemberId],
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<ThanksGiven>, QueryError> {
-        self.page("receiver", by, after, limit).await
+        self.page("receiver", by, not_senders, after, limit).await
     }
 
     /// What this member has thanked for, newest first.
@@ -116,21 +117,27 @@ impl ThanksQueries {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<ThanksGiven>, QueryError> {
-        self.page("sender", by, after, limit).await
+        self.page("sender", by, &[], after, limit).await
     }
 
     async fn page(
         &self,
         side: &'static str,
         member: MemberId,
+        not_senders: &[MemberId],
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Page<ThanksGiven>, QueryError> {
         let limit = within_limits(limit);
-        let rest = format!("where {side} = ? and position < ? order by position desc limit ?");
+        let rest = format!(
+            "where {side} = ? and position < ?
+            and sender not in (select value from json_each(?))
+            order by position desc limit ?"
+        );
         let cells = vec![
             member.to_cell(),
             before(after).to_cell(),
+            list(not_senders),
             (limit + 1).to_cell(),
         ];
         let thanks = self.0.select(&rest, cells).await?;

@@ -7,6 +7,7 @@ use meguri_projections::views::search::PostMatch;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::block::Reader;
 use crate::freshness::{self, Seen};
 use crate::names::Names;
 use crate::post::PostAnswer;
@@ -62,15 +63,17 @@ impl MatchAnswer {
 /// Finds Offers that fit a Need (このコマリゴトに合うデキルコト).
 ///
 /// By what they say, by category and by area, and in a mode that both allow (H15); never the
-/// author's own.
+/// author's own, and for a member never those of somebody whom they block, or who blocks them (C12).
 #[utoipa::path(
     get, path = "/needs/{id}/matches", tag = "search", operation_id = "match_need",
     extensions(("x-summary-ja" = json!("コマリゴトに合うデキルコトを探す"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(("id" = String, Path, format = Uuid, description = "The Need"), MatchLimits),
     responses(
         (status = 200, description = "Offers that fit", body = Matches,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Need",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
@@ -78,24 +81,27 @@ impl MatchAnswer {
 )]
 pub(crate) async fn match_need(
     State(api): State<ReadApi>,
+    reader: Reader,
     Path(id): Path<NeedId>,
     Query(limits): Query<MatchLimits>,
 ) -> Result<Seen<Matches>, Problem> {
-    matches(&api, id.into(), &limits).await
+    matches(&api, reader, id.into(), &limits).await
 }
 
 /// Finds Needs that fit an Offer (このデキルコトに合うコマリゴト).
 ///
 /// By what they say, by category and by area, and in a mode that both allow (H15); never the
-/// author's own.
+/// author's own, and for a member never those of somebody whom they block, or who blocks them (C12).
 #[utoipa::path(
     get, path = "/offers/{id}/matches", tag = "search", operation_id = "match_offer",
     extensions(("x-summary-ja" = json!("デキルコトに合うコマリゴトを探す"))),
-    security(()),
+    security((), ("bearer" = [])),
     params(("id" = String, Path, format = Uuid, description = "The Offer"), MatchLimits),
     responses(
         (status = 200, description = "Needs that fit", body = Matches,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 401, description = "An access token that is unknown or revoked",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Offer",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
@@ -103,23 +109,26 @@ pub(crate) async fn match_need(
 )]
 pub(crate) async fn match_offer(
     State(api): State<ReadApi>,
+    reader: Reader,
     Path(id): Path<OfferId>,
     Query(limits): Query<MatchLimits>,
 ) -> Result<Seen<Matches>, Problem> {
-    matches(&api, id.into(), &limits).await
+    matches(&api, reader, id.into(), &limits).await
 }
 
 async fn matches(
     api: &ReadApi,
+    reader: Reader,
     id: PostId,
     limits: &MatchLimits,
 ) -> Result<Seen<Matches>, Problem> {
+    let hidden = api.hidden_from(reader, limits.min_position).await?;
     let views = [View::Search];
     let seen = api
         .views(&views, &[View::Profiles], limits.min_position, None)
         .await?;
     let limit = usize::try_from(limits.limit).unwrap_or(usize::MAX);
-    let found = seen.search().matches(id, &[], limit).await;
+    let found = seen.search().matches(id, hidden.members(), limit).await;
     let found = found.map_err(refusal)?;
     let names = Names::of(api, found.iter().map(|found| found.post.author)).await?;
     let items = found

@@ -9,6 +9,7 @@
 mod access;
 mod accesses;
 mod audit;
+mod block;
 mod document;
 mod evidence;
 mod freshness;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::http::Response;
+use meguri_events::OfferId;
+use uuid::Uuid;
 
 use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, REN};
@@ -211,4 +213,35 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     house.log.vault().revoke_token(&token).await.unwrap();
     // Ends, or the next chunk is waited for in vain.
     while next_chunk(&mut body).await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_stream_tells_nothing_of_the_posts_of_who_is_hidden_while_they_are_c12() {
+    let house = House::lived_in().await;
+    let (aoi, before) = (house.token_of(AOI).await, house.log.known_head());
+    house.block(REN, AOI).await;
+    let response = house.open("/api/stream?after=0", Some(&aoi), &[]).await;
+    let sent = take(response, 11).await;
+    let of_posts: Vec<_> = sent.iter().filter(|sent| sent.event == "board").collect();
+    assert_eq!(of_posts.len(), 1, "her own: {sent:?}");
+    assert_eq!(sent.last().unwrap().id, before.get());
+
+    let response = house.open("/api/stream", Some(&aoi), &[]).await;
+    let hidden = house
+        .offer(OfferId::new(Uuid::from_u128(70)), "見えない")
+        .await;
+    house.unblock(REN, AOI).await;
+    let shown = house
+        .offer(OfferId::new(Uuid::from_u128(71)), "見える")
+        .await;
+    let sent = take(response, 1).await;
+    assert_eq!(sent[0].id, shown.get(), "and not {hidden}");
+
+    let response = house.open("/api/stream", Some(&aoi), &[]).await;
+    house.block(AOI, REN).await;
+    house
+        .offer(OfferId::new(Uuid::from_u128(72)), "また見えない")
+        .await;
+    let said = house.say(REN, AOI, "これまでどおり").await;
+    assert_eq!(take(response, 1).await[0].id, said.get());
 }

@@ -9,6 +9,7 @@ use crate::{
     cell::{Cell, Column},
     page::{Cursor, Page, within_limits},
     read::{QueryError, Reader},
+    row::list,
 };
 
 /// Reads the board.
@@ -32,6 +33,8 @@ pub struct BoardQuery {
     pub text: Option<String>,
     /// Who posted it.
     pub author: Option<MemberId>,
+    /// Whose posts are left out.
+    pub not_authors: Vec<MemberId>,
     /// Where the page before ended.
     pub after: Option<Cursor>,
     /// Entries of a page, held within 1 and [`PAGE_ITEMS_MAX`](crate::PAGE_ITEMS_MAX).
@@ -117,6 +120,11 @@ fn conditions(query: &BoardQuery) -> (String, Vec<Cell>) {
         query.prefecture.map(|prefecture| prefecture.to_cell()),
     );
     also("author = ?", query.author.map(|author| author.to_cell()));
+    let hidden = &query.not_authors;
+    also(
+        "author not in (select value from json_each(?))",
+        (!hidden.is_empty()).then(|| list(hidden)),
+    );
     let mode = |wanted| (query.mode == Some(wanted)).then(|| true.to_cell());
     also("online = ?", mode(ModeWanted::Online));
     also("offline = ?", mode(ModeWanted::Offline));

@@ -37,10 +37,11 @@ pub struct PostMatch {
 
 impl SearchQueries {
     /// Open posts of the other kind that fit this one, the best first: by what they say, by
-    /// category and by area, and in a mode that both allow. Never the author's own.
+    /// category and by area, and in a mode that both allow. Never the author's own, nor those of
+    /// `not_authors`.
     ///
     /// # Errors
-    /// [`QueryError::NotFound`] where there is no such post.
+    /// [`QueryError::NotFound`] where there is no such post, or it is by one of `not_authors`.
     pub async fn matches(
         &self,
         id: PostId,
@@ -48,6 +49,9 @@ impl SearchQueries {
         limit: usize,
     ) -> Result<Vec<PostMatch>, QueryError> {
         let post: Post = self.0.one("where id = ?", vec![id.to_cell()]).await?;
+        if not_authors.contains(&post.author) {
+            return Err(QueryError::NotFound);
+        }
         let Some(title) = &post.title else {
             return Ok(Vec::new());
         };
