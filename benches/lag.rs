@@ -33,6 +33,8 @@ const LASTS: Duration = Duration::from_secs(30);
 /// What comes before the caches are warm is not counted.
 const WARM_AFTER: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The views that show what is written as soon as it is.
+const ROWS_ALONE: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"];
 /// Pairs of members who talk with each other.
 const ROOMS: u64 = 512;
 
@@ -114,19 +116,22 @@ fn need(number: u64) -> NewPost {
     }
 }
 
-/// One command: how long it took to be acknowledged, and from then on to be seen.
+/// One command: how long it took to be acknowledged, and from then on to be seen, and found.
 async fn one(
     commands: Commands,
     views: Views,
     pairs: Arc<Vec<Pair>>,
     number: u64,
-) -> (Duration, Duration) {
+) -> [Duration; 3] {
     let pair = &pairs[usize::try_from(number % ROOMS).unwrap()];
     let sent = Instant::now();
     let position = pair.act(&commands, number).await;
     let acknowledged = Instant::now();
-    views.wait_for_all(position, PATIENCE).await.unwrap();
-    (acknowledged - sent, acknowledged.elapsed())
+    let each = ROWS_ALONE.map(|view| views.wait_for(view, position, PATIENCE));
+    futures::future::try_join_all(each).await.unwrap();
+    let seen = acknowledged.elapsed();
+    views.wait_for("search", position, PATIENCE).await.unwrap();
+    [acknowledged - sent, seen, acknowledged.elapsed()]
 }
 
 async fn measure(backend: Backend, commands_a_second: u64) {
@@ -143,7 +148,7 @@ async fn measure(backend: Backend, commands_a_second: u64) {
         ..CommandSettings::default()
     };
     let commands = Commands::new(log.clone(), settings);
-    let (acknowledged, seen) = send(&commands, &views, commands_a_second).await;
+    let [acknowledged, seen, found] = send(&commands, &views, commands_a_second).await;
     views.close().await;
     log.close().await;
     let counted = seen.len();
@@ -151,7 +156,8 @@ async fn measure(backend: Backend, commands_a_second: u64) {
     println!("                                        p50      p99      max");
     for (what, times) in [
         ("command acknowledged", acknowledged),
-        ("then visible in all views", seen),
+        ("then visible in all five views", seen),
+        ("then found by search", found),
     ] {
         let [half, most, all] = [0.5, 0.99, 1.0].map(|part| percentile(&times, part));
         println!("  {what:<30}  {half:>9.2}{most:>9.2}{all:>9.2}");
@@ -159,8 +165,8 @@ async fn measure(backend: Backend, commands_a_second: u64) {
 }
 
 /// Sends commands at their times: for each, in milliseconds, how long it took to be acknowledged,
-/// and from then on to be seen.
-async fn send(commands: &Commands, views: &Views, a_second: u64) -> (Vec<f64>, Vec<f64>) {
+/// and from then on to be seen, and to be found.
+async fn send(commands: &Commands, views: &Views, a_second: u64) -> [Vec<f64>; 3] {
     let pairs = join_all((0..ROOMS).map(|number| Pair::meet(commands, number))).await;
     let (pairs, begun) = (Arc::new(pairs), Instant::now());
     let every = Duration::from_secs(1) / u32::try_from(a_second).unwrap();
@@ -176,13 +182,14 @@ async fn send(commands: &Commands, views: &Views, a_second: u64) -> (Vec<f64>, V
         }
         number += 1;
     }
-    let (mut acknowledged, mut seen) = (Vec::new(), Vec::new());
+    let mut all: [Vec<f64>; 3] = Default::default();
     for one in under_way {
-        let (command, lag) = one.await.unwrap();
-        acknowledged.push(command.as_secs_f64() * 1_000.0);
-        seen.push(lag.as_secs_f64() * 1_000.0);
+        let times = one.await.unwrap();
+        for (times, time) in all.iter_mut().zip(times) {
+            times.push(time.as_secs_f64() * 1_000.0);
+        }
     }
-    (acknowledged, seen)
+    all
 }
 
 #[tokio::main]

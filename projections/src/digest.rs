@@ -107,6 +107,11 @@ impl Content {
         self.0.entry(table.to_owned()).or_default()
     }
 
+    /// The digest of one table.
+    pub(crate) fn of(&self, table: &str) -> TableDigest {
+        self.0.get(table).copied().unwrap_or_default()
+    }
+
     /// All rows of all tables.
     pub(crate) fn rows(&self) -> u64 {
         self.0.values().map(|table| table.rows).sum()

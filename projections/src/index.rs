@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     certificate::Certificate,
+    digest::TableDigest,
     error::StoreError,
     proof::Mismatch,
     row::{TableError, select},
@@ -78,17 +79,17 @@ impl From<TableError> for IndexTrouble {
 pub(crate) struct TextIndex {
     index: Arc<Index>,
     fingerprint: String,
-    /// Held by who changes it, one at a time: whether the words of the rows are in force.
-    turn: Mutex<Words>,
+    /// Held by who changes it, one at a time: the sums over the words that are in force.
+    turn: Mutex<Option<[TableDigest; 2]>>,
     synonyms: RwLock<Arc<Synonyms>>,
     level: watch::Sender<Option<Position>>,
 }
 
-/// Whether the words of the rows are in force.
+/// How far the index is level, and whether that took a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Words {
-    Unread,
-    InForce,
+pub(crate) struct Level {
+    pub(crate) position: Position,
+    pub(crate) committed: bool,
 }
 
 impl TextIndex {
@@ -113,7 +114,7 @@ impl TextIndex {
         Ok(Self {
             index: Arc::new(index),
             fingerprint: fingerprint.to_owned(),
-            turn: Mutex::new(Words::Unread),
+            turn: Mutex::default(),
             synonyms: RwLock::default(),
             level: watch::Sender::new(position),
         })
@@ -131,11 +132,11 @@ impl TextIndex {
         (self.index.searcher(), synonyms)
     }
 
-    /// Takes up what has changed in the rows, and answers as of where it is level now.
+    /// Takes up what has changed in the rows.
     ///
     /// # Errors
     /// [`IndexTrouble`]; it can be done again, and starts from the last commit.
-    pub(crate) async fn level(&self, rows: &SqlitePool) -> Result<Position, IndexTrouble> {
+    pub(crate) async fn level(&self, rows: &SqlitePool) -> Result<Level, IndexTrouble> {
         let mut turn = self.turn.lock().await;
         self.level_within(&mut turn, rows, After::Commit).await
     }
@@ -164,26 +165,37 @@ impl TextIndex {
 
     async fn level_within(
         &self,
-        words: &mut Words,
+        words: &mut Option<[TableDigest; 2]>,
         rows: &SqlitePool,
         after: After,
-    ) -> Result<Position, IndexTrouble> {
+    ) -> Result<Level, IndexTrouble> {
         let mut moment = rows.begin().await?;
         let (certificate, _) = Certificate::read(&mut moment).await?;
         let level = self.position();
         let from = level.unwrap_or_default();
-        let renamed = self.take_words(&mut moment, words, from).await?;
+        let content = &certificate.content;
+        let sums = ["word", "synonym_group"].map(|table| content.of(table));
+        let renamed = if *words == Some(sums) {
+            Vec::new()
+        } else {
+            self.take_words(&mut moment, from).await?
+        };
+        *words = Some(sums);
         let mut changed = self.take_posts(&mut moment, from).await?;
         if level.is_some() && !renamed.is_empty() {
             changed |= self.take_posts_with(&mut moment, &renamed).await?;
         }
         let position = certificate.position();
-        if changed || level.is_none() || after == After::Purge {
+        let committed = changed || level.is_none() || after == After::Purge;
+        if committed {
             self.commit(&certificate, after).await?;
         }
         moment.rollback().await?;
         self.level.send_replace(Some(position));
-        Ok(position)
+        Ok(Level {
+            position,
+            committed,
+        })
     }
 
     async fn commit(&self, rows: &Certificate, after: After) -> Result<(), IndexTrouble> {
@@ -200,25 +212,16 @@ impl TextIndex {
         .await
     }
 
-    /// Puts the words of the rows in force, where they have changed. Answers which have.
+    /// Puts the words of the rows in force. Answers which have changed.
     async fn take_words(
         &self,
         moment: &mut Transaction<'static, Sqlite>,
-        words: &mut Words,
         from: Position,
     ) -> Result<Vec<UserWord>, IndexTrouble> {
         let all: Vec<Word> = select(&mut **moment, "order by word", vec![]).await?;
         let groups: Vec<SynonymGroup> = select(&mut **moment, "order by number", vec![]).await?;
-        let changed = |position: Position| position > from;
-        let renamed: Vec<UserWord> = all
-            .iter()
-            .filter(|word| changed(word.changed))
-            .map(user_word)
-            .collect();
-        let regrouped = groups.iter().any(|group| changed(group.changed));
-        if *words == Words::InForce && renamed.is_empty() && !regrouped {
-            return Ok(renamed);
-        }
+        let renamed = all.iter().filter(|word| word.changed > from);
+        let renamed: Vec<UserWord> = renamed.map(user_word).collect();
         let present = all.iter().filter(|word| word.present).map(user_word);
         let present: Vec<UserWord> = present.collect();
         let groups: Vec<Vec<String>> = groups.into_iter().map(|group| group.words.0).collect();
@@ -234,7 +237,6 @@ impl TextIndex {
             .unwrap_or_else(PoisonError::into_inner);
         *ours = Arc::new(synonyms);
         drop(ours);
-        *words = Words::InForce;
         Ok(renamed)
     }
 

@@ -30,10 +30,12 @@ pub(crate) async fn keep_level(
     let mut patience = Patience::new(stop);
     loop {
         let begun = Instant::now();
+        let mut committed = false;
         match index.level(&readers).await {
-            Ok(position) => {
+            Ok(level) => {
                 patience.reset();
-                slot.reached(position, log.known_head());
+                committed = level.committed;
+                slot.reached(level.position, log.known_head());
             }
             Err(trouble) => {
                 patience.wait("an index is not level", &trouble).await;
@@ -43,6 +45,8 @@ pub(crate) async fn keep_level(
         if rows.changed().await.is_err() {
             return std::future::pending().await;
         }
-        sleep_until(begun + COMMIT_EVERY).await;
+        if committed {
+            sleep_until(begun + COMMIT_EVERY).await;
+        }
     }
 }
