@@ -7,6 +7,7 @@ mod closed;
 mod event;
 mod finding;
 mod published;
+mod requests;
 pub(crate) mod store;
 
 use std::{hash::RandomState, path::Path, sync::Arc};
@@ -86,8 +87,9 @@ impl Audit<'_> {
 impl Log {
     /// Checks every event there is: its entry against its header, its columns against what the
     /// header says, versions, times and causes against the events before, every sealed section
-    /// against its commitment or against the erasure that covers it; and everything that is
-    /// published, or kept as a shortcut, against the entries. Nothing is changed.
+    /// against its commitment or against the erasure that covers it; what is remembered of
+    /// requests against the events that it names; and everything that is published, or kept as a
+    /// shortcut, against the entries. Nothing is changed.
     ///
     /// `accounts` reads what the application's own events say of erasures and redactions;
     /// `outside` is the file that keeps the last checkpoint apart from the database. Where the log
@@ -106,8 +108,8 @@ impl Log {
         // INVARIANT: read before the head, so that no true checkpoint is ahead of it.
         let mut tree = PublishedTree::begin(self, outside, &mut audit).await?;
         let head = self.store().head().await.map_err(ReadError::from)?;
-        let mut chain = Chain::new(head);
         let streams = RandomState::new();
+        let mut chain = Chain::new(head, streams.clone());
         let common = Common { accounts, streams };
         let count = self
             .audited()
@@ -133,6 +135,7 @@ impl Log {
             after = last.position;
             take(self, block, &mut tree, &mut chain, &mut audit).await?;
         }
+        requests::check(self, &chain, &mut audit).await?;
         chain.finish(&mut audit);
         tree.finish(self, &mut audit).await?;
         Ok(audit.audited)

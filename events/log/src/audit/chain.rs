@@ -1,6 +1,9 @@
 //! One event after the other: positions, versions, times and causes.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 
 use uuid::Uuid;
 
@@ -10,7 +13,7 @@ use super::{
     event::{Checked, Said},
     finding::{Finding, FindingKind, Place},
 };
-use crate::{clock::Timestamp, store::Head, stream::Position};
+use crate::{append::AppendedEvent, clock::Timestamp, store::Head, stream::Position};
 
 /// What is known of the events that came before.
 pub(super) struct Chain {
@@ -21,15 +24,19 @@ pub(super) struct Chain {
     at: Option<Timestamp>,
     /// The last version of every stream, by a hash of its name.
     versions: HashMap<u64, i64>,
-    /// Every event by the random half of its id.
-    ids: HashMap<u64, Position>,
+    /// Every event by the random half of its id: where it stands, and a hash of what it says of
+    /// itself.
+    ids: HashMap<u64, (Position, u64)>,
+    /// The events without a header: the hashes of their streams, and their versions.
+    emptied: HashMap<Position, (u64, i64)>,
+    streams: RandomState,
     /// Causes that no event has had, and where they were named first.
     unknown: HashMap<Uuid, Position>,
     closed: Closed,
 }
 
 impl Chain {
-    pub(super) fn new(head: Head) -> Self {
+    pub(super) fn new(head: Head, streams: RandomState) -> Self {
         Self {
             head,
             position: Position::ZERO,
@@ -37,9 +44,31 @@ impl Chain {
             at: None,
             versions: HashMap::new(),
             ids: HashMap::new(),
+            emptied: HashMap::new(),
+            streams,
             unknown: HashMap::new(),
             closed: Closed::default(),
         }
+    }
+
+    /// How far the log goes that is audited.
+    pub(super) fn end(&self) -> Position {
+        self.head.position
+    }
+
+    /// Whether an event is as it is remembered, or was emptied since and may have been so.
+    pub(super) fn has(&self, event: &AppendedEvent, at: Timestamp) -> bool {
+        let stream = self.streams.hash_one(event.stream.as_str().as_bytes());
+        let standing = (stream, event.version.to_sql());
+        if let Some(emptied) = self.emptied.get(&event.position) {
+            return *emptied == standing;
+        }
+        let described = (event.position, self.described(standing, event.id, at));
+        self.ids.get(&random_half(event.id)) == Some(&described)
+    }
+
+    fn described(&self, standing: (u64, i64), id: Uuid, at: Timestamp) -> u64 {
+        self.streams.hash_one((standing, id, at.micros()))
     }
 
     /// Every event up to here has come.
@@ -64,8 +93,12 @@ impl Chain {
             self.closed.event(event);
         }
         self.last = event.said.as_ref().map(|said| (said.id, said.at));
-        if let Some(said) = event.said {
-            self.said(position, said, audit);
+        let standing = (event.stream, event.version);
+        match event.said {
+            Some(said) => self.said(position, standing, said, audit),
+            None => {
+                self.emptied.insert(position, standing);
+            }
         }
     }
 
@@ -88,13 +121,20 @@ impl Chain {
         *last = version;
     }
 
-    fn said(&mut self, position: Position, said: Said, audit: &mut Audit<'_>) {
+    fn said(
+        &mut self,
+        position: Position,
+        standing: (u64, i64),
+        said: Said,
+        audit: &mut Audit<'_>,
+    ) {
         if self.at.is_some_and(|before| said.at < before) {
             let reason = "its time is before that of the event before it";
             audit.found(Finding::at(position, FindingKind::Time, reason));
         }
         self.at = Some(said.at);
-        if let Some(first) = self.ids.insert(random_half(said.id), position) {
+        let described = (position, self.described(standing, said.id, said.at));
+        if let Some((first, _)) = self.ids.insert(random_half(said.id), described) {
             let reason = format!("it has the id of position {first}");
             audit.found(Finding::at(position, FindingKind::Id, reason));
         }

@@ -48,6 +48,8 @@ pub enum Place {
     Outside,
     /// In what the log remembers of its end.
     Head,
+    /// In what the log remembers of requests.
+    Requests,
 }
 
 impl fmt::Display for Place {
@@ -60,6 +62,7 @@ impl fmt::Display for Place {
             Self::Checkpoint(size) => write!(f, "checkpoint of size {size}"),
             Self::Outside => f.write_str("checkpoint outside of the database"),
             Self::Head => f.write_str("end of the log"),
+            Self::Requests => f.write_str("remembered requests"),
         }
     }
 }
@@ -97,6 +100,8 @@ pub enum FindingKind {
     Checkpoint,
     /// What the log remembers of its end is not so.
     Head,
+    /// What the log remembers of a request is not what became of it.
+    Outcome,
 }
 
 impl FindingKind {
@@ -118,6 +123,7 @@ impl FindingKind {
             Self::Frontier => "frontier",
             Self::Checkpoint => "checkpoint",
             Self::Head => "head",
+            Self::Outcome => "outcome",
         }
     }
 }

@@ -33,6 +33,15 @@ pub(crate) struct StoredCheckpoint {
     pub(crate) note: Vec<u8>,
 }
 
+/// What is remembered of some requests, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct StoredOutcomes {
+    /// The key of the last of them.
+    pub(crate) last_key: Vec<u8>,
+    /// A line for each outcome, in the order of keys.
+    pub(crate) lines: Vec<u8>,
+}
+
 /// The part of a backend that is audited.
 #[async_trait]
 pub(crate) trait AuditStore: Send + Sync + 'static {
@@ -65,4 +74,12 @@ pub(crate) trait AuditStore: Send + Sync + 'static {
         after: u64,
         limit: u32,
     ) -> Result<Vec<StoredCheckpoint>, StoreError>;
+
+    /// What is remembered of requests whose keys are after this one, in order, at most `limit`;
+    /// nothing where there are no more.
+    async fn audit_outcomes(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Option<StoredOutcomes>, StoreError>;
 }

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::{PostgresStore, reading};
 use crate::{
-    audit::store::{AuditStore, StoredCheckpoint, StoredRow, StoredTile},
+    audit::store::{AuditStore, StoredCheckpoint, StoredOutcomes, StoredRow, StoredTile},
     publish::store::to_sql,
     store::StoreError,
     stream::Position,
@@ -91,6 +91,25 @@ impl AuditStore for PostgresStore {
         .bind(to_sql(after))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
+        .await
+        .map_err(reading)
+    }
+
+    async fn audit_outcomes(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Option<StoredOutcomes>, StoreError> {
+        // One row for all of them: a row for each takes several times as long.
+        sqlx::query_as(
+            "select (array_agg(key order by key desc))[1] as last_key, \
+             convert_to(string_agg(outcome, chr(10) order by key), 'UTF8') as lines from \
+             (select key, outcome from request_keys where key > $1 order by key limit $2) page \
+             having count(*) > 0",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_optional(&self.readers)
         .await
         .map_err(reading)
     }

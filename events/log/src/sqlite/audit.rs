@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{SqliteStore, reading};
 use crate::{
-    audit::store::{AuditStore, StoredCheckpoint, StoredRow, StoredTile},
+    audit::store::{AuditStore, StoredCheckpoint, StoredOutcomes, StoredRow, StoredTile},
     publish::store::to_sql,
     store::StoreError,
     stream::Position,
@@ -103,6 +103,25 @@ impl AuditStore for SqliteStore {
         .bind(to_sql(after))
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
+        .await
+        .map_err(reading)
+    }
+
+    async fn audit_outcomes(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Option<StoredOutcomes>, StoreError> {
+        // One row for all of them: a row for each takes several times as long.
+        sqlx::query_as(
+            "select max(key) as last_key, \
+             cast(group_concat(outcome, char(10)) as blob) as lines from \
+             (select key, cast(outcome as blob) as outcome from request_keys \
+             where key > $1 order by key limit $2) having count(*) > 0",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_optional(&self.readers)
         .await
         .map_err(reading)
     }

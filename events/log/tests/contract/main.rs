@@ -9,6 +9,7 @@
 mod append;
 mod audit;
 mod audit_flips;
+mod audit_requests;
 mod bytes;
 mod concurrency;
 mod erase;
