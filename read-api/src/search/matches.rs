@@ -62,8 +62,8 @@ impl MatchAnswer {
 
 /// Finds Offers that fit a Need (このコマリゴトに合うデキルコト).
 ///
-/// By what they say, by category and by area, and in a mode that both allow (H15); never the
-/// author's own, and for a member never those of somebody whom they block, or who blocks them
+/// By two at least of what they say, category and area, and in a mode that both allow (H15); never
+/// the author's own, and for a member never those of somebody whom they block, or who blocks them
 /// (C12).
 #[utoipa::path(
     get, path = "/needs/{id}/matches", tag = "search", operation_id = "match_need",
@@ -91,8 +91,8 @@ pub(crate) async fn match_need(
 
 /// Finds Needs that fit an Offer (このデキルコトに合うコマリゴト).
 ///
-/// By what they say, by category and by area, and in a mode that both allow (H15); never the
-/// author's own, and for a member never those of somebody whom they block, or who blocks them
+/// By two at least of what they say, category and area, and in a mode that both allow (H15); never
+/// the author's own, and for a member never those of somebody whom they block, or who blocks them
 /// (C12).
 #[utoipa::path(
     get, path = "/offers/{id}/matches", tag = "search", operation_id = "match_offer",

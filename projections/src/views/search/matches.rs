@@ -17,6 +17,8 @@ use crate::{
 const WEIGHED: usize = 50;
 /// The share of the words of a post, by what they say, that must stand in one that fits its text.
 const SHARE: f32 = 0.2;
+/// A post fits by so many of text, category and area at least: `一時間` alone fits everything.
+const REASONS_MIN: usize = 2;
 /// What it counts, where all words count 1.
 const SAME_CATEGORY: f32 = 0.6;
 const SAME_PREFECTURE: f32 = 0.3;
@@ -35,9 +37,17 @@ pub struct PostMatch {
     pub by_area: bool,
 }
 
+impl PostMatch {
+    /// By how many of the three it fits.
+    fn holds(&self) -> usize {
+        let reasons = [self.by_text, self.by_category, self.by_area];
+        reasons.into_iter().filter(|holds| *holds).count()
+    }
+}
+
 impl SearchQueries {
-    /// Open posts of the other kind that fit this one, the best first: by what they say, by
-    /// category and by area, and in a mode that both allow. Never the author's own, nor those of
+    /// Open posts of the other kind that fit this one, the best first: by two at least of what
+    /// they say, category and area, and in a mode that both allow. Never the author's own, nor those of
     /// `not_authors`.
     ///
     /// # Errors
@@ -76,7 +86,7 @@ impl SearchQueries {
         let others = self.open_posts(ids).await?;
         let weighed = others.into_iter().map(|other| weigh(&post, other, &said));
         let mut weighed: Vec<_> = weighed.collect();
-        weighed.retain(|(_, it)| it.by_text || (it.by_category && it.by_area));
+        weighed.retain(|(_, it)| it.holds() >= REASONS_MIN);
         weighed.sort_by(|(one, a), (other, b)| {
             other.total_cmp(one).then(b.post.posted.cmp(&a.post.posted))
         });
