@@ -180,7 +180,6 @@ impl TextIndex {
         } else {
             self.take_words(&mut moment, from).await?
         };
-        *words = Some(sums);
         let mut changed = self.take_posts(&mut moment, from).await?;
         if level.is_some() && !renamed.is_empty() {
             changed |= self.take_posts_with(&mut moment, &renamed).await?;
@@ -191,6 +190,8 @@ impl TextIndex {
             self.commit(&certificate, after).await?;
         }
         moment.rollback().await?;
+        // Not before: posts that have a new word are taken up again where this broke off.
+        *words = Some(sums);
         self.level.send_replace(Some(position));
         Ok(Level {
             position,
@@ -205,7 +206,7 @@ impl TextIndex {
             root: rows.frontier.root().to_string(),
         };
         let payload = serde_json::to_string(&payload).map_err(io::Error::from)?;
-        self.write(move |index| match after {
+        self.ask(move |index| match after {
             After::Commit => index.commit(&payload),
             After::Purge => index.purge(&payload),
         })
@@ -272,7 +273,7 @@ impl TextIndex {
     }
 
     async fn take(&self, posts: Vec<Post>) -> Result<(), IndexTrouble> {
-        self.write(move |index| {
+        self.ask(move |index| {
             for post in &posts {
                 match document::of(post) {
                     Some(document) => index.put(&document)?,
@@ -282,13 +283,6 @@ impl TextIndex {
             Ok(())
         })
         .await
-    }
-
-    async fn write(
-        &self,
-        work: impl FnOnce(&Index) -> Result<(), IndexError> + Send + 'static,
-    ) -> Result<(), IndexTrouble> {
-        self.ask(work).await
     }
 
     /// Runs what blocks where that hinders nobody.
@@ -306,7 +300,7 @@ impl TextIndex {
     #[cfg(test)]
     pub(crate) async fn forget(&self, id: uuid::Uuid) {
         let payload = self.index.payload().unwrap_or_default();
-        self.write(move |index| {
+        self.ask(move |index| {
             index.remove(id)?;
             index.commit(&payload)
         })

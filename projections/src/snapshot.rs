@@ -97,6 +97,14 @@ pub enum ImportError {
         /// What it would have to be.
         ours: String,
     },
+    /// It may hold what was erased or redacted since. Export it anew.
+    #[error("it stands at position {position}, before what was erased at position {erased}")]
+    BeforeErasure {
+        /// Where the file stands.
+        position: Position,
+        /// The last erasure or redaction that this view has acknowledged.
+        erased: Position,
+    },
     /// It does not hold what this log makes of the view.
     #[error("it is not what this log says: {0}")]
     Mismatch(#[from] Mismatch),
@@ -183,6 +191,13 @@ impl Views {
                 view: snapshot.view,
                 found: snapshot.fingerprint,
                 ours: slot.fingerprint.clone(),
+            });
+        }
+        let erased = slot.standing().borrow().erased;
+        if snapshot.position < erased {
+            return Err(ImportError::BeforeErasure {
+                position: snapshot.position,
+                erased,
             });
         }
         let dir = self.dir().join(slot.name());

@@ -114,10 +114,13 @@ pub(crate) async fn suggest(
     Query(typed): Query<Typed>,
 ) -> Result<Seen<Suggestions>, Problem> {
     filters::within("q", &typed.q)?;
+    if typed.limit > SUGGESTIONS_MAX {
+        return Err(filters::bad("limit", "20までです", "is at most 20"));
+    }
     let seen = api
         .views(&[View::Search], &[], typed.min_position, None)
         .await?;
-    let limit = usize::try_from(typed.limit.min(SUGGESTIONS_MAX)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(typed.limit).unwrap_or(usize::MAX);
     let items = seen.search().suggest(typed.q, limit).await;
     let items = items.map_err(refusal)?;
     Ok(Seen::at(seen.position(), Suggestions { items }))

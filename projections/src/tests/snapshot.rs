@@ -292,6 +292,30 @@ async fn a_file_of_another_release_or_of_no_view_here_is_refused() {
     assert!(matches!(nothing, ImportError::Read { .. }), "{nothing}");
 }
 
+#[tokio::test]
+async fn a_file_from_before_what_was_erased_does_not_bring_it_back() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path();
+    let log = log::sqlite(folder).await;
+    let head = log::append(&log, &[registered(1, "aki")]).await;
+    let views = super::run::open(&log, &folder.join("views")).await;
+    views.wait_for_all(head, LONG).await.unwrap();
+    let path = folder.join("profiles.view");
+    views.export("profiles", &path).await.unwrap();
+    let slot = views.slot("profiles").unwrap();
+    slot.erased(head);
+    assert!(
+        import(&views, &path).await.is_ok(),
+        "it has seen the erasure"
+    );
+    slot.erased(head.next());
+    let refused = import(&views, &path).await.unwrap_err();
+    assert!(
+        matches!(refused, ImportError::BeforeErasure { position, .. } if position == head),
+        "{refused}"
+    );
+}
+
 /// Whether profiles are folded so slowly that a first build takes seconds.
 static SLOW: AtomicBool = AtomicBool::new(false);
 

@@ -185,6 +185,7 @@ fn parsed<T: FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, Probl
     })
 }
 
-fn bad(name: &str, ja: &str, en: &str) -> Problem {
+/// A filter that says nothing.
+pub(super) fn bad(name: &str, ja: &str, en: &str) -> Problem {
     Problem::new(kinds::BAD_REQUEST).detail(format!("{name}: {ja}"), format!("{name} {en}"))
 }

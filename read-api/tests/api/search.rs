@@ -100,7 +100,7 @@ async fn words_are_suggested_while_somebody_types() {
     let answer = house.get(path, None).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["items"], serde_json::json!(["散歩"]));
-    let too_many = house.get(&format!("{path}&limit=101"), None).await;
+    let too_many = house.get(&format!("{path}&limit=21"), None).await;
     assert_eq!(too_many.status, 400);
 }
 

@@ -47,8 +47,8 @@ impl PostMatch {
 
 impl SearchQueries {
     /// Open posts of the other kind that fit this one, the best first: by two at least of what
-    /// they say, category and area, and in a mode that both allow. Never the author's own, nor those of
-    /// `not_authors`.
+    /// they say, category and area, and in a mode that both allow. Never the author's own, nor
+    /// those of `not_authors`.
     ///
     /// # Errors
     /// [`QueryError::NotFound`] where there is no such post, or it is by one of `not_authors`.
