@@ -16,7 +16,7 @@ use crate::{
     set::of,
     store::{More, ViewFile},
     testing::{batch, decoded, log, new_file, rows, story::random_story},
-    views::rooms::Rooms,
+    views::{Views, rooms::Rooms},
 };
 
 /// A future that is dropped after so many steps.
@@ -144,10 +144,7 @@ fn views_that_are_killed_again_and_again_end_up_right() {
             }
             let millis = u64::try_from(life * 7 % 23).unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
-            // The lock of an index goes with its process, and this one lives on.
-            if let Some(index) = views.slot("search").and_then(|slot| slot.index()) {
-                index.let_go().await;
-            }
+            let_go_of_the_index(&views).await;
             std::mem::forget(views);
         });
         runtime.shutdown_background();
@@ -158,6 +155,13 @@ fn views_that_are_killed_again_and_again_end_up_right() {
         let views = open(&log, &dir).await;
         assert_like_a_fresh_build(&views, &log).await;
     });
+}
+
+/// The lock of an index goes with its process, and that of the tests lives on.
+pub(super) async fn let_go_of_the_index(views: &Views) {
+    if let Some(index) = views.slot("search").and_then(|slot| slot.index()) {
+        index.let_go().await;
+    }
 }
 
 /// The tasks of a runtime that is shut down let go of the folder a moment later.

@@ -253,6 +253,7 @@ fn a_past_whose_builder_is_killed_again_and_again_ends_up_right() {
                 matches!(asked, Ok(_) | Err(PastError::Building { .. })),
                 "{asked:?}"
             );
+            super::crash::let_go_of_the_index(&views).await;
             std::mem::forget((asked, views));
         });
         runtime.shutdown_background();

@@ -1,11 +1,11 @@
 //! Neither side of a block sees the other, from the next request on (C12).
 
-use meguri_events::{MemberBlocked, MemberId, MemberUnblocked};
+use meguri_events::{MemberBlocked, MemberId, MemberUnblocked, OfferId};
 use meguri_log::Position;
 use serde_json::Value;
 
 use crate::house::House;
-use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN};
+use crate::story::{AOI, EXCHANGE, FITTING, MIO, NEED, OFFER, REN};
 
 impl House {
     /// A member blocks another; nobody waits for a view.
@@ -71,22 +71,26 @@ async fn nothing_of_who_is_hidden_is_found_or_matches_c12() {
     let house = House::lived_in().await;
     let (search, matches) = ("/api/search", format!("/api/needs/{NEED}/matches"));
     let title = "/post/title";
-    assert_eq!(house.listed(&matches, None, title).await, [OF_REN]);
+    let fitting = OfferId::new(uuid::Uuid::from_u128(78));
+    let position = house.fitting_offer(fitting).await;
+    house.seen(position).await;
+    assert_eq!(house.listed(&matches, None, title).await, [FITTING]);
     house.block(REN, AOI).await;
     let (aoi, ren) = (house.token_of(AOI).await, house.token_of(REN).await);
     assert_eq!(house.listed(search, Some(&aoi), title).await, [OF_AOI]);
-    assert_eq!(house.listed(search, Some(&ren), title).await, [OF_REN]);
+    let of_ren = house.listed(search, Some(&ren), title).await;
+    assert_eq!(of_ren, [FITTING, OF_REN]);
     let facets = house.get(search, Some(&ren)).await.json();
-    assert_eq!(facets["total"], 1, "{facets}");
+    assert_eq!(facets["total"], 2, "{facets}");
     let nothing: [&str; 0] = [];
     assert_eq!(house.listed(&matches, Some(&aoi), title).await, nothing);
     assert_eq!(house.get(&matches, Some(&ren)).await.status, 404);
     let mio = house.token_of(MIO).await;
     assert_eq!(
         house.listed(search, Some(&mio), title).await,
-        [OF_REN, OF_AOI]
+        [FITTING, OF_REN, OF_AOI]
     );
-    assert_eq!(house.listed(&matches, Some(&mio), title).await, [OF_REN]);
+    assert_eq!(house.listed(&matches, Some(&mio), title).await, [FITTING]);
 }
 
 #[tokio::test]

@@ -103,6 +103,15 @@ impl House {
             prefecture: None,
             ..outline()
         };
+        self.offer_of(offer, title, outline).await
+    }
+
+    /// Ren posts an Offer that fits the Need in every way.
+    pub(crate) async fn fitting_offer(&self, offer: OfferId) -> Position {
+        self.offer_of(offer, FITTING, outline()).await
+    }
+
+    async fn offer_of(&self, offer: OfferId, title: &str, outline: PostOutline) -> Position {
         let event = OfferPosted {
             offer,
             by: REN,
@@ -230,6 +239,9 @@ impl House {
         self.happen(AOI, completed).await;
     }
 }
+
+/// The title of an Offer that fits the Need.
+pub(crate) const FITTING: &str = "犬の散歩を代わります";
 
 /// In Tokyo, offline.
 pub(crate) fn outline() -> PostOutline {
