@@ -2,8 +2,8 @@
 //! with trigrams beside it in the same run.
 //!
 //! `cargo bench -p meguri-benches --bench search -- --fill FOLDER [POSTS]` writes the log;
-//! `… --serve FOLDER DICTIONARY` builds the view where there is none, and measures;
-//! `… --fts FOLDER` measures FTS5 on the rows of that view.
+//! `… --serve FOLDER DICTIONARY` builds the view where there is none; asked again it measures, and
+//! then FTS5 on the rows of that view.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -164,6 +164,7 @@ async fn serve(folder: &Path, dictionary: &Path) {
     println!("resident: {}", resident());
     tell("found after it was acknowledged", waits(&log, &views).await);
     println!("resident: {}", resident());
+    fts::measure(folder).await;
     views.close().await;
     log.close().await;
 }
@@ -239,8 +240,7 @@ fn main() {
             ["--serve", folder, dictionary] => {
                 serve(&PathBuf::from(folder), &PathBuf::from(dictionary)).await;
             }
-            ["--fts", folder] => fts::measure(&PathBuf::from(folder)).await,
-            _ => println!("--fill FOLDER [POSTS] | --serve FOLDER DICTIONARY | --fts FOLDER"),
+            _ => println!("--fill FOLDER [POSTS] | --serve FOLDER DICTIONARY"),
         }
     });
 }
