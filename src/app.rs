@@ -25,7 +25,7 @@ use crate::connections::{Connections, Ending, Entrance};
 use crate::failure::Failure;
 use crate::opened::noting;
 use crate::settings::{AuditorDiscloses, Settings};
-use crate::{dictionary, storage, telemetry};
+use crate::{dictionary, matches, storage, telemetry};
 
 /// How often one looks whether the views are free.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -143,12 +143,13 @@ impl App {
             publisher,
             stopping,
         };
-        app.start_beside(settings.data.value.clone(), metrics);
+        app.start_beside(settings, metrics);
         Ok(app)
     }
 
     /// Starts what runs beside requests.
-    fn start_beside(&mut self, data: PathBuf, metrics: PrometheusHandle) {
+    fn start_beside(&mut self, settings: &Settings, metrics: PrometheusHandle) {
+        let data = settings.data.value.clone();
         match Server::bind(&self.views, &data) {
             Ok(server) => {
                 let asked = server.run(self.views.clone(), self.stopped.clone());
@@ -160,6 +161,11 @@ impl App {
         self.beside.push(tokio::spawn(policies));
         let epochs = policies::keep_epochs(self.commands.clone(), self.stopped.clone());
         self.beside.push(tokio::spawn(epochs));
+        if settings.tell_of_matches.value {
+            let (commands, views) = (self.commands.clone(), self.views.clone());
+            let telling = matches::tell(commands, views, self.stopped.clone());
+            self.beside.push(tokio::spawn(telling));
+        }
         self.beside.push(tokio::spawn(telemetry::upkeep(
             metrics,
             self.stopped.clone(),

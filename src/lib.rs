@@ -15,6 +15,7 @@ pub mod failure;
 mod figures;
 pub mod handover;
 pub mod log;
+mod matches;
 mod opened;
 pub mod period;
 pub mod serve;

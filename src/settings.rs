@@ -26,7 +26,7 @@ pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
-    LOG_FORMAT, REMIND, Sources, VAULT, WITHIN, read_file,
+    LOG_FORMAT, REMIND, Sources, TELL, VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -180,6 +180,8 @@ pub struct Settings {
     pub keep_money: Setting<Period>,
     /// What is opened for auditors over HTTP.
     pub auditor_discloses: Setting<AuditorDiscloses>,
+    /// Whether members are told of new posts that fit theirs.
+    pub tell_of_matches: Setting<bool>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -224,6 +226,7 @@ impl Settings {
         let publish = PublishSettings::resolve(&from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
+        let tell_of_matches = file.tell_of_matches.map(|tell| tell.to_string());
         Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
             database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
@@ -253,6 +256,7 @@ impl Settings {
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
+            tell_of_matches: from.pick(TELL, None, tell_of_matches, false)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -298,6 +302,7 @@ impl Settings {
             row("erase_within", &self.erase_within),
             row("keep_money", &self.keep_money),
             row("auditor_discloses", &self.auditor_discloses),
+            row("tell_of_matches", &self.tell_of_matches),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }

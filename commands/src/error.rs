@@ -119,6 +119,14 @@ impl CommandError {
         matches!(self, Self::Refused(_) | Self::NotFound | Self::Stale { .. })
     }
 
+    /// Whether the same may go well later: nothing is wrong with what was asked.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict | Self::Busy | Self::Unknown | Self::Unavailable(_) | Self::TooMany(_)
+        )
+    }
+
     /// How the metrics call it.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {

@@ -14,6 +14,7 @@ mod error;
 mod exchange;
 mod handle;
 mod ids;
+mod matching;
 mod member;
 mod password;
 pub mod policies;

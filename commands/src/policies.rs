@@ -5,6 +5,8 @@
 //!   progress aborted, their tokens and password taken away.
 //! - `erasure`: the keys that an erasure names are destroyed; what was kept for its legal term is
 //!   erased when that has ended.
+//! - `matches`: members are told of new posts that fit theirs. What fits is read from a view, so
+//!   another process than the runner below asks for it: [`Commands::tell_of_match`].
 //!
 //! A [`Runner`] folds the log into a small book of what is to be done, and does what is due once
 //! it has caught up. **It can stop or be killed anywhere.** The book never says that something
@@ -17,6 +19,7 @@ mod duty;
 mod epochs;
 mod fold;
 
+pub use duty::Trigger;
 pub use epochs::keep_epochs;
 
 use std::collections::HashMap;
@@ -206,7 +209,7 @@ pub(crate) fn destroyer(
     event: Uuid,
     correlation: Option<Uuid>,
 ) -> Caller {
-    let trigger = duty::Trigger {
+    let trigger = Trigger {
         position,
         event,
         correlation,

@@ -15,6 +15,7 @@ mod concurrency;
 mod credentials;
 mod description;
 mod erasure;
+mod matching;
 mod member;
 mod outage;
 mod policies;

@@ -9,6 +9,7 @@ mod block;
 mod claim;
 mod exchange;
 mod mail;
+mod matching;
 mod member;
 mod place;
 mod post;
@@ -22,6 +23,7 @@ pub use exchange::{
     AFTERWARDS, Exchange, ExchangeError, FollowUpPeriods, Opening, Side, Sides, Status, Terms,
 };
 pub use mail::{MAIL_CHARS_MAX, Mail};
+pub use matching::Matching;
 pub use member::{ActiveMember, Member, MemberError, Registration};
 pub use place::rounded_place;
 pub use post::{Post, PostContent, PostError, PostPatch};

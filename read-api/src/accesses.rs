@@ -3,16 +3,14 @@
 use axum::extract::State;
 use meguri_events::{AccessEvent, Event, Opened, SealedTextOpened};
 use meguri_http::{Member, Problem, Problems, Query, kinds};
-use meguri_log::{
-    Direction, OpenedEvent, Recorded, SectionContent, StreamName, StreamRange, Version,
-};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use meguri_log::{OpenedEvent, Recorded, SectionContent};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::freshness::Seen;
 use crate::list::List;
-use crate::views::log_unavailable;
-use crate::{ReadApi, asker, freshness, list};
+use crate::own::{self, OwnQuery};
+use crate::{ReadApi, asker};
 
 /// A sealed text of an event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,24 +76,6 @@ impl AccessAnswer {
     }
 }
 
-/// Which part of the accesses is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct AccessesQuery {
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until the log has reached this position.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-}
-
 /// Reads who opened one's own sealed texts, newest first.
 ///
 /// When somebody who runs the server or audits it opens what a member wrote, that is recorded
@@ -104,7 +84,7 @@ pub(crate) struct AccessesQuery {
     get, path = "/me/accesses", tag = "members", operation_id = "read_accesses",
     extensions(("x-summary-ja" = json!("自分の書いたものが開かれた記録を見る"))),
     security(("bearer" = [])),
-    params(AccessesQuery),
+    params(OwnQuery),
     responses(
         (status = 200, description = "A page of accesses", body = List<AccessAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
@@ -118,51 +98,24 @@ pub(crate) struct AccessesQuery {
 pub(crate) async fn read_accesses(
     State(api): State<ReadApi>,
     member: Member,
-    Query(query): Query<AccessesQuery>,
+    Query(query): Query<OwnQuery>,
 ) -> Result<Seen<List<AccessAnswer>>, Problem> {
     let member = asker::id_of(&member)?;
-    list::cursor(query.cursor.as_deref())?;
-    let head = api.log_at_least(query.min_position).await?;
-    let stream = StreamName::new(member.access_stream()).map_err(|error| {
-        tracing::error!(%error, "no stream of accesses");
-        Problem::new(kinds::INTERNAL)
-    })?;
-    let limit = query.limit as usize;
-    let newest = StreamRange::newest(limit + 1);
-    let range = StreamRange {
-        from: query
-            .cursor
-            .as_deref()
-            .and_then(before)
-            .unwrap_or(newest.from),
-        direction: Direction::Backward,
-        ..newest
-    };
-    let events = api.log.read_stream(&stream, range).await;
-    let mut events = events.map_err(|error| log_unavailable(&error))?;
-    let next = events
-        .get(limit)
-        .map(|event| format!("p{:x}", event.version().get()));
-    events.truncate(limit);
+    let page = own::page(&api, member.access_stream(), &query).await?;
     let unopened = |error: &dyn std::error::Error| {
         tracing::error!(%error, "accesses cannot be opened");
         Problem::new(kinds::UNAVAILABLE).retry_after(1)
     };
     let opened = api
         .log
-        .open_events(&events)
+        .open_events(&page.events)
         .await
         .map_err(|error| unopened(&error))?;
-    let mut items = Vec::with_capacity(events.len());
-    for (event, opened) in events.iter().zip(opened) {
+    let mut items = Vec::with_capacity(page.events.len());
+    for (event, opened) in page.events.iter().zip(opened) {
         let opened = opened.map_err(|error| unopened(&error))?;
         items.extend(AccessAnswer::of(event, opened)?);
     }
-    Ok(Seen::at(head, List { items, next }))
-}
-
-/// The version that a page goes on from; cursors are checked before.
-fn before(cursor: &str) -> Option<Version> {
-    let version = u64::from_str_radix(cursor.strip_prefix('p')?, 16).ok()?;
-    Some(Version::new(version))
+    let next = page.next;
+    Ok(Seen::at(page.head, List { items, next }))
 }

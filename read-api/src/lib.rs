@@ -23,8 +23,10 @@ mod html;
 mod included;
 mod list;
 mod log;
+mod matches;
 mod member;
 mod names;
+mod own;
 mod parties;
 mod post;
 mod proof;
@@ -144,6 +146,7 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(member::read_thanks))
         .routes(routes!(member::read_me))
         .routes(routes!(accesses::read_accesses))
+        .routes(routes!(matches::read_own_matches))
         .routes(routes!(exchange::list_exchanges))
         .routes(routes!(room::read_exchange))
         .routes(routes!(room::read_messages))

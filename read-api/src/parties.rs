@@ -96,6 +96,7 @@ fn opened_by(opening: &Recorded) -> Result<PartiesOf, ReadError> {
         | Event::Access(_)
         | Event::Redaction(_)
         | Event::Vocabulary(_)
-        | Event::Block(_) => None,
+        | Event::Block(_)
+        | Event::Match(_) => None,
     }))
 }

@@ -18,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::block::{Hidden, Reader};
-use crate::{ReadApi, asker, freshness};
+use crate::{ReadApi, asker, freshness, matches};
 
 /// Most streams that are open at once; one more is answered 503.
 pub const STREAMS_MAX: usize = 1_024;
@@ -50,7 +50,7 @@ pub(crate) struct Notice {
     /// What happened, such as `NeedPosted` or `MessagePosted`.
     #[serde(rename = "type")]
     event_type: String,
-    /// In which stream: `need-…`, `offer-…` or `exchange-…`.
+    /// In which stream: `need-…`, `offer-…`, `exchange-…` or `match-…`.
     stream: String,
 }
 
@@ -92,10 +92,11 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 
 /// Follows what happens, by server-sent events.
 ///
-/// Server-sent events: `id` is the position, `event` is `board` or `exchange`, `data` a JSON object
-/// `{position, type, stream}`. Everyone sees changes of the public board; a member also sees what
-/// happens in the exchanges they are party to, and nothing of posts of those whom they block, or
-/// who block them (C12). Nothing that anyone typed is ever part of it.
+/// Server-sent events: `id` is the position, `event` is `board`, `exchange` or `match`, `data` a
+/// JSON object `{position, type, stream}`. Everyone sees changes of the public board; a member also
+/// sees what happens in the exchanges they are party to and that they were told of a post that fits
+/// theirs (`/api/me/matches`), and nothing of posts of those whom they block, or who block them
+/// (C12). Nothing that anyone typed is ever part of it.
 ///
 /// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
 /// `id` without data tells how far the stream has looked. The stream ends when the server stops or
@@ -248,6 +249,16 @@ impl Watch {
         MemberId::from_stream(author).is_some_and(|author| self.hidden.has(author))
     }
 
+    /// Whether the viewer is told of a new post that fits theirs, of somebody whom they see.
+    fn is_told(&self, event: &Recorded) -> Result<bool, Problem> {
+        let own = |viewer: MemberId| viewer.match_stream() == event.stream();
+        if !self.viewer.is_some_and(own) {
+            return Ok(false);
+        }
+        let told = matches::told_by(event)?;
+        Ok(told.is_some_and(|(told, _)| !self.hidden.has(told.author)))
+    }
+
     /// What this viewer may know of an event; nothing for most.
     ///
     /// # Errors
@@ -269,6 +280,8 @@ impl Watch {
                 .includes(viewer)
         {
             "exchange"
+        } else if self.is_told(event)? {
+            "match"
         } else {
             return Ok(None);
         };

@@ -29,6 +29,7 @@ pub(super) struct FileSettings {
     pub(super) erase_within: Option<String>,
     pub(super) keep_money: Option<String>,
     pub(super) auditor_discloses: Option<String>,
+    pub(super) tell_of_matches: Option<bool>,
     pub(super) shutdown_grace: Option<String>,
 }
 
@@ -55,6 +56,7 @@ pub(super) const COMPLETE: Names = ("-", "MEGURI_COMPLETE_AFTER");
 pub(super) const WITHIN: Names = ("-", "MEGURI_ERASE_WITHIN");
 pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
+pub(super) const TELL: Names = ("-", "MEGURI_TELL_OF_MATCHES");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
 
 /// The places a value may stand in, strongest first: flag, environment, file.

@@ -22,7 +22,7 @@ const SMALL: DemoArgs = DemoArgs {
 };
 
 /// What policies and operators do, and what no member of the demo has reason to.
-const BY_OTHERS: [&str; 12] = [
+const BY_OTHERS: [&str; 13] = [
     "CompletionReminded",
     "MemberErased",
     "KeysDestroyed",
@@ -35,6 +35,7 @@ const BY_OTHERS: [&str; 12] = [
     "SynonymsUngrouped",
     "MemberBlocked",
     "MemberUnblocked",
+    "PostMatched",
 ];
 
 /// So large that every thing that is rare happens too.

@@ -9,6 +9,7 @@ mod front_door;
 mod handover;
 mod independent;
 mod log;
+mod matches;
 mod past;
 mod processes;
 pub(crate) mod proofs;

@@ -11,10 +11,44 @@ use crate::{Caller, CommandError, Commands};
 
 /// The event that a policy reacts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Trigger {
-    pub(super) position: Position,
-    pub(super) event: Uuid,
-    pub(super) correlation: Option<Uuid>,
+pub struct Trigger {
+    /// Where it stands.
+    pub position: Position,
+    /// Its id.
+    pub event: Uuid,
+    /// The first command of the chain that led to it.
+    pub correlation: Option<Uuid>,
+}
+
+impl Trigger {
+    /// The key of a command that follows: the same whoever gives it, however often. It never
+    /// expires.
+    fn key(&self, policy: &str, action: &str, target: &str) -> RequestKey {
+        let position = self.position;
+        let text = format!("policy\n{policy}\n{position}\n{action}\n{target}");
+        let key: [u8; 32] = Sha256::digest(text).into();
+        RequestKey {
+            key,
+            request: key,
+            expires: false,
+        }
+    }
+
+    /// Who gives a command that follows, for this member.
+    pub(crate) fn caller(
+        &self,
+        policy: &str,
+        member: MemberId,
+        action: &str,
+        target: &str,
+    ) -> Caller {
+        let led_by = Led {
+            correlation: self.correlation,
+            causation: self.event,
+        };
+        let key = self.key(policy, action, target);
+        Caller::policy(policy, member, key, led_by)
+    }
 }
 
 /// What is to be done.
@@ -86,26 +120,17 @@ impl Duty {
         }
     }
 
-    /// The key of its command: the same whoever gives it, however often. It never expires.
+    /// The key of its command.
     pub(super) fn key(&self) -> RequestKey {
         let (action, target) = self.action.code();
-        let position = self.trigger.position;
-        let text = format!("policy\n{}\n{position}\n{action}\n{target}", self.policy());
-        let key: [u8; 32] = Sha256::digest(text).into();
-        RequestKey {
-            key,
-            request: key,
-            expires: false,
-        }
+        self.trigger.key(self.policy(), action, &target)
     }
 
     /// Who gives its command.
     pub(super) fn caller(&self) -> Caller {
-        let led_by = Led {
-            correlation: self.trigger.correlation,
-            causation: self.trigger.event,
-        };
-        Caller::policy(self.policy(), self.member, self.key(), led_by)
+        let (action, target) = self.action.code();
+        let policy = self.policy();
+        self.trigger.caller(policy, self.member, action, &target)
     }
 
     /// Gives the command. Done already, or nothing left to do, is as good as done.

@@ -59,7 +59,8 @@ pub(super) async fn fold_one(
         | Event::Access(_)
         | Event::Redaction(_)
         | Event::Vocabulary(_)
-        | Event::Block(_) => {}
+        | Event::Block(_)
+        | Event::Match(_) => {}
     }
     Ok(None)
 }

@@ -12,6 +12,7 @@ mod completing;
 mod coverage;
 mod evaluating;
 mod leaving;
+mod matching;
 mod members;
 mod negotiating;
 mod neutral;

@@ -6,6 +6,7 @@ use crate::claim::ClaimEvent;
 use crate::description::Description;
 use crate::encoding::{DecodeError, EncodeError, Encoded, Opened, Stored};
 use crate::exchange::ExchangeEvent;
+use crate::matching::MatchEvent;
 use crate::member::MemberEvent;
 use crate::post::PostEvent;
 use crate::redaction::RedactionEvent;
@@ -30,6 +31,8 @@ pub enum Event {
     Vocabulary(VocabularyEvent),
     /// Between two members, one of whom blocks the other.
     Block(BlockEvent),
+    /// To a member whose post a new one fits.
+    Match(MatchEvent),
 }
 
 /// Names of all event types. They are the storage format and never change.
@@ -43,7 +46,8 @@ const ALL_TYPES: [&str;
         + AccessEvent::TYPES.len()
         + RedactionEvent::TYPES.len()
         + VocabularyEvent::TYPES.len()
-        + BlockEvent::TYPES.len()] = join([
+        + BlockEvent::TYPES.len()
+        + MatchEvent::TYPES.len()] = join([
     MemberEvent::TYPES,
     PostEvent::TYPES,
     ExchangeEvent::TYPES,
@@ -52,9 +56,10 @@ const ALL_TYPES: [&str;
     RedactionEvent::TYPES,
     VocabularyEvent::TYPES,
     BlockEvent::TYPES,
+    MatchEvent::TYPES,
 ]);
 
-const fn join<const N: usize>(groups: [&[&'static str]; 8]) -> [&'static str; N] {
+const fn join<const N: usize>(groups: [&[&'static str]; 9]) -> [&'static str; N] {
     let mut all = [""; N];
     let (mut next, mut group) = (0, 0);
     while group < groups.len() {
@@ -81,6 +86,7 @@ impl Event {
             Self::Redaction(event) => event.type_name(),
             Self::Vocabulary(event) => event.type_name(),
             Self::Block(event) => event.type_name(),
+            Self::Match(event) => event.type_name(),
         }
     }
 
@@ -95,6 +101,7 @@ impl Event {
             Self::Redaction(event) => event.schema(),
             Self::Vocabulary(event) => event.schema(),
             Self::Block(event) => event.schema(),
+            Self::Match(event) => event.schema(),
         }
     }
 
@@ -113,6 +120,7 @@ impl Event {
             Self::Redaction(event) => event.encode(),
             Self::Vocabulary(event) => event.encode(),
             Self::Block(event) => event.encode(),
+            Self::Match(event) => event.encode(),
         }
     }
 
@@ -157,6 +165,9 @@ impl Event {
         if let Some(event) = BlockEvent::decode(&stored) {
             return event.map(Self::Block);
         }
+        if let Some(event) = MatchEvent::decode(&stored) {
+            return event.map(Self::Match);
+        }
         Err(DecodeError::UnknownType {
             event_type: event_type.to_owned(),
         })
@@ -173,6 +184,7 @@ impl Event {
             RedactionEvent::descriptions(),
             VocabularyEvent::descriptions(),
             BlockEvent::descriptions(),
+            MatchEvent::descriptions(),
         ]
         .concat()
     }

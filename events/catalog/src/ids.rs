@@ -100,6 +100,11 @@ impl MemberId {
         format!("access-{}", self.0)
     }
 
+    /// Name of the stream that says which new posts this member was told of: `match-<uuid>`.
+    pub fn match_stream(self) -> String {
+        format!("match-{}", self.0)
+    }
+
     /// Name of the stream that says whether one of these two members blocks the other (C12):
     /// `block-<uuid>_<uuid>`, the same whoever of them is asked for it.
     pub fn block_stream(self, other: Self) -> String {

@@ -36,6 +36,7 @@ mod erasure;
 mod event;
 mod exchange;
 mod ids;
+mod matching;
 mod member;
 mod mode;
 mod open;
@@ -66,6 +67,7 @@ pub use exchange::{
     ThanksSent,
 };
 pub use ids::{CLAIM_CATEGORY, ExchangeId, IdError, MemberId, NeedId, OfferId, PostId};
+pub use matching::{MatchEvent, PostMatched};
 pub use member::{
     KeysDestroyed, MemberErased, MemberEvent, MemberLeft, MemberProfile, MemberRegistered,
     NicknameChanged,

@@ -3,10 +3,11 @@
 use meguri_events::{
     AccessEvent, BlockEvent, Category, CompletionReported, Event, ExchangeAborted, ExchangeApplied,
     ExchangeCancelled, ExchangeCompleted, ExchangeId, ExchangeRequested, ExchangeStarted,
-    MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted, Mode, Modes,
-    NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged, OfferId,
-    OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode, RedactionEvent,
-    Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp, VOCABULARY_STREAM,
+    MatchEvent, MemberEvent, MemberId, MemberLeft, MemberProfile, MemberRegistered, MessagePosted,
+    Mode, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, NeedReopened, NicknameChanged,
+    OfferId, OfferPosted, Place, PostEvent, PostOutline, PostText, Prefecture, ReasonCode,
+    RedactionEvent, Sealed, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp,
+    VOCABULARY_STREAM,
 };
 use uuid::Uuid;
 
@@ -43,6 +44,7 @@ pub(crate) fn stream_of(event: &Event) -> String {
         Event::Access(AccessEvent::ViewOpened(event)) => event.view.access_stream(),
         Event::Redaction(RedactionEvent::EventRedacted(event)) => event.stream.to_string(),
         Event::Vocabulary(_) => VOCABULARY_STREAM.to_owned(),
+        Event::Match(MatchEvent::PostMatched(event)) => event.member.match_stream(),
         Event::Block(BlockEvent::MemberBlocked(event)) => event.by.block_stream(event.blocked),
         Event::Block(BlockEvent::MemberUnblocked(event)) => event.by.block_stream(event.blocked),
     }

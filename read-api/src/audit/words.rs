@@ -82,6 +82,11 @@ const TYPES: &[(&str, &str, &str)] = &[
         "Rows of a view were read",
     ),
     ("MemberBlocked", "ブロックした", "Blocked a member"),
+    (
+        "PostMatched",
+        "合う投稿が知らされた",
+        "A member was told of a post that fits theirs",
+    ),
     ("MemberUnblocked", "ブロックを解いた", "Took a block back"),
     (
         "VocabularyWordAdded",

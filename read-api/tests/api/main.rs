@@ -15,6 +15,7 @@ mod evidence;
 mod freshness;
 mod house;
 mod log;
+mod matches;
 mod past;
 mod reading;
 mod search;

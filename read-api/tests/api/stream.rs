@@ -146,6 +146,32 @@ async fn what_happens_while_one_listens_arrives_and_without_after_nothing_older(
 }
 
 #[tokio::test]
+async fn a_member_hears_at_once_of_a_post_that_fits_and_nothing_over_a_block_c12() {
+    let house = House::lived_in().await;
+    let (aoi, mio) = (house.token_of(AOI).await, house.token_of(MIO).await);
+    let after = house.say(REN, AOI, "はい").await;
+    let path = format!("/api/stream?after={after}");
+    let told = house.tell_of_offer(AOI).await;
+    let sent = take(house.open(&path, Some(&aoi), &[]).await, 1).await;
+    let heard = Sent {
+        id: told.get(),
+        event: "match".to_owned(),
+        event_type: "PostMatched".to_owned(),
+    };
+    assert_eq!(sent, [heard]);
+    house.block(AOI, REN).await;
+    let unseen = house.tell_of_offer(AOI).await;
+    let last = house.say(REN, AOI, "ではまた").await;
+    let resumed = [("last-event-id", told.to_string())];
+    let resumed = resumed.each_ref().map(|(name, id)| (*name, id.as_str()));
+    let sent = take(house.open(&path, Some(&aoi), &resumed).await, 1).await;
+    assert_eq!(sent[0].id, last.get(), "and not {unseen}");
+    let offer = house.post_offer().await;
+    let sent = take(house.open(&path, Some(&mio), &[]).await, 1).await;
+    assert_eq!(sent[0].id, offer.get(), "nothing of what others were told");
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_the_server_stops() {
     let house = House::lived_in().await;
     let response = house.open("/api/stream", None, &[]).await;

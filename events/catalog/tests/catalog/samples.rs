@@ -8,12 +8,13 @@ use meguri_events::{
     MemberProfile, MemberRegistered, MessagePosted, Mode, Modes, NeedClosed, NeedEdited, NeedId,
     NeedPosted, NeedReopened, NicknameChanged, OfferClosed, OfferEdited, OfferId, OfferPosted,
     OfferReopened, Place, PostOutline, PostText, Prefecture, ReasonCode, Sealed, SealedTextOpened,
-    SectionRef, SynonymsGrouped, SynonymsUngrouped, TermsAgreed, TermsProposed, TermsText,
-    ThanksSent, Timestamp, ViewOpened, VocabularyWordAdded, VocabularyWordRemoved,
+    SectionRef, TermsAgreed, TermsProposed, TermsText, ThanksSent, Timestamp, ViewOpened,
 };
 use uuid::Uuid;
 
 mod block;
+mod matching;
+mod vocabulary;
 
 const HANA: MemberId = MemberId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0001));
 const TARO: MemberId = MemberId::new(Uuid::from_u128(0x0192_f0c0_0000_7000_8000_0000_0000_0002));
@@ -33,8 +34,9 @@ pub(crate) fn samples() -> Vec<(u32, Event)> {
         claims(),
         accesses(),
         redactions(),
-        vocabulary(),
+        vocabulary::vocabulary(),
         block::blocks(),
+        matching::matches(),
     ]
     .concat();
     let current = current.into_iter().map(|event| (event.schema(), event));
@@ -375,26 +377,5 @@ fn redactions() -> Vec<Event> {
             order: "2026-wa-1234".parse().unwrap(),
         }
         .into(),
-    ]
-}
-
-fn vocabulary() -> Vec<Event> {
-    let word = |text: &str| text.parse().unwrap();
-    vec![
-        VocabularyWordAdded {
-            word: word("推し活"),
-            reading: Some("おしかつ".parse().unwrap()),
-        }
-        .into(),
-        VocabularyWordRemoved {
-            word: word("推し活"),
-        }
-        .into(),
-        SynonymsGrouped {
-            group: 1,
-            words: vec![word("PC"), word("パソコン"), word("コンピューター")],
-        }
-        .into(),
-        SynonymsUngrouped { group: 1 }.into(),
     ]
 }

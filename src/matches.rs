@@ -1,0 +1,177 @@
+//! Tells members of new posts that fit theirs: what fits is found by search, what may be told is
+//! decided by a command.
+//!
+//! Nothing is noted of how far it came. A server that starts looks again at the posts of the last
+//! day; each command carries a key made from the event of the post, so nobody is told twice.
+
+use std::time::Duration;
+
+use meguri_commands::{CommandError, Commands, policies::Trigger};
+use meguri_events::{MemberId, PostId};
+use meguri_log::{BadFilter, Filter, HeaderError, Position, ReadError, Recorded, Timestamp};
+use meguri_projections::{QueryError, Views, WaitError, views::search::PostMatch};
+use tokio_util::sync::CancellationToken;
+
+/// How far back a server that starts looks for posts of which nobody was told.
+const LOOK_BACK: Duration = Duration::from_hours(24);
+/// Most posts that fit a new one whose authors are told of it.
+const MATCHES_MAX: usize = 20;
+const POSTS_AT_ONCE: usize = 100;
+const VIEW_WAIT: Duration = Duration::from_secs(5);
+/// After a failure one waits so long, and tries again.
+const PAUSE: Duration = Duration::from_secs(1);
+const POSTED: [&str; 2] = ["NeedPosted", "OfferPosted"];
+const VIEWS: [&str; 2] = ["search", "blocks"];
+
+/// Why nobody can be told just now. All of it is tried again.
+#[derive(Debug, thiserror::Error)]
+enum MatchesError {
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error(transparent)]
+    Filter(#[from] BadFilter),
+    #[error(transparent)]
+    View(#[from] WaitError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// Follows new posts and tells whom they fit, until it is told to stop.
+pub(crate) async fn tell(commands: Commands, views: Views, stop: CancellationToken) {
+    let mut telling = Telling {
+        commands,
+        views,
+        after: None,
+    };
+    let mut head = telling.commands.log().watch_head();
+    while !stop.is_cancelled() {
+        let told = stop.run_until_cancelled(telling.step()).await;
+        let rest = match told {
+            None | Some(Err(MatchesError::Log(ReadError::Closed))) => return,
+            Some(Ok(true)) => continue,
+            Some(Ok(false)) => Duration::MAX,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "members are told of new posts later");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => {}
+            moved = head.changed(), if rest == Duration::MAX => if moved.is_err() { return },
+        }
+    }
+}
+
+struct Telling {
+    commands: Commands,
+    views: Views,
+    /// Everybody was told of the posts up to here; none where it has not begun.
+    after: Option<Position>,
+}
+
+impl Telling {
+    /// Tells of the next posts. Answers whether there may be more.
+    async fn step(&mut self) -> Result<bool, MatchesError> {
+        let log = self.commands.log();
+        let after = match self.after {
+            Some(after) => after,
+            None => log.position_at(a_day_before(log.clock().now())).await?,
+        };
+        self.after = Some(after);
+        let filter = POSTED
+            .iter()
+            .try_fold(Filter::default(), |filter, posted| {
+                filter.event_type(posted)
+            })?;
+        let block = log.read_all(after, &filter, POSTS_AT_ONCE).await?;
+        for posted in &block.events {
+            self.tell_of(posted).await?;
+            self.after = Some(posted.position());
+        }
+        self.after = Some(block.up_to);
+        Ok(block.up_to > after)
+    }
+
+    /// Tells of one new post.
+    async fn tell_of(&self, posted: &Recorded) -> Result<(), MatchesError> {
+        let Some(post) = PostId::from_stream(posted.stream()) else {
+            return Ok(());
+        };
+        // What was redacted fits nothing any more.
+        let Some(header) = posted.header().transpose()? else {
+            return Ok(());
+        };
+        let trigger = Trigger {
+            position: posted.position(),
+            event: header.id,
+            correlation: header.correlation,
+        };
+        let author = header.acting_for.unwrap_or(header.actor);
+        let found = self.found(post, author, posted.position()).await?;
+        for (member, fits) in by_author(&found) {
+            let told = self
+                .commands
+                .tell_of_match(&trigger, post, member, &fits)
+                .await;
+            match told {
+                Ok(_) => {}
+                Err(error) if error.may_pass() => return Err(error.into()),
+                // It would fail for ever, and keep everybody else from being told.
+                Err(error) => tracing::warn!(%error, %post, %member, "is not told of a match"),
+            }
+        }
+        Ok(())
+    }
+
+    /// What fits a new post, the best first, of what was there before it: the author of what came
+    /// later has seen it already.
+    async fn found(
+        &self,
+        post: PostId,
+        author: &str,
+        position: Position,
+    ) -> Result<Vec<PostMatch>, MatchesError> {
+        for view in VIEWS {
+            self.views.wait_for(view, position, VIEW_WAIT).await?;
+        }
+        let hidden = match MemberId::from_stream(author) {
+            Some(author) => self.views.blocks().hidden_from(author).await?,
+            None => Vec::new(),
+        };
+        let search = self.views.search();
+        match search.matches(post, &hidden, MATCHES_MAX).await {
+            Ok(mut found) => {
+                found.retain(|found| found.post.posted < position);
+                Ok(found)
+            }
+            // It is gone again.
+            Err(QueryError::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn a_day_before(now: Timestamp) -> Timestamp {
+    let back = i64::try_from(LOOK_BACK.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().saturating_sub(back))
+}
+
+/// Who wrote what was found, in the order in which it was found.
+fn by_author(found: &[PostMatch]) -> Vec<(MemberId, Vec<PostId>)> {
+    let mut authors: Vec<(MemberId, Vec<PostId>)> = Vec::new();
+    for PostMatch { post, .. } in found {
+        match authors
+            .iter_mut()
+            .find(|(author, _)| *author == post.author)
+        {
+            Some((_, posts)) => posts.push(post.id),
+            None => authors.push((post.author, vec![post.id])),
+        }
+    }
+    authors
+}
