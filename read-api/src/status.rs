@@ -51,7 +51,8 @@ pub(crate) struct PublishedStatus {
     state: &'static str,
     /// Every event up to here is under a signed checkpoint.
     position: u64,
-    /// When the last checkpoint was signed, RFC 3339; absent before the first.
+    /// When this server heard of the last checkpoint, which is when it was signed or when the server
+    /// started, RFC 3339; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     at: Option<String>,
@@ -63,7 +64,7 @@ impl From<&Publication> for PublishedStatus {
         Self {
             state: publication.state.name(),
             position: latest.map_or(0, |latest| latest.tree.size),
-            at: latest.map(|latest| latest.published_at.to_string()),
+            at: publication.heard_at.map(|at| at.to_string()),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     clock::Timestamp,
     header::{self, OpenHeader},
     limits::REQUEST_KEY_DAYS,
+    remembered::Remembered,
     seal,
     store::{Batch, BatchEvent, Head, Heads, NewOutcome, Outcomes},
     stream::{StreamName, Version},
@@ -192,12 +193,11 @@ impl Deciding<'_> {
     }
 
     fn remember(&mut self, key: RequestKey, appended: &Appended) {
-        // An outcome is plain data; that it becomes JSON cannot fail.
-        let outcome = serde_json::to_string(appended).unwrap_or_default();
         let expires_at = key
             .expires
             .then(|| self.at.plus_seconds(REQUEST_KEY_DAYS * 86_400));
         let RequestKey { key, request, .. } = key;
+        let outcome = Remembered::of(appended, &key, &request, expires_at).text();
         self.batch.outcomes.push(NewOutcome {
             key,
             request,

@@ -69,6 +69,7 @@ mod postgres;
 mod publish;
 mod read;
 mod recorded;
+mod remembered;
 mod seal;
 mod secret_file;
 mod sqlite;

@@ -54,8 +54,6 @@ pub struct SignedCheckpoint {
     pub tree: Tree,
     /// The signed note, as everybody gets it.
     pub note: String,
-    /// When it was signed.
-    pub published_at: Timestamp,
 }
 
 /// What a publisher is doing.
@@ -91,6 +89,8 @@ pub struct Publication {
     pub state: PublishState,
     /// The last checkpoint that is known to be published, by whatever process.
     pub latest: Option<Arc<SignedCheckpoint>>,
+    /// When this process heard of it.
+    pub heard_at: Option<Timestamp>,
 }
 
 /// Publishes a log for as long as it is not closed, beside everything else: no append waits for it.

@@ -6,7 +6,7 @@ use super::{
     chain::Chain,
     finding::{Finding, FindingKind, Place},
 };
-use crate::{append::Appended, log::Log, read::ReadError, stream::Position};
+use crate::{log::Log, read::ReadError, remembered::Remembered, stream::Position};
 
 /// Requests that are read at once.
 const REQUESTS_AT_ONCE: u32 = 1_000;
@@ -26,10 +26,10 @@ pub(super) async fn check(
         // INVARIANT: read after the outcomes, which are written together with their events.
         let head = log.store().head().await.map_err(ReadError::from)?.position;
         after = read.last_key;
-        for outcome in read.lines.split(|byte| *byte == b'\n') {
+        for line in read.lines.split(|byte| *byte == b'\n') {
             looked_at += 1;
-            match serde_json::from_slice(outcome) {
-                Ok(outcome) => compare(&outcome, chain, head, audit),
+            match Row::read(line) {
+                Ok(row) => compare(&row, chain, head, audit),
                 Err(error) => {
                     let kind = FindingKind::Outcome;
                     let reason = format!("number {looked_at} by key cannot be read: {error}");
@@ -40,8 +40,29 @@ pub(super) async fn check(
     }
 }
 
+/// What is remembered of one request.
+struct Row {
+    outcome: Remembered,
+    /// Whether the rest of the row is what was written with the outcome.
+    fits: bool,
+}
+
+impl Row {
+    fn read(line: &[u8]) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut parts = line.splitn(4, |byte| *byte == b' ');
+        let mut next = || parts.next().ok_or("a part is missing");
+        let (key, request) = (hex::decode(next()?)?, hex::decode(next()?)?);
+        let expires_at = Some(str::from_utf8(next()?)?).filter(|text| !text.is_empty());
+        let expires_at = expires_at.map(str::parse).transpose()?;
+        let outcome = Remembered::read(next()?)?;
+        let fits = outcome.fits(&key, &request, expires_at);
+        Ok(Self { outcome, fits })
+    }
+}
+
 /// Names the first event that is not as the request is remembered.
-fn compare(outcome: &Appended, chain: &Chain, head: Position, audit: &mut Audit<'_>) {
+fn compare(row: &Row, chain: &Chain, head: Position, audit: &mut Audit<'_>) {
+    let outcome = &row.outcome;
     let written_meanwhile = chain.end() < outcome.position && outcome.position <= head;
     if written_meanwhile {
         return;
@@ -62,6 +83,12 @@ fn compare(outcome: &Appended, chain: &Chain, head: Position, audit: &mut Audit<
     }
     if before != Some(outcome.position) {
         let reason = "a request is remembered to have led up to here, and its events do not";
+        audit.found(Finding::at(outcome.position, FindingKind::Outcome, reason));
+        return;
+    }
+    if !row.fits {
+        let reason = "the request that led up to here is remembered under another key, digest or \
+                      term than it was";
         audit.found(Finding::at(outcome.position, FindingKind::Outcome, reason));
     }
 }

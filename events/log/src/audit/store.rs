@@ -38,7 +38,8 @@ pub(crate) struct StoredCheckpoint {
 pub(crate) struct StoredOutcomes {
     /// The key of the last of them.
     pub(crate) last_key: Vec<u8>,
-    /// A line for each outcome, in the order of keys.
+    /// A line for each, in the order of keys: key and digest of the request in hex, when it is
+    /// forgotten in microseconds or nothing, and the outcome; a space between them.
     pub(crate) lines: Vec<u8>,
 }
 

@@ -103,9 +103,10 @@ impl AuditStore for PostgresStore {
         // One row for all of them: a row for each takes several times as long.
         sqlx::query_as(
             "select (array_agg(key order by key desc))[1] as last_key, \
-             convert_to(string_agg(outcome, chr(10) order by key), 'UTF8') as lines from \
-             (select key, outcome from request_keys where key > $1 order by key limit $2) page \
-             having count(*) > 0",
+             convert_to(string_agg(encode(key, 'hex') || ' ' || encode(request, 'hex') || ' ' || \
+             coalesce(expires_at::text, '') || ' ' || outcome, chr(10) order by key), 'UTF8') \
+             as lines from (select key, request, expires_at, outcome from request_keys \
+             where key > $1 order by key limit $2) page having count(*) > 0",
         )
         .bind(after)
         .bind(i64::from(limit))

@@ -38,7 +38,7 @@ impl PublishStore for PostgresStore {
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
         let mut reader = self.reader().await?;
         let row = sqlx::query_as::<_, CheckpointRow>(
-            "select size, root, note, published_at from checkpoints order by size desc limit 1",
+            "select size, root, note from checkpoints order by size desc limit 1",
         )
         .fetch_optional(reader.connection()?)
         .await;
@@ -53,7 +53,7 @@ impl PublishStore for PostgresStore {
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
         let mut reader = self.reader().await?;
         let rows = sqlx::query_as::<_, CheckpointRow>(
-            "select size, root, note, published_at from checkpoints where size >= $1 \
+            "select size, root, note from checkpoints where size >= $1 \
              order by size limit $2",
         )
         .bind(to_sql(size))
@@ -139,14 +139,13 @@ impl Press for PostgresPress {
         checkpoint: &SignedCheckpoint,
     ) -> Result<bool, StoreError> {
         let kept = sqlx::query(
-            "insert into checkpoints (size, root, note, published_at) select $2, $3, $4, $5 \
+            "insert into checkpoints (size, root, note) select $2, $3, $4 \
              where coalesce((select max(size) from checkpoints), 0) = $1",
         )
         .bind(to_sql(after))
         .bind(to_sql(checkpoint.tree.size))
         .bind(checkpoint.tree.root.as_slice())
         .bind(&checkpoint.note)
-        .bind(checkpoint.published_at.micros())
         .execute(&mut self.connection)
         .await
         .map_err(reading)?;

@@ -68,7 +68,6 @@ impl Worker {
             tree,
             // INVARIANT: a note is text, or it would not have opened.
             note: String::from_utf8_lossy(&note).into_owned(),
-            published_at: self.log.clock().now(),
         }))
     }
 

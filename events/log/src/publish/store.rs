@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use meguri_proofs::{Hash, Tile, Tree, root};
 
 use super::SignedCheckpoint;
-use crate::{clock::Timestamp, store::StoreError};
+use crate::store::StoreError;
 
-/// What a row of the table of checkpoints is read as: size, root, note, when.
-pub(crate) type CheckpointRow = (i64, Vec<u8>, String, i64);
+/// What a row of the table of checkpoints is read as: size, root, note.
+pub(crate) type CheckpointRow = (i64, Vec<u8>, String);
 
 /// A full tile to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(crate) trait Press: Send {
 
 /// A checkpoint as it is stored, checked in its form.
 pub(crate) fn stored_checkpoint(row: CheckpointRow) -> Result<SignedCheckpoint, StoreError> {
-    let (size, root, note, published_at) = row;
+    let (size, root, note) = row;
     let damaged = || StoreError::Damaged(format!("the checkpoint of size {size} is not one"));
     Ok(SignedCheckpoint {
         tree: Tree {
@@ -81,7 +81,6 @@ pub(crate) fn stored_checkpoint(row: CheckpointRow) -> Result<SignedCheckpoint, 
             root: root.try_into().map_err(|_| damaged())?,
         },
         note,
-        published_at: Timestamp::from_micros(published_at),
     })
 }
 

@@ -75,6 +75,7 @@ impl Worker {
         let (told, publication) = watch::channel(Publication {
             state: PublishState::Waiting,
             latest: None,
+            heard_at: None,
         });
         let worker = Self {
             log,
@@ -227,7 +228,6 @@ impl Worker {
         Ok(SignedCheckpoint {
             tree,
             note: note.to_string(),
-            published_at: self.log.clock().now(),
         })
     }
 
@@ -245,6 +245,7 @@ impl Worker {
             let changed = told.state != state || known < latest.tree.size;
             if known < latest.tree.size {
                 told.latest = Some(Arc::new(latest));
+                told.heard_at = Some(self.log.clock().now());
             }
             told.state = state;
             changed

@@ -115,8 +115,9 @@ impl AuditStore for SqliteStore {
         // One row for all of them: a row for each takes several times as long.
         sqlx::query_as(
             "select max(key) as last_key, \
-             cast(group_concat(outcome, char(10)) as blob) as lines from \
-             (select key, cast(outcome as blob) as outcome from request_keys \
+             cast(group_concat(hex(key) || ' ' || hex(request) || ' ' || \
+             coalesce(expires_at, '') || ' ' || outcome, char(10)) as blob) as lines from \
+             (select key, request, expires_at, cast(outcome as blob) as outcome from request_keys \
              where key > $1 order by key limit $2) having count(*) > 0",
         )
         .bind(after)

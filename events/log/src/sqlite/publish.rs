@@ -39,12 +39,11 @@ impl PublishStore for SqliteStore {
     }
 
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
-        let row: Option<CheckpointRow> = sqlx::query_as(
-            "select size, root, note, published_at from checkpoints order by size desc limit 1",
-        )
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(reading)?;
+        let row: Option<CheckpointRow> =
+            sqlx::query_as("select size, root, note from checkpoints order by size desc limit 1")
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(reading)?;
         row.map(stored_checkpoint).transpose()
     }
 
@@ -54,7 +53,7 @@ impl PublishStore for SqliteStore {
         limit: usize,
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
         let rows: Vec<CheckpointRow> = sqlx::query_as(
-            "select size, root, note, published_at from checkpoints where size >= $1 \
+            "select size, root, note from checkpoints where size >= $1 \
              order by size limit $2",
         )
         .bind(to_sql(size))
@@ -162,14 +161,13 @@ impl Press for SqlitePress {
         checkpoint: &SignedCheckpoint,
     ) -> Result<bool, StoreError> {
         let kept = sqlx::query(
-            "insert into checkpoints (size, root, note, published_at) select $2, $3, $4, $5 \
+            "insert into checkpoints (size, root, note) select $2, $3, $4 \
              where coalesce((select max(size) from checkpoints), 0) = $1",
         )
         .bind(to_sql(after))
         .bind(to_sql(checkpoint.tree.size))
         .bind(checkpoint.tree.root.as_slice())
         .bind(&checkpoint.note)
-        .bind(checkpoint.published_at.micros())
         .execute(&self.writer)
         .await
         .map_err(reading)?;

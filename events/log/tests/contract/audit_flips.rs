@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
-use meguri_log::{Finding, Place, Position};
+use meguri_log::{Finding, FindingKind, Place, Position};
 use meguri_test_logs::{Backend, Home, on_both_backends};
 use sqlx::AssertSqlSafe;
 
 use super::{
+    append,
     audit::{audit, erase_and_redact, two_people_write},
+    audit_requests::request,
+    event,
     immutability::Database,
     publish_refusals::unguarded,
 };
@@ -15,6 +18,7 @@ use super::{
 on_both_backends!(
     a_changed_byte_of_any_column_is_named,
     a_changed_byte_of_any_column_is_named_after_an_erasure_and_a_redaction,
+    a_changed_byte_of_what_is_remembered_of_a_request_is_named,
 );
 
 /// How many places are tried in each of both tests and on each backend: 500 on each.
@@ -29,9 +33,8 @@ enum Kind {
 }
 use Kind::{Bytes, Number, Text};
 
-/// Table, its key, a column, and how it is stored. Of all columns these are not here: when a
-/// checkpoint was kept, and what is remembered of requests. Nothing else says what they should be,
-/// and nobody is told them as proven.
+/// Table, its key, a column, and how it is stored. What is remembered of requests has no number for
+/// a key, and a test of its own.
 const COLUMNS: [(&str, &str, &str, Kind); 18] = [
     ("events", "position", "position", Number),
     ("events", "position", "stream", Text),
@@ -190,6 +193,38 @@ async fn a_changed_byte_of_any_column_is_named_after_an_erasure_and_a_redaction(
     let home = Home::new(backend);
     erase_and_redact(&home, backend).await;
     flip_everywhere(&home, backend).await;
+}
+
+async fn a_changed_byte_of_what_is_remembered_of_a_request_is_named(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    log.append(append([event("b-1", "Made")])).await.unwrap();
+    log.append(request(0)).await.unwrap();
+    let database = Database::of(&home).await;
+    let table = "request_keys";
+    for (column, kind) in [
+        ("key", Bytes),
+        ("request", Bytes),
+        ("outcome", Text),
+        ("expires_at", Number),
+    ] {
+        // There is one row.
+        let value = database.value(table, "1", 1, column, kind).await;
+        let set = |value: &[u8]| {
+            let literal = database.literal(kind, value);
+            format!("update {table} set {column} = {literal}")
+        };
+        for byte in 0..value.len() {
+            let mut changed = value.clone();
+            changed[byte] ^= 1;
+            assert_eq!(database.run(&set(&changed)).await, Ok(1));
+            let (_, findings) = audit(&home, &log).await;
+            let kinds: Vec<_> = findings.iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, [FindingKind::Outcome], "{column}, byte {byte}");
+        }
+        assert_eq!(database.run(&set(&value)).await, Ok(1));
+    }
+    assert_eq!(audit(&home, &log).await.1, [], "sound after");
 }
 
 /// Header, blind and entry of an event.

@@ -16,7 +16,7 @@ on_both_backends!(
 );
 
 /// A request that leads to two events.
-fn request(number: u64) -> Append {
+pub(super) fn request(number: u64) -> Append {
     let name = format!("a-{}", number % 7);
     let mut request = append([event(&name, "Made"), event("b-1", "Followed")]);
     let mut key = [0; 32];
