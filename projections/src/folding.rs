@@ -17,7 +17,7 @@ use crate::{
     patience::Patience,
     proof::{self, Mismatch, ProofError},
     rebuilds::Rebuilds,
-    redactions,
+    redactions::Redactions,
     row::TableError,
     slot::{BuildPhase, Slot},
     store::{More, ViewFile},
@@ -290,12 +290,13 @@ impl Folding {
         let until = self.until.unwrap_or(batch.up_to());
         let mut folded = self.file.advance(batch, until, more).await;
         if let Ok(Advanced::Stopped(poison)) = &folded
-            && poison.lacks_row
-            && !self.file.passes_over()
-            && redactions::any_before(&self.log, poison.position).await
+            && let Some(key) = &poison.lacks_row
         {
-            self.file.pass_over();
-            folded = self.file.advance(batch, until, more).await;
+            let redactions = Redactions::of(&self.log).await;
+            if redactions.explain(key, poison.position) {
+                self.file.pass_over(redactions);
+                folded = self.file.advance(batch, until, more).await;
+            }
         }
         if folded.is_err() {
             // The commit may have happened or not: the file knows.

@@ -9,8 +9,8 @@ use crate::{decode::Decoded, view::BlockError};
 pub(crate) struct Poison {
     pub(crate) position: Position,
     pub(crate) reason: String,
-    /// Whether that is for want of a row: what it rests on may have been redacted.
-    pub(crate) lacks_row: bool,
+    /// The key of the row that it found none of: what it rests on may have been redacted.
+    pub(crate) lacks_row: Option<String>,
 }
 
 /// What became of a batch.
@@ -30,7 +30,7 @@ impl Poison {
         Self {
             position,
             reason,
-            lacks_row: false,
+            lacks_row: None,
         }
     }
 

@@ -22,6 +22,7 @@ use crate::{
     index::TextIndex,
     mark,
     outcome::{Advanced, Poison, before, narrowed},
+    redactions::Redactions,
     rescan,
     row::TableError,
     schema,
@@ -68,8 +69,8 @@ pub(crate) struct ViewFile {
     /// Whether an erasure was folded since the file was last written anew.
     erased: bool,
     events_a_transaction: u64,
-    /// Whether events are passed over that rest on what was redacted.
-    passes_over: bool,
+    /// An event is passed over that finds no row where these explain it.
+    redactions: Arc<Redactions>,
     limits: FileLimits,
     /// Held for as long as this process builds here.
     _building: Option<std::fs::File>,
@@ -133,7 +134,7 @@ impl ViewFile {
             built,
             erased: false,
             events_a_transaction: 0,
-            passes_over: false,
+            redactions: Arc::default(),
             limits,
             _building: building,
             journal: None,

@@ -16,6 +16,7 @@ mod past;
 mod people;
 mod poison;
 mod rebuild;
+mod redaction;
 mod rooms;
 mod run;
 mod search;

@@ -18,6 +18,7 @@ use crate::{
     digest::Content,
     kinds::Kinds,
     outcome::Poison,
+    redactions::Redactions,
     row::TableError,
     table::{AnyRows, FoldError},
     trace::Trace,
@@ -198,7 +199,7 @@ impl<V: View> AnyView for Erased<V> {
             view: V::default(),
             rows_kept,
             trace: None,
-            passes_over: false,
+            redactions: Arc::default(),
         })
     }
 }
@@ -209,8 +210,8 @@ struct Fold<V> {
     rows_kept: usize,
     /// Hears which events touch the rows that somebody watches.
     trace: Option<Arc<Trace>>,
-    /// Whether an event that lacks its row is passed over: what it rests on was redacted.
-    passes_over: bool,
+    /// An event is passed over that finds no row where these explain it.
+    redactions: Arc<Redactions>,
 }
 
 /// A view at work whatever its type. After any error it is of no more use, for its rows may be
@@ -220,8 +221,8 @@ pub(crate) trait AnyFold: Send {
     /// Tells from now on which events touch the rows that are watched.
     fn watch(&mut self, trace: Arc<Trace>);
 
-    /// Passes over events that lack their row, from now on: what they rest on was redacted.
-    fn pass_over(&mut self);
+    /// Passes over events, from now on, that find no row where these explain it.
+    fn pass_over(&mut self, redactions: Arc<Redactions>);
 
     /// Folds events in order. Rows that later folds may ask for stay in memory.
     async fn fold(
@@ -250,8 +251,8 @@ impl<V: View> AnyFold for Fold<V> {
         self.trace = Some(trace);
     }
 
-    fn pass_over(&mut self) {
-        self.passes_over = true;
+    fn pass_over(&mut self, redactions: Arc<Redactions>) {
+        self.redactions = redactions;
     }
 
     async fn fold(
@@ -310,9 +311,9 @@ impl<V: View> Fold<V> {
             table.load(connection).await?;
         }
         for event in events {
-            let passes_over = self.passes_over;
+            let explained = |key: &str| self.redactions.explain(key, event.position);
             guarded(event, || match self.view.fold(event) {
-                Err(FoldError::NoRow { .. }) if passes_over => Ok(()),
+                Err(FoldError::NoRow { key, .. }) if explained(&key) => Ok(()),
                 folded => folded,
             })?;
             if let Some(trace) = &self.trace {
@@ -337,7 +338,10 @@ fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Resu
         Ok(Err(error)) => error,
         Err(panic) => FoldError::Impossible(format!("the fold panicked: {}", words_of(&*panic))),
     };
-    let lacks_row = matches!(failed, FoldError::NoRow { .. });
+    let lacks_row = match &failed {
+        FoldError::NoRow { key, .. } => Some(key.clone()),
+        FoldError::NotAsked { .. } | FoldError::Impossible(_) => None,
+    };
     let reason = format!(
         "{} at position {}: {failed}",
         event.kind.name(),

@@ -1,7 +1,9 @@
-//! Starting a fold, and whether it passes over what rests on redacted events.
+//! Starting a fold that passes over what rests on redacted events.
+
+use std::sync::Arc;
 
 use super::ViewFile;
-use crate::view::AnyFold;
+use crate::{redactions::Redactions, view::AnyFold};
 
 /// Rows of a table that stay in memory from one transaction to the next while a file is built.
 const ROWS_KEPT_BUILDING: usize = 25_000;
@@ -17,20 +19,13 @@ impl ViewFile {
         } else {
             ROWS_KEPT_BUILDING
         });
-        if self.passes_over {
-            fold.pass_over();
-        }
+        fold.pass_over(Arc::clone(&self.redactions));
         fold
     }
 
-    /// Whether events are passed over that rest on what was redacted.
-    pub(crate) fn passes_over(&self) -> bool {
-        self.passes_over
-    }
-
-    /// Passes over events that rest on what was redacted, from now on.
-    pub(crate) fn pass_over(&mut self) {
-        self.passes_over = true;
-        self.fold.pass_over();
+    /// Passes over events, from now on, that find no row where these explain it.
+    pub(crate) fn pass_over(&mut self, redactions: Redactions) {
+        self.redactions = Arc::new(redactions);
+        self.fold.pass_over(Arc::clone(&self.redactions));
     }
 }

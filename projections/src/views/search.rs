@@ -115,8 +115,10 @@ impl View for Search {
                 });
             }
             Event::Vocabulary(VocabularyEvent::VocabularyWordRemoved(removed)) => {
-                let word = self.words.row(&removed.word.to_string())?;
-                (word.present, word.changed) = (false, changed);
+                // That it was added may have been redacted: it is as little there then.
+                if let Some(word) = found(self.words.row(&removed.word.to_string()))? {
+                    (word.present, word.changed) = (false, changed);
+                }
             }
             Event::Vocabulary(VocabularyEvent::SynonymsGrouped(grouped)) => {
                 let words = grouped.words.iter().map(ToString::to_string).collect();
@@ -127,9 +129,10 @@ impl View for Search {
                 });
             }
             Event::Vocabulary(VocabularyEvent::SynonymsUngrouped(ungrouped)) => {
-                let group = self.groups.row(&ungrouped.group)?;
-                group.words.0.clear();
-                group.changed = changed;
+                if let Some(group) = found(self.groups.row(&ungrouped.group))? {
+                    group.words.0.clear();
+                    group.changed = changed;
+                }
             }
             _ => {
                 posts::fold(&mut self.posts, event)?;
@@ -140,5 +143,14 @@ impl View for Search {
 
     fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
         vec![&mut self.posts, &mut self.words, &mut self.groups]
+    }
+}
+
+/// The row, if there is one.
+fn found<R>(row: Result<&mut R, FoldError>) -> Result<Option<&mut R>, FoldError> {
+    match row {
+        Ok(row) => Ok(Some(row)),
+        Err(FoldError::NoRow { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
