@@ -30,6 +30,10 @@ use crate::{
     throttle::{Reads, Throttle},
 };
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a view wants few of many events and says so in WANTS"
+)]
 pub mod blocks;
 pub mod board;
 #[expect(

@@ -12,6 +12,7 @@ mod accesses;
 mod asker;
 mod audit;
 mod block;
+mod blocks;
 mod board;
 mod codes;
 mod document;
@@ -147,6 +148,7 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(member::read_me))
         .routes(routes!(accesses::read_accesses))
         .routes(routes!(matches::read_own_matches))
+        .routes(routes!(blocks::list_blocks))
         .routes(routes!(exchange::list_exchanges))
         .routes(routes!(room::read_exchange))
         .routes(routes!(room::read_messages))

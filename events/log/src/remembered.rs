@@ -1,5 +1,5 @@
-//! What is remembered of a request, as it is stored: what came of it, and a sum over the rest of its
-//! row, so that an audit can tell whether that was changed.
+//! What is remembered of a request, as it is stored: what came of it, and a sum over the rest of
+//! its row, so that an audit can tell whether that was changed.
 
 use serde::{Deserialize, Serialize, de::Error as _};
 use sha2::{Digest as _, Sha256};

@@ -50,6 +50,20 @@ async fn two_who_block_each_other_see_each_other_when_both_have_taken_it_back_c1
 }
 
 #[tokio::test]
+async fn a_member_lists_their_own_blocks_the_newest_first_and_no_others_c12() {
+    let events = [blocked(1, 2), blocked(3, 1), blocked(1, 3), blocked(1, 4)];
+    let mut events = events.to_vec();
+    events.extend([unblocked(1, 3), unblocked(1, 2), blocked(1, 2)]);
+    let blocks = BlockQueries(given::<Blocks>(&events).await.reader);
+    let first = blocks.blocked_by(member(1), None, 1).await.unwrap();
+    let block = &first.items[0];
+    assert_eq!((block.blocked, block.since.get()), (member(2), 7));
+    let rest = blocks.blocked_by(member(1), first.next, 1).await.unwrap();
+    assert_eq!(rest.items[0].blocked, member(4));
+    assert_eq!(rest.next, None);
+}
+
+#[tokio::test]
 async fn who_leaves_stays_hidden_c12() {
     let events = [
         registered(1, "hanako"),

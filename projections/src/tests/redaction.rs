@@ -27,8 +27,7 @@ fn redacted(need: u128, position: Position) -> Event {
 }
 
 #[tokio::test]
-async fn what_rests_on_a_redacted_event_is_passed_over_and_what_lacks_its_row_otherwise_stops_a_view()
- {
+async fn what_rests_on_a_redacted_event_is_passed_over_and_nothing_else() {
     log::on_both(async |log, folder| {
         log::append(&log, &[registered(1, "hanako")]).await;
         let posted = log::append(&log, &[need_posted(1, 1, "棚", &[])]).await;

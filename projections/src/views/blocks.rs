@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use meguri_events::{BlockEvent, Event, MemberId};
+use meguri_log::{Position, Timestamp};
 
 use crate::{
     cell::Column,
     decode::Decoded,
+    page::{Cursor, Page, before, within_limits},
     read::{QueryError, Reader},
-    row::{Row as _, table},
+    row::table,
     table::{AnyRows, FoldError, Rows},
     view::View,
 };
@@ -22,7 +24,12 @@ table! {
         /// Who is blocked.
         blocked: MemberId,
     }
-    with {}
+    with {
+        /// The position of the event that says so.
+        since: Position,
+        /// When.
+        at: Timestamp,
+    }
 }
 
 /// The view.
@@ -38,32 +45,36 @@ impl View for Blocks {
     const WANTS: &'static [&'static str] = &["MemberBlocked", "MemberUnblocked"];
 
     fn keys(&mut self, event: &Decoded) {
-        if let Event::Block(event) = &event.event {
-            self.blocks.ask(told(event).0.key());
+        match &event.event {
+            Event::Block(BlockEvent::MemberBlocked(block)) => {
+                self.blocks.ask((block.by, block.blocked));
+            }
+            Event::Block(BlockEvent::MemberUnblocked(block)) => {
+                self.blocks.ask((block.by, block.blocked));
+            }
+            _ => {}
         }
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
-        if let Event::Block(event) = &event.event {
-            match told(event) {
-                (block, true) => self.blocks.put(block),
-                (block, false) => self.blocks.remove(&block),
+        match &event.event {
+            Event::Block(BlockEvent::MemberBlocked(block)) => self.blocks.put(Blocked {
+                blocker: block.by,
+                blocked: block.blocked,
+                since: event.position,
+                at: event.at,
+            }),
+            Event::Block(BlockEvent::MemberUnblocked(block)) => {
+                let blocked = self.blocks.row(&(block.by, block.blocked))?.clone();
+                self.blocks.remove(&blocked);
             }
+            _ => {}
         }
         Ok(())
     }
 
     fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
         vec![&mut self.blocks]
-    }
-}
-
-/// The block that an event is about, and whether it holds from then on.
-fn told(event: &BlockEvent) -> (Blocked, bool) {
-    let block = |blocker, blocked| Blocked { blocker, blocked };
-    match event {
-        BlockEvent::MemberBlocked(event) => (block(event.by, event.blocked), true),
-        BlockEvent::MemberUnblocked(event) => (block(event.by, event.blocked), false),
     }
 }
 
@@ -79,12 +90,41 @@ impl BlockQueries {
     /// [`QueryError`] where the view cannot be read.
     pub async fn hidden_from(&self, member: MemberId) -> Result<Vec<MemberId>, QueryError> {
         let cells = vec![member.to_cell(), member.to_cell()];
-        let blocks = self.0.select("where blocker = ? or blocked = ?", cells);
+        let blocks: Vec<Blocked> = self
+            .0
+            .select("where blocker = ? or blocked = ?", cells)
+            .await?;
         let others: BTreeSet<MemberId> = blocks
-            .await?
             .into_iter()
-            .map(|Blocked { blocker, blocked }| if blocker == member { blocked } else { blocker })
+            .map(|it| {
+                if it.blocker == member {
+                    it.blocked
+                } else {
+                    it.blocker
+                }
+            })
             .collect();
         Ok(others.into_iter().collect())
+    }
+
+    /// Whom this member blocks, the newest block first.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the view cannot be read.
+    pub async fn blocked_by(
+        &self,
+        member: MemberId,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<Blocked>, QueryError> {
+        let limit = within_limits(limit);
+        let rest = "where blocker = ? and since < ? order by since desc limit ?";
+        let cells = vec![
+            member.to_cell(),
+            before(after).to_cell(),
+            (limit + 1).to_cell(),
+        ];
+        let blocks = self.0.select(rest, cells).await?;
+        Ok(Page::of(blocks, limit, |block: &Blocked| block.since))
     }
 }

@@ -18,6 +18,8 @@ const TABLE: [(&str, [u16; 5]); 31] = [
     ("/api/members/aoi/thanks", [200, 200, 200, 200, 401]),
     ("/api/me", [401, 200, 200, 403, 401]),
     ("/api/me/accesses", [401, 200, 200, 403, 401]),
+    ("/api/me/blocks", [401, 200, 200, 403, 401]),
+    ("/api/me/matches", [401, 200, 200, 403, 401]),
     ("/api/exchanges", [401, 200, 200, 403, 401]),
     ("/api/exchanges/{exchange}", [401, 404, 200, 403, 401]),
     (

@@ -194,3 +194,21 @@ async fn no_read_of_a_member_goes_by_blocks_that_are_behind_what_is_acknowledged
         404
     );
 }
+
+#[tokio::test]
+async fn a_member_reads_whom_they_block_and_what_is_still_open_with_them_c12() {
+    let house = House::lived_in().await;
+    let running = house.another_exchange().await;
+    let position = house.block(AOI, REN).await;
+    house.seen(position).await;
+    let (aoi, ren) = (house.token_of(AOI).await, house.token_of(REN).await);
+    let blocks = house.get("/api/me/blocks", Some(&aoi)).await.json();
+    let block = &blocks["items"][0];
+    assert_eq!(block["member"]["user_name"], "ren");
+    let open = serde_json::json!([{"id": running.to_string(), "status": "negotiating"}]);
+    assert_eq!(block["open_exchanges"], open, "not the one that is over");
+    assert_eq!(blocks["items"].as_array().unwrap().len(), 1);
+    let none = house.get("/api/me/blocks", Some(&ren)).await.json();
+    assert_eq!(none["items"], serde_json::json!([]), "nobody is told");
+    assert_eq!(house.get("/api/me/blocks", None).await.status, 401);
+}

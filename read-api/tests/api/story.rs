@@ -139,19 +139,16 @@ impl House {
         self.happen(by, event).await
     }
 
+    /// Ren applies again, and that is negotiated.
+    pub(crate) async fn another_exchange(&self) -> ExchangeId {
+        let exchange = ExchangeId::new(Uuid::from_u128(66));
+        let opening = applied(exchange);
+        self.append(REN, exchange.stream(), opening).await;
+        exchange
+    }
+
     async fn exchange_from_opening_to_thanks(&self) -> Position {
-        let opening = ExchangeApplied {
-            exchange: EXCHANGE,
-            need: NEED,
-            applicant: REN,
-            poster: AOI,
-            mode: Mode::InPerson,
-            allowed: outline().modes,
-            no_return_needed: false,
-            title: Some(Sealed::Known("犬の散歩".to_owned())),
-            message: Sealed::Known(SECRETS[0].to_owned()),
-        };
-        self.happen(REN, opening).await;
+        self.happen(REN, applied(EXCHANGE)).await;
         self.say(AOI, REN, SECRETS[1]).await;
         self.agree().await;
         self.complete().await;
@@ -265,5 +262,20 @@ pub(crate) fn text(title: &str) -> PostText {
         city: Some("世田谷区".to_owned()),
         wished_return: Some("お茶".to_owned()),
         place: None,
+    }
+}
+
+/// Ren applies to help with Aoi's Need.
+fn applied(exchange: ExchangeId) -> ExchangeApplied {
+    ExchangeApplied {
+        exchange,
+        need: NEED,
+        applicant: REN,
+        poster: AOI,
+        mode: Mode::InPerson,
+        allowed: outline().modes,
+        no_return_needed: false,
+        title: Some(Sealed::Known("犬の散歩".to_owned())),
+        message: Sealed::Known(SECRETS[0].to_owned()),
     }
 }

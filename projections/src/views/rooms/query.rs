@@ -97,6 +97,28 @@ impl RoomQueries {
             exchange.opened
         }))
     }
+
+    /// What is negotiated or in progress between a member and these others, newest first.
+    ///
+    /// # Errors
+    /// [`QueryError`] where the view cannot be read.
+    pub async fn open_between(
+        &self,
+        member: MemberId,
+        others: &[MemberId],
+    ) -> Result<Vec<Exchange>, QueryError> {
+        let (member, many) = (member.to_cell(), vec!["?"; others.len()].join(","));
+        let rest = format!(
+            "where ((opener = ? and asked in ({many})) or (asked = ? and opener in ({many})))
+             and status in ('negotiating', 'in_progress') order by opened desc"
+        );
+        let others = || others.iter().map(Column::to_cell);
+        let mut cells = vec![member.clone()];
+        cells.extend(others());
+        cells.push(member);
+        cells.extend(others());
+        self.0.select(&rest, cells).await
+    }
 }
 
 async fn for_party(
