@@ -51,8 +51,8 @@ pub(crate) struct PublishedStatus {
     state: &'static str,
     /// Every event up to here is under a signed checkpoint.
     position: u64,
-    /// When this server heard of the last checkpoint, which is when it was signed or when the server
-    /// started, RFC 3339; absent before the first.
+    /// When this server heard of the last checkpoint: when it was signed, or when the server
+    /// started. RFC 3339; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     at: Option<String>,

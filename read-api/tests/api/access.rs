@@ -4,7 +4,7 @@ use crate::house::House;
 use crate::story::{AOI, EXCHANGE, MIO, NEED, OFFER, REN, SECRETS};
 
 /// Expected statuses for: nobody, a stranger, a party, an auditor, a revoked token.
-const TABLE: [(&str, [u16; 5]); 31] = [
+const TABLE: [(&str, [u16; 5]); 33] = [
     ("/api/board", [200, 200, 200, 200, 401]),
     ("/api/search?q=%E7%8A%AC", [200, 200, 200, 200, 401]),
     ("/api/search/suggestions?q=%E7%8A%AC", [200; 5]),
