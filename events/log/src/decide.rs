@@ -10,8 +10,7 @@ use crate::{
     clock::Timestamp,
     header::{self, OpenHeader},
     limits::REQUEST_KEY_DAYS,
-    remembered::Remembered,
-    seal,
+    remembered, seal,
     store::{Batch, BatchEvent, Head, Heads, NewOutcome, Outcomes},
     stream::{StreamName, Version},
 };
@@ -197,7 +196,7 @@ impl Deciding<'_> {
             .expires
             .then(|| self.at.plus_seconds(REQUEST_KEY_DAYS * 86_400));
         let RequestKey { key, request, .. } = key;
-        let outcome = Remembered::of(appended, &key, &request, expires_at).text();
+        let outcome = remembered::outcome(appended, &key, &request, expires_at);
         self.batch.outcomes.push(NewOutcome {
             key,
             request,

@@ -1,74 +1,60 @@
-//! What is remembered of a request, as it is stored: what came of it, and a sum over the rest of
-//! its row, so that an audit can tell whether that was changed.
+//! What is remembered of a request, as it is stored: what came of it, and a sum over the whole row,
+//! so that an audit can tell whether any of it was changed.
 
-use serde::{Deserialize, Serialize, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    append::{Appended, AppendedEvent},
-    clock::Timestamp,
-    stream::Position,
-};
+use crate::{append::Appended, clock::Timestamp};
 
 /// Bytes of the sum. It finds what was changed by accident, or by who does not know of it: what
-/// came of the request is compared with the events.
+/// came of the request is also compared with the events.
 const SUM_BYTES: usize = 8;
+/// What stands before the sum, and behind it.
+const SUM_IS: &str = ",\"row\":\"";
+const END: &str = "\"}";
+const TOLD_BYTES: usize = SUM_IS.len() + 2 * SUM_BYTES + END.len();
 
-/// What came of a request, as it is stored.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Remembered {
-    pub(crate) position: Position,
-    pub(crate) at: Timestamp,
-    pub(crate) events: Vec<AppendedEvent>,
-    /// The sum over the rest of the row; none in a row from before there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    row: Option<String>,
+/// The text that tells what came of the request under this key.
+pub(crate) fn outcome(
+    appended: &Appended,
+    key: &[u8; 32],
+    request: &[u8; 32],
+    expires_at: Option<Timestamp>,
+) -> String {
+    // An outcome is plain data; that it becomes JSON cannot fail.
+    let mut text = serde_json::to_string(appended).unwrap_or_default();
+    text.pop();
+    let expires_at = expires_at.map(Timestamp::micros);
+    let sum = sum(key, request, expires_at, text.as_bytes());
+    text + SUM_IS + &sum + END
 }
 
-impl Remembered {
-    /// What came of a request under this key.
-    pub(crate) fn of(
-        appended: &Appended,
-        key: &[u8; 32],
-        request: &[u8; 32],
-        expires_at: Option<Timestamp>,
-    ) -> Self {
-        Self {
-            position: appended.position,
-            at: appended.at,
-            events: appended.events.clone(),
-            row: Some(sum(key, request, expires_at.map(Timestamp::micros))),
-        }
-    }
-
-    /// The text that is stored.
-    pub(crate) fn text(&self) -> String {
-        // An outcome is plain data; that it becomes JSON cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Reads a text, which has to be as it is written: what is read the same is not the same.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, serde_json::Error> {
-        let read: Self = serde_json::from_slice(text)?;
-        if read.text().as_bytes() == text {
-            Ok(read)
-        } else {
-            Err(serde_json::Error::custom("it is not written so"))
-        }
-    }
-
-    /// Whether the rest of the row is as it was written, as far as that is known.
-    pub(crate) fn fits(&self, key: &[u8], request: &[u8], expires_at: Option<i64>) -> bool {
-        let found = || sum(key, request, expires_at);
-        self.row.as_ref().is_none_or(|row| *row == found())
-    }
+/// Reads what came of a request, and whether all of its row is as it was written. A row from before
+/// there was a sum has to be written as such rows were; its other columns are not known.
+pub(crate) fn read(
+    text: &[u8],
+    key: &[u8],
+    request: &[u8],
+    expires_at: Option<i64>,
+) -> Result<(Appended, bool), serde_json::Error> {
+    let appended: Appended = serde_json::from_slice(text)?;
+    let fits = match told(text) {
+        Some((text, told)) => sum(key, request, expires_at, text).as_bytes() == told,
+        None => serde_json::to_vec(&appended)? == text,
+    };
+    Ok((appended, fits))
 }
 
-fn sum(key: &[u8], request: &[u8], expires_at: Option<i64>) -> String {
+/// A text without its sum, and the sum.
+fn told(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = text.split_at_checked(text.len().checked_sub(TOLD_BYTES)?)?;
+    let told = rest.strip_prefix(SUM_IS.as_bytes())?;
+    Some((text, told.strip_suffix(END.as_bytes())?))
+}
+
+fn sum(key: &[u8], request: &[u8], expires_at: Option<i64>, text: &[u8]) -> String {
     let mut sum = Sha256::new();
     sum.update("a request and its outcome\n");
-    for part in [key, request] {
+    for part in [key, request, text] {
         sum.update((part.len() as u64).to_be_bytes());
         sum.update(part);
     }

@@ -1,15 +1,22 @@
 //! What is remembered of requests, so that none is carried out twice: whoever repeats one is told
 //! of events that are there as it says.
 
+use std::pin::pin;
+
+use futures::{StreamExt as _, stream};
+
 use super::{
     Audit, AuditError,
     chain::Chain,
     finding::{Finding, FindingKind, Place},
+    store::StoredOutcomes,
 };
-use crate::{log::Log, read::ReadError, remembered::Remembered, stream::Position};
+use crate::{append::Appended, log::Log, read::ReadError, remembered, stream::Position};
 
 /// Requests that are read at once.
 const REQUESTS_AT_ONCE: u32 = 1_000;
+/// Pages of them that are parsed at once.
+const PAGES_AT_ONCE: usize = 3;
 
 /// Compares what is remembered of every request with the events, once all of them have come.
 pub(super) async fn check(
@@ -17,18 +24,21 @@ pub(super) async fn check(
     chain: &Chain,
     audit: &mut Audit<'_>,
 ) -> Result<(), AuditError> {
-    let (mut after, mut looked_at) = (Vec::new(), 0_u64);
-    loop {
-        let read = log.audited().audit_outcomes(&after, REQUESTS_AT_ONCE).await;
-        let Some(read) = read.map_err(ReadError::from)? else {
-            return Ok(());
-        };
-        // INVARIANT: read after the outcomes, which are written together with their events.
-        let head = log.store().head().await.map_err(ReadError::from)?.position;
-        after = read.last_key;
-        for line in read.lines.split(|byte| *byte == b'\n') {
+    let pages = stream::try_unfold(Vec::new(), |after| next(log, after));
+    // While some are read, others are parsed and these are compared.
+    let pages = pages.map(|page| async {
+        let (page, head) = page?;
+        let parsed = tokio::task::spawn_blocking(move || parse(&page.lines));
+        let parsed = parsed.await;
+        let parsed = parsed.map_err(|error| AuditError::BrokeOff(error.to_string()))?;
+        Ok::<_, AuditError>((parsed, head))
+    });
+    let (mut pages, mut looked_at) = (pin!(pages.buffered(PAGES_AT_ONCE)), 0_u64);
+    while let Some(page) = pages.next().await {
+        let (rows, head) = page?;
+        for row in rows {
             looked_at += 1;
-            match Row::read(line) {
+            match row {
                 Ok(row) => compare(&row, chain, head, audit),
                 Err(error) => {
                     let kind = FindingKind::Outcome;
@@ -38,13 +48,35 @@ pub(super) async fn check(
             }
         }
     }
+    Ok(())
+}
+
+/// Some that are remembered, and the head of the log after that.
+type Page = (StoredOutcomes, Position);
+
+async fn next(log: &Log, after: Vec<u8>) -> Result<Option<(Page, Vec<u8>)>, AuditError> {
+    let read = log.audited().audit_outcomes(&after, REQUESTS_AT_ONCE).await;
+    let Some(read) = read.map_err(ReadError::from)? else {
+        return Ok(None);
+    };
+    // INVARIANT: read after the outcomes, which are written together with their events.
+    let head = log.store().head().await.map_err(ReadError::from)?.position;
+    let last = read.last_key.clone();
+    Ok(Some(((read, head), last)))
 }
 
 /// What is remembered of one request.
 struct Row {
-    outcome: Remembered,
-    /// Whether the rest of the row is what was written with the outcome.
+    outcome: Appended,
+    /// Whether all of it is as it was written.
     fits: bool,
+}
+
+/// Reads rows, each a line.
+fn parse(lines: &[u8]) -> Vec<Result<Row, String>> {
+    let lines = lines.split(|byte| *byte == b'\n');
+    let rows = lines.map(|line| Row::read(line).map_err(|error| error.to_string()));
+    rows.collect()
 }
 
 impl Row {
@@ -54,8 +86,7 @@ impl Row {
         let (key, request) = (hex::decode(next()?)?, hex::decode(next()?)?);
         let expires_at = Some(str::from_utf8(next()?)?).filter(|text| !text.is_empty());
         let expires_at = expires_at.map(str::parse).transpose()?;
-        let outcome = Remembered::read(next()?)?;
-        let fits = outcome.fits(&key, &request, expires_at);
+        let (outcome, fits) = remembered::read(next()?, &key, &request, expires_at)?;
         Ok(Self { outcome, fits })
     }
 }
@@ -87,8 +118,7 @@ fn compare(row: &Row, chain: &Chain, head: Position, audit: &mut Audit<'_>) {
         return;
     }
     if !row.fits {
-        let reason = "the request that led up to here is remembered under another key, digest or \
-                      term than it was";
+        let reason = "what is remembered of the request that led up to here was changed";
         audit.found(Finding::at(outcome.position, FindingKind::Outcome, reason));
     }
 }
