@@ -46,6 +46,12 @@ impl Decoded {
         self.erasure().is_some()
     }
 
+    /// Whether folds may change rows by it that no key names, such as all posts of a member.
+    pub(crate) fn reaches_far(&self) -> bool {
+        let left = matches!(&self.event, Event::Member(MemberEvent::MemberLeft(_)));
+        left || self.is_erasure()
+    }
+
     /// What it says is erased.
     pub(crate) fn erasure(&self) -> Option<&MemberErased> {
         if let Event::Member(MemberEvent::MemberErased(erased)) = &self.event {

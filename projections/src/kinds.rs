@@ -17,18 +17,19 @@ pub(crate) struct Kind(u8);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kinds(u128);
 
-/// These types, and the one that says that something is erased: for a view that holds what
-/// somebody typed.
-pub(crate) const fn with_erasures<const N: usize>(
-    types: &'static [&'static str],
-) -> [&'static str; N] {
-    assert!(N == types.len() + 1, "one more");
-    let mut all = ["MemberErased"; N];
-    let mut index = 0;
-    while index < types.len() {
-        all[index] = types[index];
-        index += 1;
+/// All of these types, one group behind the other.
+pub(crate) const fn joined<const N: usize>(groups: &[&[&'static str]]) -> [&'static str; N] {
+    let mut all = [""; N];
+    let (mut next, mut group) = (0, 0);
+    while group < groups.len() {
+        let mut index = 0;
+        while index < groups[group].len() {
+            all[next] = groups[group][index];
+            (index, next) = (index + 1, next + 1);
+        }
+        group += 1;
     }
+    assert!(next == N, "as many as there is room for");
     all
 }
 

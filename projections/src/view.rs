@@ -263,11 +263,10 @@ impl<V: View> AnyFold for Fold<V> {
     ) -> Result<(), BlockError> {
         let mut rest = events;
         while let Some(first) = rest.first() {
-            let erasure = rest.iter().position(|event| event.is_erasure());
-            let (run, after) = match erasure {
+            let far = rest.iter().position(|event| event.reaches_far());
+            let (run, after) = match far {
                 Some(0) => {
-                    // It reaches rows that no key names: everything before it has to be in the
-                    // file, where they are looked for.
+                    // Everything before it has to be in the file, where its rows are looked for.
                     self.write(connection, content).await?;
                     (std::slice::from_ref(first), &rest[1..])
                 }

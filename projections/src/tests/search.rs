@@ -14,12 +14,12 @@ use crate::{
     testing::{
         log::{append, on_both},
         story::{
-            ANYWHERE, need, need_closed, need_edited, need_posted, need_reopened, offer_posted,
-            outline, registered,
+            ANYWHERE, left, need, need_closed, need_edited, need_posted, need_reopened,
+            offer_posted, outline, registered,
         },
     },
     verify::Verified,
-    views::{Views, search::SearchQuery},
+    views::{Views, board::BoardQuery, search::SearchQuery},
 };
 
 const SEARCH: &str = "search";
@@ -81,6 +81,32 @@ async fn what_is_posted_is_found_and_what_is_closed_is_not() {
             3,
             "everything, without a text"
         );
+        views.close().await;
+        log.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_of_who_left_is_found_from_the_next_request_on() {
+    on_both(async |log, folder| {
+        let views = open(&log, &folder.join("views")).await;
+        append(&log, &three_posts()).await;
+        // The policy has not closed their posts yet.
+        append(&log, &[left(1)]).await;
+        assert_eq!(found(&views, &log, "").await, ["庭の草むしり"]);
+        let board = views.board();
+        let query = BoardQuery {
+            limit: 100,
+            ..BoardQuery::default()
+        };
+        let posts = board.list(&query).await.unwrap().items;
+        let posts: Vec<_> = posts.iter().map(|post| post.id).collect();
+        assert_eq!(posts, [need(2).into()]);
+        append(&log, &[need_closed(1, 1), need_closed(3, 1)]).await;
+        assert_eq!(found(&views, &log, "犬").await, [""; 0]);
+        let sound = views.verify(SEARCH, None).await.unwrap();
+        assert!(matches!(sound, Verified::Equal { .. }), "{sound:?}");
         views.close().await;
         log.close().await;
     })

@@ -35,7 +35,7 @@ pub struct Board {
 
 impl View for Board {
     const NAME: &'static str = "board";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCHEMA: &'static str = include_str!("board.sql");
     const WANTS: &'static [&'static str] = &posts::WANTS;
 

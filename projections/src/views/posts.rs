@@ -1,15 +1,15 @@
 //! Needs (コマリゴト) and Offers (デキルコト) as rows: what all views that show posts hold of them.
 
 use meguri_events::{
-    Category, Event, KeyClass, MemberId, Place, PostEvent, PostId, PostOutline, PostText,
-    Prefecture, Sealed,
+    Category, Event, KeyClass, MemberErased, MemberEvent, MemberId, MemberLeft, Place, PostEvent,
+    PostId, PostOutline, PostText, Prefecture, Sealed,
 };
 use meguri_log::{Position, Timestamp, Version};
 
 use crate::{
     cell::{Json, text_column},
     decode::{Decoded, erases},
-    kinds::with_erasures,
+    kinds::joined,
     row::table,
     table::{FoldError, Rows},
 };
@@ -139,7 +139,8 @@ fn degrees(e7: i32) -> f64 {
 }
 
 /// The types of the events that change posts, or erase what is typed in them.
-pub(crate) const WANTS: [&str; PostEvent::TYPES.len() + 1] = with_erasures(PostEvent::TYPES);
+pub(crate) const WANTS: [&str; PostEvent::TYPES.len() + 2] =
+    joined(&[PostEvent::TYPES, &["MemberLeft", "MemberErased"]]);
 
 /// The posts that a view works on.
 pub(crate) type Posts = Rows<Post>;
@@ -203,8 +204,11 @@ pub(crate) fn ask(posts: &mut Posts, event: &Decoded) {
     if let Event::Post(event) = &event.event {
         posts.ask(change(event).0);
     }
-    if let Some(erased) = event.erasure() {
-        posts.ask_where("author", &erased.member);
+    if let Event::Member(event) = &event.event
+        && let MemberEvent::MemberLeft(MemberLeft { member, .. })
+        | MemberEvent::MemberErased(MemberErased { member, .. }) = event
+    {
+        posts.ask_where("author", member);
     }
 }
 
@@ -214,13 +218,13 @@ pub(crate) fn ask(posts: &mut Posts, event: &Decoded) {
 /// [`FoldError`] where a post is changed that there is not.
 pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Retagged>, FoldError> {
     let Event::Post(post) = &event.event else {
-        let erased = event
-            .erasure()
-            .is_some_and(|erased| erases(erased, KeyClass::Profile));
-        return Ok(if erased {
-            erase(posts, event.position)
-        } else {
-            Vec::new()
+        return Ok(match event.erasure() {
+            Some(erased) if erases(erased, KeyClass::Profile) => erase(posts, event.position),
+            Some(_) => Vec::new(),
+            None => {
+                close_if_left(posts, event);
+                Vec::new()
+            }
         });
     };
     let (id, change) = change(post);
@@ -246,6 +250,21 @@ pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Retagged>, 
     let post = posts.row(&id)?;
     (post.version, post.changed) = (event.version, event.position);
     Ok(retagged.into_iter().collect())
+}
+
+/// Closes the posts that were asked for where their author has left. The events that close them
+/// follow; who reads in between sees none of them any more.
+fn close_if_left(posts: &mut Posts, event: &Decoded) {
+    if !matches!(&event.event, Event::Member(MemberEvent::MemberLeft(_))) {
+        return;
+    }
+    posts.change_asked(|post| {
+        let was_open = std::mem::replace(&mut post.open, false);
+        if was_open {
+            post.changed = event.position;
+        }
+        was_open
+    });
 }
 
 /// Takes away what the author of the posts that were asked for has typed.

@@ -7,7 +7,7 @@ use meguri_events::{
 
 use crate::{
     decode::Decoded,
-    kinds::with_erasures,
+    kinds::joined,
     table::{AnyRows, FoldError, Rows},
     view::View,
 };
@@ -29,7 +29,8 @@ pub struct Rooms {
     thanks: Rows<RoomThanks>,
 }
 
-const WANTS: [&str; ExchangeEvent::TYPES.len() + 1] = with_erasures(ExchangeEvent::TYPES);
+const WANTS: [&str; ExchangeEvent::TYPES.len() + 1] =
+    joined(&[ExchangeEvent::TYPES, &["MemberErased"]]);
 
 impl View for Rooms {
     const NAME: &'static str = "rooms";

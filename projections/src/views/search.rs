@@ -1,12 +1,13 @@
 //! Search: the rows that the index is made of, which are posts, and the words it goes by.
 
-use meguri_events::{Event, PostEvent, VocabularyEvent};
+use meguri_events::{Event, VocabularyEvent};
 use meguri_log::Position;
 
 use super::posts::{self, Posts};
 use crate::{
     cell::Json,
     decode::Decoded,
+    kinds::joined,
     row::table,
     table::{AnyRows, FoldError, Rows},
     view::View,
@@ -61,27 +62,12 @@ pub struct Search {
     groups: Rows<SynonymGroup>,
 }
 
-const WANTS: [&str; posts::WANTS.len() + VocabularyEvent::TYPES.len()] = wants();
-
-const fn wants() -> [&'static str; posts::WANTS.len() + VocabularyEvent::TYPES.len()] {
-    let mut all = [""; posts::WANTS.len() + VocabularyEvent::TYPES.len()];
-    let mut index = 0;
-    while index < posts::WANTS.len() {
-        all[index] = posts::WANTS[index];
-        index += 1;
-    }
-    while index < all.len() {
-        all[index] = VocabularyEvent::TYPES[index - posts::WANTS.len()];
-        index += 1;
-    }
-    all
-}
-
-const _: () = assert!(posts::WANTS.len() == PostEvent::TYPES.len() + 1);
+const WANTS: [&str; posts::WANTS.len() + VocabularyEvent::TYPES.len()] =
+    joined(&[&posts::WANTS, VocabularyEvent::TYPES]);
 
 impl View for Search {
     const NAME: &'static str = "search";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const SCHEMA: &'static str = include_str!("search.sql");
     const WANTS: &'static [&'static str] = &WANTS;
 

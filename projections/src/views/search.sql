@@ -28,6 +28,8 @@ create table post (
     lon_e7 integer
 ) strict;
 create index post_changed on post (changed, id);
+-- For those of who left or was erased.
+create index post_by_author on post (author);
 
 -- Words that are kept whole. One that was removed stays, so that the index hears of it.
 create table word (
