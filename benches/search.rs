@@ -88,30 +88,45 @@ async fn open_log(folder: &Path) -> Log {
 type Draw = fn(&mut Numbers) -> SearchQuery;
 
 /// The kinds of query that are measured.
-const KINDS: [(&str, Draw); 4] = [
-    ("words", |numbers| plain(word(numbers))),
+const KINDS: [(&str, Draw); 7] = [
+    ("words, facets", |numbers| plain(word(numbers))),
     ("words, five filters, facets", |numbers| {
-        let prefecture = u8::try_from(numbers.below(47) + 1).unwrap();
-        SearchQuery {
-            kind: Some(PostKind::Need),
-            category: Some(Category::ALL[numbers.below(Category::ALL.len())]),
-            prefecture: Prefecture::from_code(prefecture).ok(),
-            mode: Some(ModeWanted::Offline),
-            no_return_needed: Some(true),
-            ..plain(word(numbers))
-        }
+        let word = word(numbers);
+        filtered(numbers, word)
     }),
-    ("words, near, facets", |numbers| SearchQuery {
+    ("five filters, facets", |numbers| filtered(numbers, "")),
+    ("words, within 50 km, facets", |numbers| {
+        near(50.0, word(numbers))
+    }),
+    ("within 50 km, facets", |_| near(50.0, "")),
+    ("within 300 km, facets", |_| near(300.0, "")),
+    ("everything, newest, facets", |_| plain("")),
+];
+
+fn filtered(numbers: &mut Numbers, text: &str) -> SearchQuery {
+    let prefecture = u8::try_from(numbers.below(47) + 1).unwrap();
+    SearchQuery {
+        kind: Some(PostKind::Need),
+        category: Some(Category::ALL[numbers.below(Category::ALL.len())]),
+        prefecture: Prefecture::from_code(prefecture).ok(),
+        mode: Some(ModeWanted::Offline),
+        no_return_needed: Some(true),
+        ..plain(text)
+    }
+}
+
+/// Around Tokyo, the nearest first.
+fn near(km: f64, text: &str) -> SearchQuery {
+    SearchQuery {
         near: Some(SearchNear {
             lat: 35.7,
             lon: 139.7,
-            km: 50.0,
+            km,
         }),
         sort: SearchSort::Nearest,
-        ..plain(word(numbers))
-    }),
-    ("everything, newest", |_| plain("")),
-];
+        ..plain(text)
+    }
+}
 
 fn word(numbers: &mut Numbers) -> &'static str {
     WORDS[numbers.below(WORDS.len())]
