@@ -18,6 +18,8 @@ const LOOK_BACK: Duration = Duration::from_hours(24);
 const MATCHES_MAX: usize = 20;
 const POSTS_AT_ONCE: usize = 100;
 const VIEW_WAIT: Duration = Duration::from_secs(5);
+/// The least time between two looks: nobody is told in a hurry.
+const REST: Duration = Duration::from_millis(50);
 /// After a failure one waits so long, and tries again.
 const PAUSE: Duration = Duration::from_secs(1);
 const POSTED: [&str; 2] = ["NeedPosted", "OfferPosted"];
@@ -48,22 +50,36 @@ pub(crate) async fn tell(commands: Commands, views: Views, stop: CancellationTok
         after: None,
     };
     let mut head = telling.commands.log().watch_head();
+    let mut fails = false;
     while !stop.is_cancelled() {
-        let told = stop.run_until_cancelled(telling.step()).await;
-        let rest = match told {
+        let looked = stop.run_until_cancelled(telling.step());
+        let may_wait = match looked.await {
             None | Some(Err(MatchesError::Log(ReadError::Closed))) => return,
-            Some(Ok(true)) => continue,
-            Some(Ok(false)) => Duration::MAX,
+            Some(Ok(more)) => {
+                fails = false;
+                !more
+            }
             Some(Err(error)) => {
-                tracing::warn!(%error, "members are told of new posts later");
-                PAUSE
+                // Once is enough: a view that stopped may stand for days.
+                if !fails {
+                    tracing::warn!(%error, "members are told of new posts later");
+                }
+                fails = true;
+                false
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(rest) => {}
-            moved = head.changed(), if rest == Duration::MAX => if moved.is_err() { return },
-        }
+        let rest = if fails { PAUSE } else { REST };
+        let moved = async {
+            tokio::time::sleep(rest).await;
+            if may_wait {
+                head.changed().await
+            } else {
+                Ok(())
+            }
+        };
+        let Some(Ok(())) = stop.run_until_cancelled(moved).await else {
+            return;
+        };
     }
 }
 
