@@ -4,14 +4,15 @@ use axum::extract::State;
 use meguri_events::MemberId;
 use meguri_http::{Member, Problem, Problems, Query};
 use meguri_projections::views::rooms::Exchange;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::freshness::Seen;
 use crate::list::List;
 use crate::names::{Names, Person};
+use crate::own::OwnQuery;
 use crate::views::{View, refusal};
-use crate::{ReadApi, asker, codes, freshness, list};
+use crate::{ReadApi, asker, codes, list};
 
 /// An exchange that goes on in spite of a block.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,24 +37,6 @@ pub(crate) struct BlockAnswer {
     open_exchanges: Vec<OpenExchange>,
 }
 
-/// Which part of one's blocks is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct BlocksQuery {
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until this position can be seen.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-}
-
 /// Lists whom one blocks, the newest block first.
 ///
 /// A block ends nothing: what was open between the two is told with it (`open_exchanges`), so that
@@ -63,7 +46,7 @@ pub(crate) struct BlocksQuery {
     get, path = "/me/blocks", tag = "members", operation_id = "list_blocks",
     extensions(("x-summary-ja" = json!("ブロックした相手を一覧する"))),
     security(("bearer" = [])),
-    params(BlocksQuery),
+    params(OwnQuery),
     responses(
         (status = 200, description = "A page of blocks", body = List<BlockAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
@@ -77,7 +60,7 @@ pub(crate) struct BlocksQuery {
 pub(crate) async fn list_blocks(
     State(api): State<ReadApi>,
     member: Member,
-    Query(query): Query<BlocksQuery>,
+    Query(query): Query<OwnQuery>,
 ) -> Result<Seen<List<BlockAnswer>>, Problem> {
     let member = asker::id_of(&member)?;
     let after = list::cursor(query.cursor.as_deref())?;

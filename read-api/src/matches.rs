@@ -14,6 +14,9 @@ use crate::list::List;
 use crate::own::{self, OwnQuery};
 use crate::{ReadApi, asker, codes};
 
+/// The type of the event that says that somebody was told.
+pub(crate) const TOLD: &str = "PostMatched";
+
 /// A post, by its id.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PostRef {

@@ -1,4 +1,4 @@
-//! What the log says of a member in a stream of their own, page by page, newest first.
+//! Lists of a member's own, newest first: which page is asked for, and a page of a stream.
 
 use meguri_http::{Problem, kinds};
 use meguri_log::{Direction, Position, Recorded, StreamName, StreamRange, Version};
@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use crate::views::log_unavailable;
 use crate::{ReadApi, freshness, list};
 
-/// Which part of it is asked for.
+/// Which part of a list is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -20,13 +20,13 @@ pub(crate) struct OwnQuery {
     /// `next` of the page before.
     #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
     pub(crate) cursor: Option<String>,
-    /// Wait, up to 5 seconds, until the log has reached this position.
+    /// Wait, up to 5 seconds, until this position can be seen.
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     pub(crate) min_position: Option<u64>,
 }
 
-/// A page of such a stream.
+/// A page of a stream that speaks of the member alone.
 pub(crate) struct OwnPage {
     /// The position that the answer has seen.
     pub(crate) head: Position,

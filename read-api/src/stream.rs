@@ -252,7 +252,7 @@ impl Watch {
     /// Whether the viewer is told of a new post that fits theirs, of somebody whom they see.
     fn is_told(&self, event: &Recorded) -> Result<bool, Problem> {
         let own = |viewer: MemberId| viewer.match_stream() == event.stream();
-        if !self.viewer.is_some_and(own) {
+        if event.event_type() != matches::TOLD || !self.viewer.is_some_and(own) {
             return Ok(false);
         }
         let told = matches::told_by(event)?;
