@@ -6,7 +6,7 @@
 //! - `erasure`: the keys that an erasure names are destroyed; what was kept for its legal term is
 //!   erased when that has ended.
 //! - `matches`: members are told of new posts that fit theirs. What fits is read from a view, so
-//!   another process than the runner below asks for it: [`Commands::tell_of_match`].
+//!   it is not the runner below that asks for it: [`Commands::tell_of_match`].
 //!
 //! A [`Runner`] folds the log into a small book of what is to be done, and does what is due once
 //! it has caught up. **It can stop or be killed anywhere.** The book never says that something

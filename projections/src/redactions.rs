@@ -23,10 +23,12 @@ impl Redactions {
     }
 
     /// Whether an event at this position may find no row of this key: it names what such a stream
-    /// is about, a member, a post or an exchange, and the redacted event came before.
+    /// is about, a member, a post, an exchange or a pair of members, and the redacted event came
+    /// before.
     pub(crate) fn explain(&self, key: &str, position: Position) -> bool {
+        let named = |id: &str| id.split('_').all(|part| key.contains(part));
         let mut streams = self.0.iter();
-        streams.any(|(id, redacted)| *redacted < position && key.contains(id.as_str()))
+        streams.any(|(id, redacted)| *redacted < position && named(id))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Blocks: neither of two members sees the other, and what already runs goes on.
 
-use meguri_domain::{Aggregate, BlockError, Blocking, Exchange, ExchangeError, Member, Opening};
+use meguri_domain::{Aggregate, BlockError, Blocking, Exchange, ExchangeError, Opening};
 use meguri_events::{
     BlockEvent, ExchangeEvent, MemberBlocked, MemberId, MemberUnblocked, Mode, PostId,
 };
 
 use crate::scene::{
-    ASKED, EXCHANGE, NEED, OFFER, OPENER, acting, member, message, posted, registered,
+    ASKED, EXCHANGE, NEED, OFFER, OPENER, acting, member, message, posted, who_left,
 };
 
 fn blocked(by: MemberId, blocked: MemberId) -> BlockEvent {
@@ -20,12 +20,6 @@ fn unblocked(by: MemberId, blocked: MemberId) -> BlockEvent {
 /// What is between the two after these events.
 fn given(events: &[BlockEvent]) -> Blocking {
     Blocking::replay(events).unwrap_or_default()
-}
-
-fn who_left(id: MemberId) -> Member {
-    let mut events = registered(id);
-    events.extend(member(id).leave());
-    Member::replay(&events).unwrap()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use meguri_domain::{Aggregate, Blocking, Matching, Member, Post};
 use meguri_events::{MatchEvent, MemberBlocked, MemberId, PostEvent, PostId, PostMatched};
 
 use crate::scene::{
-    ALL_MODES, ASKED, NEED, OFFER, OPENER, acting, content, member, posted, registered,
+    ALL_MODES, ASKED, NEED, OFFER, OPENER, acting, content, member, posted, who_left,
 };
 
 /// What both sides of a match are, unless a test says otherwise: ASKED posted the Need, OPENER has
@@ -20,12 +20,6 @@ struct Scene {
 fn offer_of(author: MemberId) -> Post {
     let written = Post::write(OFFER.into(), acting(author), content(ALL_MODES, false)).unwrap();
     Post::replay(&written).unwrap()
-}
-
-fn who_left(id: MemberId) -> Member {
-    let mut events = registered(id);
-    events.extend(member(id).leave());
-    Member::replay(&events).unwrap()
 }
 
 impl Scene {

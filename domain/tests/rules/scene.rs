@@ -54,6 +54,13 @@ pub(crate) fn member(id: MemberId) -> Member {
     Member::replay(&registered(id)).unwrap()
 }
 
+/// A member who has left.
+pub(crate) fn who_left(id: MemberId) -> Member {
+    let mut events = registered(id);
+    events.extend(member(id).leave());
+    Member::replay(&events).unwrap()
+}
+
 pub(crate) fn acting(id: MemberId) -> ActiveMember {
     member(id).acting().unwrap()
 }
