@@ -132,8 +132,12 @@ impl App {
             AuditorDiscloses::Nothing => read,
             AuditorDiscloses::Everything => read.open_to_auditors(noting(log.clone())),
         };
+        let limits = Limits {
+            trusted_proxies: settings.trusted_proxies.value.clone(),
+            ..parts.limits
+        };
         let mut app = Self {
-            router: guard(router(&commands, &read)?, &parts.limits),
+            router: guard(router(&commands, &read)?, &limits),
             grace: settings.shutdown_grace.value.duration(),
             stopped: CancellationToken::new(),
             beside: vec![],

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use meguri_commands::ErasurePeriods;
+use meguri_http::TrustedProxies;
 use meguri_log::Kek;
 use serde::Deserialize;
 
@@ -26,7 +27,7 @@ pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
-    LOG_FORMAT, REMIND, Sources, TELL, VAULT, WITHIN, read_file,
+    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -182,6 +183,8 @@ pub struct Settings {
     pub auditor_discloses: Setting<AuditorDiscloses>,
     /// Whether members are told of new posts that fit theirs.
     pub tell_of_matches: Setting<bool>,
+    /// The proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: Setting<TrustedProxies>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -226,6 +229,7 @@ impl Settings {
         let publish = PublishSettings::resolve(&from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
+        let proxies = file.trusted_proxies.as_ref().map(|all| all.join(","));
         let tell_of_matches = file.tell_of_matches.map(|tell| tell.to_string());
         Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
@@ -257,6 +261,7 @@ impl Settings {
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
             tell_of_matches: from.pick(TELL, None, tell_of_matches, false)?,
+            trusted_proxies: from.pick(PROXIES, None, proxies, TrustedProxies::default())?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -303,6 +308,7 @@ impl Settings {
             row("keep_money", &self.keep_money),
             row("auditor_discloses", &self.auditor_discloses),
             row("tell_of_matches", &self.tell_of_matches),
+            row("trusted_proxies", &self.trusted_proxies),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }

@@ -1,12 +1,11 @@
 //! What surrounds every route: request id, log line, metrics, limits, problems in one's language.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
@@ -14,7 +13,7 @@ use tokio::task::JoinError;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{Buckets, Language, Limits, Problem, kinds};
+use crate::{Buckets, ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
 
 /// Header that carries the request's id, in both directions.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -39,6 +38,7 @@ pub fn guard(router: Router, limits: &Limits) -> Router {
         .method_not_allowed_fallback(async || Problem::new(kinds::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(from_fn_with_state(gate, admit))
+        .layer(from_fn_with_state(limits.trusted_proxies.clone(), identify))
         .layer(from_fn(speak))
         .layer(from_fn(observe))
 }
@@ -49,13 +49,24 @@ struct Gate {
     time: std::time::Duration,
 }
 
+/// Finds out whose request it is, once; every limit by address goes by this.
+async fn identify(
+    State(proxies): State<TrustedProxies>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let client = ClientAddress::resolve(&proxies, request.extensions(), request.headers());
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
 /// Refuses what is too much, and ends what takes too long.
 async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    if let (Some(addresses), Some(ConnectInfo(peer))) = (
-        &gate.addresses,
-        request.extensions().get::<ConnectInfo<SocketAddr>>(),
-    ) && !peer.ip().is_loopback()
-        && let Err(too_many) = addresses.take(&peer.ip().to_string(), Instant::now())
+    let client = request.extensions().get::<ClientAddress>();
+    let client = client.copied().unwrap_or_default();
+    if let Some(addresses) = &gate.addresses
+        && client.ip().is_some_and(|ip| !ip.is_loopback())
+        && let Err(too_many) = addresses.take(&client.to_string(), Instant::now())
     {
         return Problem::from(too_many).into_response();
     }
@@ -125,18 +136,18 @@ fn is_bare_error(response: &Response) -> bool {
 async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
-    let method = request.method().clone();
+    let method = known(request.method());
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |matched| matched.as_str().to_owned());
-    let span = tracing::info_span!("request", %id, %method, route);
+    let span = tracing::info_span!("request", %id, method, route);
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let seconds = started.elapsed().as_secs_f64();
     let labels = [
-        ("method", method.to_string()),
+        ("method", method.to_owned()),
         ("route", route),
         ("status", status.as_u16().to_string()),
     ];
@@ -149,6 +160,28 @@ async fn observe(mut request: Request, next: Next) -> Response {
             .insert(HeaderName::from_static(REQUEST_ID_HEADER), value);
     }
     response
+}
+
+/// A method by its name where HTTP defines it (RFC 9110 §9, RFC 5789), else `other`: a client may
+/// send any word, of any length.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    const NAMES: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
+    ];
+    let mut all = KNOWN.iter().zip(NAMES);
+    all.find(|(it, _)| *it == method)
+        .map_or("other", |(_, name)| name)
 }
 
 fn log_line(status: StatusCode, seconds: f64) {
@@ -181,7 +214,9 @@ mod tests {
     use super::*;
     use crate::{Json, PROBLEM_MEDIA_TYPE, ProblemBody};
     use axum::body::{Body, to_bytes};
+    use axum::extract::ConnectInfo;
     use axum::routing::{get, post};
+    use std::net::SocketAddr;
     use std::time::Duration;
     use tower::ServiceExt;
 
@@ -274,6 +309,7 @@ mod tests {
                 burst: 1,
                 per_minute: 0,
             }),
+            trusted_proxies: "10.0.0.0/8".parse().unwrap(),
             ..Limits::default()
         };
         let app = app(&limits);
@@ -283,8 +319,12 @@ mod tests {
             ("192.0.2.2:1", 200),
             ("127.0.0.1:1", 200),
             ("127.0.0.1:1", 200),
+            // It asks for the first one.
+            ("10.0.0.1:1", 429),
         ] {
             let mut request = request("POST", "/echo");
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
             let peer: SocketAddr = peer.parse().unwrap();
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = app.clone().oneshot(request).await.unwrap();

@@ -6,6 +6,7 @@
 //! `application/problem+json` in the reader's language. [`guard`] wraps the finished router.
 
 mod actor;
+mod client;
 mod documented;
 mod guard;
 mod idempotency;
@@ -19,6 +20,7 @@ pub use actor::{
     AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, OPERATOR, Operator, TokenReader, Tokens,
     TokensUnavailable,
 };
+pub use client::{BadNetwork, ClientAddress, TrustedProxies};
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard};
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Problem, kinds};
+use crate::{Problem, TrustedProxies, kinds};
 
 /// It was asked for too often; ask again after the time named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,8 @@ pub struct Limits {
     pub in_flight: usize,
     /// Requests of one address. Loopback is not limited: a proxy in front is to limit its clients.
     pub per_address: Option<Rate>,
+    /// Who is believed when it says for whom it asks.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Limits {
@@ -58,6 +60,7 @@ impl Default for Limits {
                 burst: 1000,
                 per_minute: 6_000,
             }),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }

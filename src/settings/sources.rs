@@ -30,6 +30,7 @@ pub(super) struct FileSettings {
     pub(super) keep_money: Option<String>,
     pub(super) auditor_discloses: Option<String>,
     pub(super) tell_of_matches: Option<bool>,
+    pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) shutdown_grace: Option<String>,
 }
 
@@ -57,6 +58,7 @@ pub(super) const WITHIN: Names = ("-", "MEGURI_ERASE_WITHIN");
 pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
 pub(super) const TELL: Names = ("-", "MEGURI_TELL_OF_MATCHES");
+pub(super) const PROXIES: Names = ("-", "MEGURI_TRUSTED_PROXIES");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
 
 /// The places a value may stand in, strongest first: flag, environment, file.
