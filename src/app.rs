@@ -1,6 +1,5 @@
 //! Both sides of the house in one process: the log, the commands and policies, the views, HTTP.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use meguri_log::{Clock, Log, Publisher, SystemClock};
 use meguri_projections::control::Server;
 use meguri_projections::{OpenViewsError, ViewSettings, Views};
 use meguri_read_api::{Metrics, ReadApi};
+use meguri_supervision::{OnFailure, Outcome};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -157,23 +157,30 @@ impl App {
         match Server::bind(&self.views, &data) {
             Ok(server) => {
                 let asked = server.run(self.views.clone(), self.stopped.clone());
-                self.beside.push(tokio::spawn(asked));
+                self.beside("control socket", asked);
             }
             Err(error) => tracing::warn!(%error, "`meguri views` cannot reach this server"),
         }
-        let policies = run_policies(self.commands.clone(), data, self.stopped.clone());
-        self.beside.push(tokio::spawn(policies));
+        let policies = policies::run(self.commands.clone(), data, self.stopped.clone());
+        self.beside("policies", policies);
         let epochs = policies::keep_epochs(self.commands.clone(), self.stopped.clone());
-        self.beside.push(tokio::spawn(epochs));
+        self.beside("key rotation", epochs);
         if settings.tell_of_matches.value {
             let (commands, views) = (self.commands.clone(), self.views.clone());
             let telling = matches::tell(commands, views, self.stopped.clone());
-            self.beside.push(tokio::spawn(telling));
+            self.beside("matches", telling);
         }
-        self.beside.push(tokio::spawn(telemetry::upkeep(
-            metrics,
-            self.stopped.clone(),
-        )));
+        self.beside("metrics", telemetry::upkeep(metrics, self.stopped.clone()));
+    }
+
+    /// Runs a loop beside requests until the last answer is out.
+    fn beside<W>(&mut self, name: &'static str, work: W)
+    where
+        W: Future<Output: Outcome> + Send + 'static,
+    {
+        let supervisor = self.log.supervisor();
+        let running = supervisor.spawn(name, OnFailure::Unready, &self.stopped, work);
+        self.beside.push(running);
     }
 
     /// Every route, ready to be called.
@@ -198,9 +205,23 @@ impl App {
 
     /// Serves until it is told to end, then takes no more requests, answers those that were
     /// accepted, and closes everything.
-    pub async fn serve(self, entrance: Entrance, told: impl Future<Output = Ending>) {
+    ///
+    /// # Errors
+    /// [`Failure::Loop`] where it had to end because nothing works any more.
+    pub async fn serve(
+        self,
+        entrance: Entrance,
+        told: impl Future<Output = Ending>,
+    ) -> Result<(), Failure> {
         let mut connections = Connections::new(self.router.clone());
-        let ending = connections.accept(entrance, told).await;
+        let supervisor = self.log.supervisor().clone();
+        let told = async {
+            tokio::select! {
+                ending = told => (ending, Ok(())),
+                failed = supervisor.must_end() => (Ending::Stop, Err(Failure::loop_failed(failed))),
+            }
+        };
+        let (ending, outcome) = connections.accept(entrance, told).await;
         tracing::info!("stopping: answering what was accepted");
         self.stopping.cancel();
         let answered = connections.finish(ending);
@@ -208,6 +229,7 @@ impl App {
             tracing::warn!(grace = ?self.grace, "some clients did not finish in time");
         }
         self.close().await;
+        outcome
     }
 
     /// Ends what runs beside, then publishing, the views and the log: it finishes what it has
@@ -247,13 +269,6 @@ async fn open_views(
             }
             opened => return Ok(opened?),
         }
-    }
-}
-
-/// Runs the policies; without them the server goes on, and says so.
-async fn run_policies(commands: Commands, data: PathBuf, stop: CancellationToken) {
-    if let Err(error) = policies::run(commands, data, stop).await {
-        tracing::error!(%error, "the policies have stopped: nothing is followed up");
     }
 }
 

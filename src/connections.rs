@@ -84,11 +84,11 @@ impl Connections {
     }
 
     /// Serves who comes in until it is told to end. After that nobody comes in any more.
-    pub(crate) async fn accept(
+    pub(crate) async fn accept<E>(
         &mut self,
         entrance: Entrance,
-        told: impl Future<Output = Ending>,
-    ) -> Ending {
+        told: impl Future<Output = E>,
+    ) -> E {
         let Entrance { mut listener, kept } = entrance;
         for connection in kept {
             self.serve(connection);

@@ -15,6 +15,7 @@ use meguri_proofs::BadKey;
 use meguri_read_api::evidence::{BadChoice, GatherError};
 use meguri_search::AnalyzerError;
 use meguri_search::dictionary::DictionaryError;
+use meguri_supervision::{LoopState, LoopStatus};
 use thiserror::Error;
 
 use crate::demo::DemoError;
@@ -28,6 +29,8 @@ pub const FAILED: u8 = 1;
 pub const WRONG_USAGE: u8 = 2;
 /// Another process holds what is needed.
 pub const IN_USE: u8 = 3;
+/// A part of the server failed without which nothing works: starting it again may mend it.
+pub const BROKEN: u8 = 70;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, Error)]
@@ -217,6 +220,14 @@ pub enum Failure {
         /// Which process.
         pid: u32,
     },
+    /// A loop failed without which nothing works.
+    #[error("the {name} of this server has failed: {reason}")]
+    Loop {
+        /// Which.
+        name: String,
+        /// How it ended.
+        reason: String,
+    },
     /// The description of the API cannot be written.
     #[error("the description of the API cannot be written: {0}")]
     Description(String),
@@ -272,6 +283,7 @@ impl Failure {
             Self::Views(OpenViewsError::Owned(_))
             | Self::NotFreed { .. }
             | Self::WitnessInUse(_) => IN_USE,
+            Self::Loop { .. } => BROKEN,
             _ => FAILED,
         }
     }
@@ -316,6 +328,10 @@ impl Failure {
                  check the folder",
             ),
             Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
+            Self::Loop { .. } => Some(
+                "everything that was acknowledged is in the log: start it again, and report this, \
+                 for it is a fault of the program",
+            ),
             Self::Stopped(_) => Some("`meguri views retry VIEW` lets it try again"),
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
@@ -339,6 +355,16 @@ impl Failure {
             return self;
         }
         Self::NoVerdict(Box::new(self))
+    }
+
+    /// A loop that failed, and why.
+    pub(crate) fn loop_failed(status: LoopStatus) -> Self {
+        let reason = match status.state {
+            LoopState::Failed { reason, .. } => reason,
+            LoopState::Running | LoopState::Ended => "it is not known how".to_owned(),
+        };
+        let name = status.name.into_owned();
+        Self::Loop { name, reason }
     }
 
     /// All that failed as one, if anything did.

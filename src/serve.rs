@@ -57,8 +57,7 @@ pub async fn run_with(
     out.write_all(greeting(address).as_bytes())
         .and_then(|()| out.flush())
         .map_err(to_stdout)?;
-    app.serve(entrance, told(told_to_stop, offer.ok())).await;
-    Ok(())
+    app.serve(entrance, told(told_to_stop, offer.ok())).await
 }
 
 /// Starts where no server runs.

@@ -9,7 +9,7 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("meguri-events", &[]),
     ("meguri-evidence", &["meguri-proofs"]),
-    ("meguri-log", &["meguri-proofs"]),
+    ("meguri-log", &["meguri-proofs", "meguri-supervision"]),
     ("meguri-proofs", &[]),
     ("meguri-postgres-cluster", &[]),
     (
@@ -40,9 +40,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "meguri-projections",
-        &["meguri-events", "meguri-log", "meguri-search"],
+        &[
+            "meguri-events",
+            "meguri-log",
+            "meguri-search",
+            "meguri-supervision",
+        ],
     ),
     ("meguri-search", &[]),
+    ("meguri-supervision", &[]),
     (
         "meguri-read-api",
         &[
@@ -53,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-log",
             "meguri-http",
             "meguri-proofs",
+            "meguri-supervision",
         ],
     ),
     (
@@ -68,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-proofs",
             "meguri-read-api",
             "meguri-search",
+            "meguri-supervision",
         ],
     ),
 ];

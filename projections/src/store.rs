@@ -209,6 +209,14 @@ impl ViewFile {
         if self.transaction == Transaction::Unknown {
             self.reload().await?;
         }
+        if self
+            .journal
+            .as_ref()
+            .is_some_and(AbortOnDropHandle::is_finished)
+        {
+            // It panicked: a journal that nobody keeps short grows without bound.
+            self.journal = Some(checkpoint::keep_short(self.database()));
+        }
         if batch.after > self.position() {
             return Ok(Advanced::Rewound);
         }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use meguri_log::{Log, Position};
+use meguri_supervision::OnFailure;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -178,14 +179,21 @@ impl Views {
         let kept = Arc::new(Kept::open(&opening, &slots, &settings.past)?);
         let mut asks = Vec::with_capacity(slots.len());
         // Only now, so that after a failure nothing runs on.
+        let supervisor = log.supervisor();
         for one in opened {
-            tasks.spawn(lock::held(Arc::clone(&lock), one.worker.run(one.live)));
+            let (name, running) = (one.slot.name(), one.worker.run(one.live));
+            let running =
+                supervisor.watch(format!("view {name}"), OnFailure::Unready, &stop, running);
+            tasks.spawn(lock::held(Arc::clone(&lock), running));
             asks.push(one.ask);
         }
         let keeper = Keeper::new(&opening, &slots, &asks, &kept);
         let erased = keeper.last();
-        tasks.spawn(lock::held(Arc::clone(&lock), keeper.run()));
-        tasks.spawn(lock::held(lock, feed.run(log.clone(), stop.child_token())));
+        let keeping = supervisor.watch("erasures", OnFailure::Unready, &stop, keeper.run());
+        tasks.spawn(lock::held(Arc::clone(&lock), keeping));
+        let feeding = feed.run(log.clone(), stop.child_token());
+        let feeding = supervisor.watch("feed", OnFailure::EndProcess, &stop, feeding);
+        tasks.spawn(lock::held(lock, feeding));
         tasks.close();
         let guard = stop.clone().drop_guard();
         let running = Running {

@@ -143,6 +143,11 @@ pub(crate) fn publish_state() -> Object {
     )
 }
 
+/// How loops stand.
+pub(crate) fn loop_state() -> Object {
+    one_of("How the loop stands", ["running", "failed", "ended"])
+}
+
 /// What is being done to a file that is not live yet.
 pub(crate) fn build_phase() -> Object {
     one_of(

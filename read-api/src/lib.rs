@@ -19,6 +19,7 @@ mod document;
 pub mod evidence;
 mod exchange;
 mod freshness;
+mod health;
 mod history;
 mod html;
 mod included;
@@ -52,8 +53,8 @@ use utoipa_axum::routes;
 
 pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
 pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
+pub use health::READY_LAG_MAX;
 pub use included::{INCLUDED_WAIT_MAX, included};
-pub use status::READY_LAG_MAX;
 pub use stream::STREAMS_MAX;
 
 /// Renders the metrics of the process in the text format of Prometheus.
@@ -161,9 +162,9 @@ pub fn routes(api: ReadApi) -> OpenApiRouter {
         .routes(routes!(proof::prove_growth));
     OpenApiRouter::with_openapi(documented())
         .nest("/api", below)
-        .routes(routes!(status::healthz))
-        .routes(routes!(status::readyz))
-        .routes(routes!(status::metrics))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
         .routes(routes!(published::read_checkpoint))
         .routes(routes!(published::read_tile))
         .merge(OpenApiRouter::from(audit::pages(&api)))

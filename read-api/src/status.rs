@@ -1,25 +1,18 @@
-//! How the server is: the log's head, the state of each view, health, metrics.
+//! How the server is: the log's head, the state of each view and of each loop.
 
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use meguri_http::{Json, Problem, Problems, Query, kinds};
-use meguri_log::{Position, Publication};
+use meguri_http::{Problem, Problems, Query};
+use meguri_log::{Position, Publication, Timestamp};
 use meguri_projections::{BuildStatus, Diff, TableDiff, TextCut, ViewState, ViewStatus};
+use meguri_supervision::{LoopState, LoopStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::freshness::{MinPosition, Seen};
 use crate::views::log_unavailable;
 use crate::{ReadApi, codes};
-
-/// Events by which a view may lag for the server to count as ready.
-pub const READY_LAG_MAX: u64 = 1_000;
-
-/// Longest wait for the log when readiness is asked.
-const READY_WAIT: Duration = Duration::from_secs(2);
 
 /// The state of the whole server.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,6 +22,8 @@ pub(crate) struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     published: Option<PublishedStatus>,
     views: Vec<ViewAnswer>,
+    /// What runs for as long as the server does.
+    loops: Vec<LoopAnswer>,
 }
 
 /// The head of the log.
@@ -40,6 +35,43 @@ pub(crate) struct LogStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     at: Option<String>,
+}
+
+/// One loop of the server.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoopStatus)]
+pub(crate) struct LoopAnswer {
+    /// Its name.
+    #[schema(example = "writer")]
+    name: String,
+    /// `running`, `failed` where it ended before it was told to, or `ended`. While one has failed
+    /// the server is neither ready nor well; starting it again mends that, or shows why not.
+    #[schema(schema_with = codes::loop_state)]
+    state: &'static str,
+    /// When it failed, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    failed_at: Option<String>,
+}
+
+impl LoopAnswer {
+    /// How a loop failed is for those who run the server: it may quote what it worked on.
+    fn new(status: LoopStatus, now: Timestamp) -> Self {
+        let failed_at = match status.state {
+            LoopState::Failed { since, .. } => Some(earlier(now, since.elapsed())),
+            LoopState::Running | LoopState::Ended => None,
+        };
+        Self {
+            name: status.name.into_owned(),
+            state: status.state.name(),
+            failed_at: failed_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().saturating_sub(by))
 }
 
 /// How far the log is published.
@@ -248,13 +280,6 @@ impl From<ViewStatus> for ViewAnswer {
     }
 }
 
-/// That the process runs.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Health {
-    /// Always `ok`: a process that cannot say so does not answer.
-    status: &'static str,
-}
-
 /// Tells the log's head, how far it is published, and how far each view is.
 ///
 /// For each view its version, position, lag and state.
@@ -289,89 +314,15 @@ pub(crate) async fn read_status(
         .into_iter()
         .map(ViewAnswer::from)
         .collect();
+    let (now, loops) = (api.log.clock().now(), api.log.supervisor().loops());
+    let loops = loops.into_iter().map(|one| LoopAnswer::new(one, now));
     let published = api.publication.as_ref();
     let published = published.map(|now| PublishedStatus::from(&*now.borrow()));
     let status = Status {
         log,
         published,
         views,
+        loops: loops.collect(),
     };
     Ok(Seen::at(head.position, status))
-}
-
-/// Tells whether the process runs.
-///
-/// Answers as long as the process can answer at all, whatever it depends on.
-#[utoipa::path(
-    get, path = "/healthz", tag = "operations", operation_id = "healthz",
-    extensions(("x-summary-ja" = json!("プロセスが動いているか"))),
-    security(()),
-    responses((status = 200, description = "It runs", body = Health), Problems)
-)]
-pub(crate) async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
-}
-
-/// Tells whether the server can do its work.
-///
-/// 200 when the log can be read and every view is live and at most 1,000 events behind.
-#[utoipa::path(
-    get, path = "/readyz", tag = "operations", operation_id = "readyz",
-    extensions(("x-summary-ja" = json!("仕事を受けられるか"))),
-    security(()),
-    responses((status = 200, description = "It can", body = Health), Problems)
-)]
-pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
-    let not_ready = |ja: String, en: String| {
-        Problem::new(kinds::UNAVAILABLE)
-            .detail(ja, en)
-            .retry_after(1)
-    };
-    match tokio::time::timeout(READY_WAIT, api.log.head()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(log_unavailable(&error)),
-        Err(_) => {
-            return Err(not_ready(
-                "記録が応答しません".into(),
-                "The log is silent".into(),
-            ));
-        }
-    }
-    let late = |view: &ViewStatus| view.state != ViewState::Live || view.lag > READY_LAG_MAX;
-    let late: Vec<String> = api
-        .views
-        .status()
-        .into_iter()
-        .filter(late)
-        .map(|view| view.name)
-        .collect();
-    if late.is_empty() {
-        return Ok(Json(Health { status: "ok" }));
-    }
-    let names = late.join(", ");
-    Err(not_ready(
-        format!("準備中の表示: {names}"),
-        format!("Views not ready: {names}"),
-    )
-    .with("views", late))
-}
-
-/// Measures the process, for Prometheus.
-///
-/// In the text format of Prometheus. Labels name routes, statuses and views, never a person.
-#[utoipa::path(
-    get, path = "/metrics", tag = "operations", operation_id = "metrics",
-    extensions(("x-summary-ja" = json!("計測値"))),
-    security(()),
-    responses(
-        (status = 200, description = "The measurements",
-            content_type = "text/plain", body = String),
-        Problems,
-    )
-)]
-pub(crate) async fn metrics(State(api): State<ReadApi>) -> Response {
-    let mut response = (api.metrics)().into_response();
-    let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, media);
-    response
 }

@@ -16,6 +16,7 @@ pub(crate) mod proofs;
 mod redacted_evidence;
 mod redaction;
 mod shutdown;
+mod supervision;
 mod time;
 mod views;
 mod witness;

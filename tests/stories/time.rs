@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use meguri::app::{App, Parts};
 use meguri::connections::Ending;
+use meguri::failure::Failure;
 use meguri::settings::{Flags, Settings};
 use meguri_log::{ManualClock, Timestamp};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ struct Running {
     clock: ManualClock,
     api: Api,
     stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
+    serving: JoinHandle<Result<(), Failure>>,
 }
 
 impl Running {
@@ -62,7 +63,7 @@ impl Running {
 
     async fn end(self) {
         self.stop.send(()).unwrap();
-        self.serving.await.unwrap();
+        self.serving.await.unwrap().unwrap();
     }
 
     /// What a party sees of an exchange, once it looks as wanted.

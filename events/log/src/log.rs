@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use meguri_supervision::{OnFailure, Supervisor};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     append::{Append, AppendError, Appended, NewEvent, RequestKey},
@@ -49,7 +49,8 @@ struct Opened {
     queue: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
     recent: Arc<Recent>,
-    closing: CancellationToken,
+    /// The loops of this process; told to stop when the log is closed.
+    supervisor: Supervisor,
     writer: Mutex<Option<JoinHandle<()>>>,
     watcher: JoinHandle<()>,
 }
@@ -74,6 +75,8 @@ impl Backend {
 
 impl Drop for Opened {
     fn drop(&mut self) {
+        // The writer ends when nobody can ask it any more.
+        self.supervisor.stop();
         self.watcher.abort();
     }
 }
@@ -124,12 +127,15 @@ impl Log {
         } = backend;
         let (queue, waiting) = mpsc::channel(QUEUE_APPENDS_MAX);
         let recent = Arc::new(Recent::new(head.position));
-        let closing = CancellationToken::new();
+        let supervisor = Supervisor::new();
+        let closing = supervisor.stopping();
         let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
         let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared, RESOLVE_FOR);
-        let writer = tokio::spawn(writer.run(closing.clone()));
+        let writer = writer.run(closing.clone());
+        let writer = supervisor.spawn("writer", OnFailure::EndProcess, closing, writer);
         let (watching, hints) = (Arc::clone(&store), Arc::clone(&recent));
-        let watcher = tokio::spawn(async move { watching.watch_head(hints).await });
+        let watching = async move { watching.watch_head(hints).await };
+        let watcher = supervisor.spawn("watcher", OnFailure::EndProcess, closing, watching);
         let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX));
         let writer = Mutex::new(Some(writer));
         Self(Arc::new(Opened {
@@ -141,7 +147,7 @@ impl Log {
             queue,
             room,
             recent,
-            closing,
+            supervisor,
             writer,
             watcher,
         }))
@@ -335,7 +341,7 @@ impl Log {
     /// Every event after a position, as they come.
     pub fn follow(&self, after: Position) -> Follower {
         let (recent, store) = (Arc::clone(&self.0.recent), Arc::clone(&self.0.store));
-        Follower::new(after, recent, store, self.0.closing.clone())
+        Follower::new(after, recent, store, self.0.supervisor.stopping().clone())
     }
 
     /// What stores the events.
@@ -358,6 +364,11 @@ impl Log {
         &self.0.vault
     }
 
+    /// What watches over the loops that work on this log, here and above.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.0.supervisor
+    }
+
     /// What tells the time of events.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.clock
@@ -365,7 +376,7 @@ impl Log {
 
     /// Takes no more appends, finishes those accepted, and closes both databases.
     pub async fn close(&self) {
-        self.0.closing.cancel();
+        self.0.supervisor.stop();
         let writer = self
             .0
             .writer

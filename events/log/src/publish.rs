@@ -13,6 +13,7 @@ mod worker;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use meguri_proofs::{KeyName, Tree, VerifierKey};
+use meguri_supervision::OnFailure;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -117,9 +118,11 @@ impl Publisher {
         let verifier = signer.verifier();
         let outside = Outside::new(options.outside);
         let cosigning = Cosigning::new(options.witnesses);
+        let supervisor = log.supervisor().clone();
         let (worker, publication) = Worker::new(log, signer, cosigning, outside, options.interval);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(worker.run(stop.clone()));
+        let work = worker.run(stop.clone());
+        let task = supervisor.spawn("publisher", OnFailure::Unready, &stop, work);
         Ok(Self {
             verifier,
             publication,
@@ -151,6 +154,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        self.stop.cancel();
         if let Some(task) = &self.task {
             task.abort();
         }

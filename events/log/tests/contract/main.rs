@@ -24,6 +24,7 @@ mod publish;
 mod publish_refusals;
 mod read;
 mod request_keys;
+mod supervision;
 mod tree;
 mod vault;
 

@@ -1,0 +1,123 @@
+//! Whether the process is well, whether it can do its work, and what it measures: for those who
+//! run it.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use meguri_http::{Json, Problem, Problems, kinds};
+use meguri_projections::{ViewState, ViewStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::ReadApi;
+use crate::views::log_unavailable;
+
+/// Events by which a view may lag for the server to count as ready.
+pub const READY_LAG_MAX: u64 = 1_000;
+
+/// Longest wait for the log when readiness is asked.
+const READY_WAIT: Duration = Duration::from_secs(2);
+
+/// That all is well.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `ok`: what is not is answered by a problem.
+    status: &'static str,
+}
+
+/// Tells whether the process runs.
+///
+/// 200 as long as the process can answer at all and everything runs that it consists of, whatever
+/// it depends on. Where something of it has failed, starting it again mends that, or shows why not.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", operation_id = "healthz",
+    extensions(("x-summary-ja" = json!("プロセスが動いているか"))),
+    security(()),
+    responses((status = 200, description = "It runs", body = Health), Problems)
+)]
+pub(crate) async fn healthz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
+    all_loops_run(&api)?;
+    Ok(Json(Health { status: "ok" }))
+}
+
+/// Refuses while a loop has failed that runs for as long as the process does.
+fn all_loops_run(api: &ReadApi) -> Result<(), Problem> {
+    let failed = api.log.supervisor().failed();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let names = failed.join(", ");
+    let problem = not_ready(
+        format!("動かなくなった部分: {names}。再起動が必要です"),
+        format!("Parts of the server have failed: {names}. It has to be started again"),
+    );
+    Err(problem.with("loops", failed))
+}
+
+fn not_ready(ja: String, en: String) -> Problem {
+    let problem = Problem::new(kinds::UNAVAILABLE);
+    problem.detail(ja, en).retry_after(1)
+}
+
+/// Tells whether the server can do its work.
+///
+/// 200 when everything runs that the server consists of, the log can be read, and every view is
+/// live and at most 1,000 events behind.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", operation_id = "readyz",
+    extensions(("x-summary-ja" = json!("仕事を受けられるか"))),
+    security(()),
+    responses((status = 200, description = "It can", body = Health), Problems)
+)]
+pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
+    all_loops_run(&api)?;
+    match tokio::time::timeout(READY_WAIT, api.log.head()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(log_unavailable(&error)),
+        Err(_) => {
+            return Err(not_ready(
+                "記録が応答しません".into(),
+                "The log is silent".into(),
+            ));
+        }
+    }
+    let late = |view: &ViewStatus| view.state != ViewState::Live || view.lag > READY_LAG_MAX;
+    let late: Vec<String> = api
+        .views
+        .status()
+        .into_iter()
+        .filter(late)
+        .map(|view| view.name)
+        .collect();
+    if late.is_empty() {
+        return Ok(Json(Health { status: "ok" }));
+    }
+    let names = late.join(", ");
+    Err(not_ready(
+        format!("準備中の表示: {names}"),
+        format!("Views not ready: {names}"),
+    )
+    .with("views", late))
+}
+
+/// Measures the process, for Prometheus.
+///
+/// In the text format of Prometheus. Labels name routes, statuses and views, never a person.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", operation_id = "metrics",
+    extensions(("x-summary-ja" = json!("計測値"))),
+    security(()),
+    responses(
+        (status = 200, description = "The measurements",
+            content_type = "text/plain", body = String),
+        Problems,
+    )
+)]
+pub(crate) async fn metrics(State(api): State<ReadApi>) -> Response {
+    let mut response = (api.metrics)().into_response();
+    let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    response
+}

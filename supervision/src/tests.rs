@@ -1,0 +1,101 @@
+//! What supervision says of loops that go on, end, break, and are dropped.
+
+use super::*;
+
+/// Runs a loop and waits for its end.
+async fn after(supervisor: &Supervisor, work: impl Future<Output: Outcome> + Send + 'static) {
+    let stop = CancellationToken::new();
+    let running = supervisor.spawn("loop", OnFailure::Unready, &stop, work);
+    running.await.unwrap();
+}
+
+fn reason(supervisor: &Supervisor) -> String {
+    match &supervisor.loops()[..] {
+        [
+            LoopStatus {
+                state: LoopState::Failed { reason, .. },
+                ..
+            },
+        ] => reason.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_loop_that_ends_by_itself_has_failed_however_it_ends() {
+    let supervisor = Supervisor::new();
+    after(&supervisor, async {}).await;
+    assert_eq!(reason(&supervisor), "it ended by itself");
+    after(&supervisor, async { Err::<(), _>("no disk") }).await;
+    assert_eq!(reason(&supervisor), "no disk");
+    after(&supervisor, async { assert_eq!(1, 2, "a {}", "bug") }).await;
+    assert_eq!(
+        reason(&supervisor),
+        "it panicked: assertion `left == right` failed: a bug\n  left: 1\n right: 2"
+    );
+    drop(supervisor.watch(
+        "loop",
+        OnFailure::Unready,
+        &CancellationToken::new(),
+        async {},
+    ));
+    assert_eq!(reason(&supervisor), "it was dropped");
+    assert_eq!(supervisor.failed(), ["loop"]);
+}
+
+#[tokio::test]
+async fn a_loop_that_ends_when_it_is_told_to_has_not_failed() {
+    let (supervisor, stop) = (Supervisor::new(), CancellationToken::new());
+    let told = stop.clone();
+    let work = async move { told.cancelled().await };
+    let by_token = supervisor.spawn("one", OnFailure::EndProcess, &stop, work);
+    let told = supervisor.stopping().clone();
+    let never = CancellationToken::new();
+    let work = async move { told.cancelled().await };
+    let with_all = supervisor.spawn("all", OnFailure::EndProcess, &never, work);
+    assert!(
+        supervisor
+            .loops()
+            .iter()
+            .all(|one| one.state == LoopState::Running)
+    );
+    stop.cancel();
+    by_token.await.unwrap();
+    supervisor.stop();
+    with_all.await.unwrap();
+    assert!(
+        supervisor
+            .loops()
+            .iter()
+            .all(|one| one.state == LoopState::Ended)
+    );
+    assert!(supervisor.failed().is_empty());
+}
+
+#[tokio::test]
+async fn one_that_begins_again_under_its_name_takes_the_place_of_one_that_failed() {
+    let (supervisor, stop) = (Supervisor::new(), CancellationToken::new());
+    after(&supervisor, async {}).await;
+    let again = std::future::pending::<()>();
+    let running = supervisor.spawn("loop", OnFailure::Unready, &stop, again);
+    assert!(supervisor.failed().is_empty());
+    assert_eq!(supervisor.loops().len(), 1);
+    assert!(supervisor.inject_panic("loop"));
+    running.await.unwrap();
+    assert_eq!(reason(&supervisor), "it panicked: broken by a test");
+    assert!(!supervisor.inject_panic("loop"));
+}
+
+#[tokio::test]
+async fn a_process_must_end_when_a_loop_failed_without_which_nothing_works() {
+    let (supervisor, stop) = (Supervisor::new(), CancellationToken::new());
+    let ended = tokio::spawn({
+        let supervisor = supervisor.clone();
+        async move { supervisor.must_end().await }
+    });
+    after(&supervisor, async {}).await;
+    tokio::task::yield_now().await;
+    assert!(!ended.is_finished());
+    supervisor.spawn("writer", OnFailure::EndProcess, &stop, async {});
+    assert_eq!(ended.await.unwrap().name, "writer");
+}
