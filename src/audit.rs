@@ -14,6 +14,7 @@ use crate::command_line::AuditCommand;
 use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
 use crate::storage;
+use crate::verdict::VerdictOutput;
 
 /// Does what was asked: on a log that is there, also beside a running server, or on what came from
 /// one.
@@ -23,7 +24,7 @@ pub async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     if let AuditCommand::Verify(args) = command {
-        return verify::run(args, out).await;
+        return verify::run(args, &mut VerdictOutput::to(out)).await;
     }
     let done = match storage::open_existing(settings).await {
         Ok(log) => {
@@ -47,7 +48,7 @@ async fn on(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     match command {
-        AuditCommand::Check => check::run(log, settings, out).await,
+        AuditCommand::Check => check::run(log, settings, &mut VerdictOutput::to(out)).await,
         AuditCommand::Key => key(log, out).await,
         AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
         AuditCommand::Bundle(args) => bundle::run(log, args, out).await,

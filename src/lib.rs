@@ -24,6 +24,7 @@ pub mod storage;
 pub mod telemetry;
 mod token;
 pub mod vault;
+mod verdict;
 pub mod views;
 pub mod witness;
 

@@ -1,16 +1,22 @@
 //! `meguri audit verify`: a bundle of evidence, or a published log, checked without any database.
 
+mod files;
 mod published;
 
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use meguri_evidence::{Expected, Files, Report, SUMS, Verdict, verify};
+use meguri_evidence::{
+    BUNDLE_BYTES_MAX, Expected, Report, SUMS, Verdict, verify_beside, verify_zip,
+};
 use meguri_proofs::VerifierKey;
 
 use crate::command_line::VerifyArgs;
 use crate::failure::{Failure, to_stdout};
 use published::Place;
+
+/// The longest file with a key, in bytes.
+const KEY_BYTES_MAX: usize = 64 << 10;
 
 /// Says what was found, and fails unless all is sound.
 pub(super) async fn run(args: &VerifyArgs, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
@@ -25,8 +31,8 @@ pub(super) async fn run(args: &VerifyArgs, out: &mut (dyn Write + Send)) -> Resu
 
 /// The key that was given, or that is in the file that was given.
 fn key(given: &str) -> Result<VerifierKey, Failure> {
-    let text = match std::fs::read_to_string(given) {
-        Ok(text) => text,
+    let text = match files::plain(Path::new(given), KEY_BYTES_MAX) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(_) => given.to_owned(),
     };
     text.trim().parse().map_err(Failure::Key)
@@ -45,45 +51,14 @@ async fn look(args: &VerifyArgs, key: Option<&VerifierKey>) -> Result<Report, Fa
     if path.is_dir() && is_log {
         return published::check(Place::Folder(path.to_owned()), key).await;
     }
-    let files = if path.is_dir() {
-        folder(path)
-    } else {
-        match std::fs::read(path) {
-            Ok(zip) => Files::from_zip(&zip).map_err(|error| error.to_string()),
-            Err(error) => Err(format!("{what}: {error}")),
-        }
-    };
     let stream = args.of.as_deref();
-    Ok(match files {
-        Ok(files) => verify(&files, Expected { key, stream }),
-        Err(error) => Report::unreadable(error),
-    })
-}
-
-/// The files of an unpacked bundle.
-fn folder(root: &Path) -> Result<Files, String> {
-    let mut files = Files::default();
-    let mut folders: Vec<PathBuf> = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let said = |error: std::io::Error| format!("{}: {error}", folder.display());
-        for entry in std::fs::read_dir(&folder).map_err(said)? {
-            let path = entry.map_err(said)?.path();
-            if path.is_dir() && !path.is_symlink() {
-                folders.push(path);
-                continue;
-            }
-            let bytes = match std::fs::read(&path) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(format!("{}: {error}", path.display())),
-            };
-            let name = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .into_owned();
-            files.add(name, bytes).map_err(|error| error.to_string())?;
-        }
-    }
-    Ok(files)
+    let expected = Expected { key, stream };
+    let report = if path.is_dir() {
+        let read = files::folder(path);
+        read.map(|(files, others)| verify_beside(&files, others, expected))
+    } else {
+        let read = files::plain(path, BUNDLE_BYTES_MAX);
+        read.map(|zip| verify_zip(&zip, expected))
+    };
+    Ok(report.unwrap_or_else(Report::unreadable))
 }

@@ -60,6 +60,7 @@ async fn the_whole_log_is_checked(installation: Installation) {
     published(&installation).await;
     let (code, sound) = check(&installation);
     assert_eq!(code, 0, "{sound:?}");
+    assert_eq!(installation.unread(&["audit", "check"]), [Some(0); 2]);
     let views = meguri_projections::ViewSet::all().names().len();
     let consumed = format!("views: {views} of {views} have consumed exactly this log");
     assert_eq!(sound[4], consumed);
@@ -92,6 +93,7 @@ async fn the_whole_log_is_checked(installation: Installation) {
     let named = "position 7: column: its column type is not what its header says";
     assert_eq!(changed[0], named);
     assert_eq!(changed.last().unwrap(), "findings: 1");
+    assert_eq!(installation.unread(&["audit", "check"]), [Some(1); 2]);
 }
 
 #[test]

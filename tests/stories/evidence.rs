@@ -277,6 +277,60 @@ fn without_a_reason_nothing_is_opened(house: &House, exchange: &str) {
     );
 }
 
+#[test]
+fn what_is_no_plain_file_is_named_by_both_programs_and_never_waited_for() {
+    let installation = Installation::on_sqlite();
+    let bundle = installation.folder().join("bundle");
+    let at = |name: &str| bundle.join(name);
+    std::fs::create_dir_all(at("events/deep/er")).unwrap();
+    std::fs::create_dir_all(at("elsewhere")).unwrap();
+    std::fs::write(at("verify.py"), meguri_evidence::VERIFY_PY).unwrap();
+    for name in ["events/1.header", "key"] {
+        let made = Command::new("mkfifo").arg(at(name)).status();
+        assert!(made.unwrap().success());
+    }
+    std::os::unix::fs::symlink("/dev/zero", at("checkpoint")).unwrap();
+    std::os::unix::fs::symlink("..", at("erasures")).unwrap();
+    std::os::unix::fs::symlink("verify.py", at("メモ")).unwrap();
+    let verify = |what: &Path| {
+        let rust = installation.end_of(&["audit", "verify", what.to_str().unwrap()]);
+        let python = Command::new("python3")
+            .arg(at("verify.py"))
+            .arg(what)
+            .output()
+            .unwrap();
+        let [rust, python] = [rust, python].map(|it| (it.status.code(), text(&it.stdout)));
+        assert_eq!(rust, python, "meguri (left) and verify.py differ");
+        rust
+    };
+    let (code, said) = verify(&bundle);
+    assert_eq!(code, Some(1));
+    let named = said.lines().filter(|line| line.starts_with("not-a-file: "));
+    let named: Vec<_> = named.map(|line| line.split_once(' ').unwrap().1).collect();
+    let expected = [
+        "checkpoint",
+        "elsewhere",
+        "erasures",
+        "events/1.header",
+        "events/deep",
+        "key",
+        "メモ",
+    ];
+    assert_eq!(named, expected);
+    for pipe in [at("key"), PathBuf::from("/dev/zero")] {
+        let (code, said) = verify(&pipe);
+        assert_eq!(code, Some(2));
+        assert!(said.contains("this is no plain file"), "{said}");
+    }
+    let bundle = bundle.to_str().unwrap();
+    let findings = installation.unread(&["audit", "verify", bundle]);
+    assert_eq!(findings, [Some(1); 2], "a verdict stays what it is");
+}
+
+fn text(printed: &[u8]) -> String {
+    String::from_utf8(printed.to_vec()).unwrap()
+}
+
 #[tokio::test]
 async fn a_published_log_is_checked_as_files_and_over_http() {
     let house = House::lived_in(Installation::on_sqlite()).await;

@@ -78,6 +78,19 @@ impl Installation {
         command.spawn().unwrap()
     }
 
+    /// The exit code of a subcommand of which nobody reads what it prints: through a pipe that is
+    /// closed at the other end, and on a disk that is full.
+    pub(crate) fn unread(&self, arguments: &[&str]) -> [Option<i32>; 2] {
+        let mut child = self.start(arguments);
+        drop(child.stdout.take());
+        let closed = child.wait_with_output().unwrap().status.code();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(full);
+        let full = command.stderr(Stdio::null()).status().unwrap().code();
+        [closed, full]
+    }
+
     /// Runs a subcommand to its end, whatever that is.
     pub(crate) fn end_of(&self, arguments: &[&str]) -> Output {
         self.start(arguments).wait_with_output().unwrap()

@@ -1,70 +1,39 @@
 //! What a header says, as far as a bundle is checked by it.
 
-use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
-/// What the header of an event says; what else stands there is of no matter here.
-#[derive(Debug, Clone, Deserialize)]
+use crate::json;
+
+/// The longest header that is read, in bytes: no log takes a longer event.
+pub(crate) const HEADER_BYTES_MAX: usize = 64 << 10;
+/// The most sections that an event may list.
+const SECTIONS_MAX: usize = 16;
+
+/// What the header of an event says; what else stands there is of no matter here. Its data is read
+/// again where it is needed, so that a whole bundle of them takes little memory.
+#[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub(crate) id: String,
     pub(crate) stream: String,
     pub(crate) version: u64,
-    #[serde(rename = "type", default)]
-    pub(crate) event_type: Value,
     pub(crate) at: String,
-    pub(crate) actor: String,
-    #[serde(default)]
-    pub(crate) acting_for: Option<String>,
-    #[serde(default)]
     pub(crate) causation: Option<String>,
-    pub(crate) data: Value,
-    #[serde(default)]
     pub(crate) sealed: Vec<Sealed>,
+    pub(crate) redaction: Option<Redaction>,
 }
 
 /// A sealed section, as a header lists it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sealed {
     pub(crate) section: String,
     pub(crate) key: String,
     pub(crate) commitment: String,
 }
 
-impl Header {
-    /// Reads a header; none where the bytes are not one.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let header: Self = serde_json::from_slice(bytes).ok()?;
-        header.data.is_object().then_some(header)
-    }
-
-    /// Does it speak of this name: in its data, or as who did it or for whom?
-    pub(crate) fn speaks_of(&self, name: &str) -> bool {
-        self.actor == name || self.acting_for.as_deref() == Some(name) || says(&self.data, name)
-    }
-
-    /// Does it say that this key, `<subject>/<class>/<n>`, was destroyed?
-    ///
-    /// It does where its data has the key's id, or both the subject and `<class>/<m>` with m not
-    /// below n: the key of that number and all before it.
-    pub(crate) fn erases(&self, key: &str) -> bool {
-        let mut parts = key.rsplitn(3, '/');
-        let (number, class) = (parts.next().and_then(number), parts.next());
-        let (Some(number), Some(class), Some(subject)) = (number, class, parts.next()) else {
-            return false;
-        };
-        let up_to = |text: &str| {
-            let last = text
-                .strip_prefix(class)
-                .and_then(|rest| rest.strip_prefix('/'));
-            last.and_then(self::number)
-                .is_some_and(|last| last >= number)
-        };
-        says(&self.data, key) || says(&self.data, subject) && any(&self.data, &up_to)
-    }
-}
-
 /// What the event that tells of a redaction says.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Redaction {
     /// Where the redacted event stands.
     pub(crate) position: u64,
@@ -79,14 +48,151 @@ pub(crate) struct Redaction {
 }
 
 impl Header {
-    /// What it says of a redacted event; none where it is of another type, or does not stand in
-    /// the stream of that event.
-    pub(crate) fn redaction(&self) -> Option<Redaction> {
-        if self.event_type != "EventRedacted" {
+    /// Reads a header; none where the bytes are not one.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let header = read(bytes)?;
+        text(&header, "actor")?;
+        optional(&header, "acting_for")?;
+        let sealed = match header.get("sealed") {
+            None => Vec::new(),
+            Some(listed) => {
+                let listed = listed.as_array()?.iter().map(Sealed::of);
+                listed.collect::<Option<_>>()?
+            }
+        };
+        if sealed.len() > SECTIONS_MAX {
             return None;
         }
-        let said: Redaction = serde_json::from_value(self.data.clone()).ok()?;
-        (said.stream == self.stream && said.version < self.version).then_some(said)
+        let mut read = Self {
+            id: text(&header, "id")?,
+            stream: text(&header, "stream")?,
+            version: header.get("version")?.as_u64()?,
+            at: text(&header, "at")?,
+            causation: optional(&header, "causation")?,
+            sealed,
+            redaction: None,
+        };
+        let redaction = Redaction::of(&header);
+        // It says so of its own stream, and after that.
+        read.redaction =
+            redaction.filter(|it| it.stream == read.stream && it.version < read.version);
+        Some(read)
+    }
+}
+
+impl Sealed {
+    fn of(listed: &Value) -> Option<Self> {
+        Some(Self {
+            section: text(listed, "section")?,
+            key: text(listed, "key")?,
+            commitment: text(listed, "commitment")?,
+        })
+    }
+}
+
+impl Redaction {
+    /// What this header says of a redacted event; none where it is of another type.
+    fn of(header: &Value) -> Option<Self> {
+        if header.get("type")? != "EventRedacted" {
+            return None;
+        }
+        let data = header.get("data")?;
+        Some(Self {
+            position: data.get("position")?.as_u64()?,
+            stream: text(data, "stream")?,
+            version: data.get("version")?.as_u64()?,
+            entry: text(data, "entry")?,
+            order: text(data, "order")?,
+        })
+    }
+}
+
+fn read(bytes: &[u8]) -> Option<Value> {
+    if bytes.len() > HEADER_BYTES_MAX {
+        return None;
+    }
+    let header = json::read(bytes)?;
+    header.get("data")?.is_object().then_some(header)
+}
+
+fn text(of: &Value, field: &str) -> Option<String> {
+    of.get(field)?.as_str().map(str::to_owned)
+}
+
+/// A text that may be missing; none where something else stands there.
+fn optional(of: &Value, field: &str) -> Option<Option<String>> {
+    match of.get(field) {
+        None | Some(Value::Null) => Some(None),
+        Some(value) => value.as_str().map(|text| Some(text.to_owned())),
+    }
+}
+
+/// Every text that the header of an event has: in its data, however deep, and as who did it or for
+/// whom.
+pub(crate) fn names(header: &[u8]) -> HashSet<String> {
+    let Some(header) = read(header) else {
+        return HashSet::new();
+    };
+    let mut found = data_texts(&header);
+    found.extend(
+        ["actor", "acting_for"]
+            .iter()
+            .filter_map(|it| text(&header, it)),
+    );
+    found
+}
+
+fn data_texts(header: &Value) -> HashSet<String> {
+    let mut found = HashSet::new();
+    let mut values: Vec<&Value> = header.get("data").into_iter().collect();
+    while let Some(value) = values.pop() {
+        match value {
+            Value::String(text) => {
+                found.insert(text.clone());
+            }
+            Value::Array(inner) => values.extend(inner),
+            Value::Object(inner) => values.extend(inner.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    found
+}
+
+/// Which keys an event says were destroyed.
+///
+/// A key `<subject>/<class>/<n>` was where the data has its id, or both the subject and
+/// `<class>/<m>` with m not below n: the key of that number and all before it.
+pub(crate) struct ErasedKeys {
+    texts: HashSet<String>,
+    /// The last number of each class that is named.
+    last: HashMap<String, u64>,
+}
+
+impl ErasedKeys {
+    /// What this header says.
+    pub(crate) fn of(header: &[u8]) -> Self {
+        let texts = read(header).as_ref().map(data_texts).unwrap_or_default();
+        let mut last = HashMap::new();
+        for text in &texts {
+            if let Some((class, number)) = text.rsplit_once('/')
+                && let Some(number) = self::number(number)
+            {
+                let known = last.entry(class.to_owned()).or_default();
+                *known = number.max(*known);
+            }
+        }
+        Self { texts, last }
+    }
+
+    /// Is this key among them?
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let mut parts = key.rsplitn(3, '/');
+        let (number, class) = (parts.next().and_then(number), parts.next());
+        let (Some(number), Some(class), Some(subject)) = (number, class, parts.next()) else {
+            return false;
+        };
+        let covered = || self.last.get(class).is_some_and(|last| *last >= number);
+        self.texts.contains(key) || self.texts.contains(subject) && covered()
     }
 }
 
@@ -96,25 +202,10 @@ fn number(text: &str) -> Option<u64> {
     (number > 0 && text == u64::to_string(&number)).then_some(number)
 }
 
-/// Is this text one of the values, however deep?
-fn says(value: &Value, text: &str) -> bool {
-    any(value, &|found| found == text)
-}
-
-/// Is one of the texts among the values such, however deep?
-fn any(value: &Value, is_such: &dyn Fn(&str) -> bool) -> bool {
-    match value {
-        Value::String(found) => is_such(found),
-        Value::Array(values) => values.iter().any(|value| any(value, is_such)),
-        Value::Object(fields) => fields.values().any(|value| any(value, is_such)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 /// Does the event with this header say that this key, `<subject>/<class>/<n>`, was destroyed?
 ///
 /// That is what makes it one of the erasures that a bundle holds: its data has the key's id, or
 /// both the subject and `<class>/<m>` with m not below n.
 pub fn erases(header: &str, key: &str) -> bool {
-    Header::parse(header.as_bytes()).is_some_and(|header| header.erases(key))
+    ErasedKeys::of(header.as_bytes()).has(key)
 }

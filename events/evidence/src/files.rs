@@ -1,68 +1,70 @@
 //! The files of a bundle in memory: out of a zip, into one, or as they were read from a folder.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
 
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+use crate::zip::{self, Packer};
 
-/// The most that all files of a bundle may hold, in bytes: a zip may promise to become anything.
+/// The longest zip of a bundle, in bytes. A folder is as long as its zip would be.
 pub const BUNDLE_BYTES_MAX: usize = 256 << 20;
+/// What its files may take of that.
+const FILES_BYTES_MAX: usize = BUNDLE_BYTES_MAX - zip::END_BYTES;
 /// The most files that a bundle may have.
 pub const BUNDLE_FILES_MAX: usize = 200_000;
+/// The most events in `erasures/`: those of a few people and of a few orders of courts.
+pub const ERASURES_MAX: usize = 256;
 
 /// Files by their names, with slashes between folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
     by_name: BTreeMap<String, Vec<u8>>,
     bytes: usize,
-    /// Whether a name came twice, so that readers may see different files under it.
-    ambiguous: bool,
 }
 
 /// It is no bundle that could be looked at.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotABundle {
-    /// The bytes are not those of a zip, or it cannot be read.
-    #[error("this is not a zip that can be read: {0}")]
-    Zip(#[from] ZipError),
-    /// A file in it cannot be unpacked.
-    #[error("{name} cannot be unpacked: {source}")]
-    File {
-        /// Which.
-        name: String,
-        /// What the reader found.
-        source: std::io::Error,
-    },
+    /// The bytes are not those of a zip at all.
+    #[error("this is not a zip")]
+    NoZip,
+    /// It is a zip, but not the one that its files make: readers may see different things in it.
+    #[error("this is not the zip that its files make")]
+    NotCanonical,
+    /// No file of a bundle is called so.
+    #[error("{0:?} is no name in a bundle: expected visible ASCII")]
+    Name(String),
     /// It is larger than anybody reads.
-    #[error("a bundle has at most {BUNDLE_FILES_MAX} files with {BUNDLE_BYTES_MAX} bytes in all")]
+    #[error(
+        "a bundle has at most {BUNDLE_BYTES_MAX} bytes, {BUNDLE_FILES_MAX} files and \
+         {ERASURES_MAX} erasures"
+    )]
     TooLarge,
 }
 
 impl Files {
-    /// Adds a file; the first of a name stays.
+    /// Adds a file, in the place of one of the same name.
     ///
     /// # Errors
     /// [`NotABundle::TooLarge`] beyond the bounds.
     pub fn add(&mut self, name: String, bytes: Vec<u8>) -> Result<(), NotABundle> {
-        self.bytes = self.bytes.saturating_add(bytes.len());
-        if self.bytes > BUNDLE_BYTES_MAX || self.by_name.len() >= BUNDLE_FILES_MAX {
+        self.remove(&name);
+        self.bytes = self.bytes.saturating_add(taken(&name, bytes.len()));
+        if self.bytes > FILES_BYTES_MAX || self.by_name.len() >= BUNDLE_FILES_MAX {
             return Err(NotABundle::TooLarge);
-        }
-        if self.by_name.contains_key(&name) {
-            self.ambiguous = true;
-            return Ok(());
         }
         self.by_name.insert(name, bytes);
         Ok(())
     }
 
+    /// How many bytes a file of this name may still have.
+    pub fn room_for(&self, name: &str) -> usize {
+        (FILES_BYTES_MAX - self.bytes).saturating_sub(taken(name, 0))
+    }
+
     /// Takes a file out, as somebody might who hides it.
     pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
-        let taken = self.by_name.remove(name)?;
-        self.bytes -= taken.len();
-        Some(taken)
+        let file = self.by_name.remove(name)?;
+        self.bytes -= taken(name, file.len());
+        Some(file)
     }
 
     /// What is in a file; none where there is none of this name.
@@ -77,54 +79,32 @@ impl Files {
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
     }
 
-    pub(crate) fn is_ambiguous(&self) -> bool {
-        self.ambiguous
-    }
-
-    /// Unpacks a zip in memory. Names are only names: nothing is written anywhere.
+    /// Unpacks a zip in memory, if it is the one that [`Files::to_zip`] makes of its files. Names
+    /// are only names: nothing is written anywhere.
     ///
     /// # Errors
     /// [`NotABundle`].
     pub fn from_zip(zip: &[u8]) -> Result<Self, NotABundle> {
-        let mut archive = ZipArchive::new(Cursor::new(zip))?;
-        let mut files = Self {
-            ambiguous: archive.has_duplicate_names(),
-            ..Self::default()
-        };
-        for index in 0..archive.len() {
-            let file = archive.by_index(index)?;
-            let name = String::from_utf8_lossy(file.name_raw()).into_owned();
-            // What `zip -r` writes for the folders themselves.
-            if file.is_dir() && (name == "events/" || name == "erasures/") {
-                continue;
-            }
-            let mut bytes = Vec::new();
-            let left = BUNDLE_BYTES_MAX - files.bytes + 1;
-            let read = file.take(left as u64).read_to_end(&mut bytes);
-            read.map_err(|source| NotABundle::File {
-                name: name.clone(),
-                source,
-            })?;
-            files.add(name, bytes)?;
-        }
-        Ok(files)
+        zip::unpack(zip)
     }
 
     /// The zip of these files: by name, stored, without times, so that the same files are the
     /// same bytes whoever packs them.
     ///
     /// # Errors
-    /// [`NotABundle::Zip`] where a name cannot be one in a zip.
+    /// [`NotABundle::Name`] where a name cannot be one in a bundle, [`NotABundle::TooLarge`].
     pub fn to_zip(&self) -> Result<Vec<u8>, NotABundle> {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .last_modified_time(DateTime::DEFAULT)
-            .unix_permissions(0o644);
-        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let (mut zip, mut packer) = (Vec::with_capacity(self.bytes), Packer::default());
         for (name, bytes) in &self.by_name {
-            zip.start_file(name.as_str(), options)?;
-            zip.write_all(bytes).map_err(ZipError::from)?;
+            zip.extend(packer.file(name, bytes)?);
+            zip.extend(bytes);
         }
-        Ok(zip.finish()?.into_inner())
+        zip.extend(packer.finish());
+        Ok(zip)
     }
+}
+
+/// What a file takes of a zip.
+fn taken(name: &str, bytes: usize) -> usize {
+    bytes.saturating_add(2 * name.len() + zip::ENTRY_BYTES)
 }

@@ -1,13 +1,17 @@
 //! What is found wrong, in codes that never change and in words for people; `verify.py` says the
 //! same.
 
+use std::collections::HashSet;
 use std::fmt;
+
+/// The most findings that are printed; all are counted.
+const PRINTED_MAX: usize = 1_000;
 
 /// Declares the codes with what they say in Japanese and English.
 macro_rules! codes {
     ($( $(#[doc = $doc:literal])+ $name:ident = $code:literal, $ja:literal, $en:literal; )+) => {
         /// What is wrong, or cannot be told. The codes are part of the format.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $( $(#[doc = $doc])+ $name, )+
         }
@@ -35,10 +39,14 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A name stands for two files.
-    DuplicateFile = "duplicate-file",
-        "同じ名前のファイルが二つあります。読む人によって中身が変わります。",
-        "A name stands for two files: readers may see different things.";
+    /// The zip is not the one that its files make.
+    NotCanonical = "not-canonical",
+        "バンドルの zip が決まった形と一字一句同じではありません。読む人によって中身が変わります。",
+        "The zip is not byte for byte what its files make: readers may see different things.";
+    /// Something in a folder is no file: a link, a pipe, a device, or a folder that no bundle has.
+    NotAFile = "not-a-file",
+        "普通のファイルではありません（リンク、パイプ、デバイスなど）。開かずに置きました。",
+        "This is no plain file, but a link, a pipe, a device or the like: it was not opened.";
     /// A file is not there.
     MissingFile = "missing-file",
         "あるはずのファイルがありません。",
@@ -145,7 +153,7 @@ codes! {
 }
 
 /// One thing that is wrong, or cannot be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// What.
     pub code: Code,
@@ -210,6 +218,8 @@ pub struct Report {
     pub unknown: Vec<Finding>,
     /// What it proves.
     pub told: Told,
+    /// The findings again, to tell quickly which there are.
+    known: HashSet<Finding>,
 }
 
 impl Report {
@@ -225,13 +235,20 @@ impl Report {
         }
     }
 
+    /// The report on what is wrong as a whole, so that nothing in it is looked at.
+    pub fn finding(code: Code, at: impl Into<String>) -> Self {
+        let mut report = Self::default();
+        report.find(code, at);
+        report
+    }
+
     /// Adds what is wrong, once.
-    pub(crate) fn find(&mut self, code: Code, at: impl Into<String>) {
+    pub fn find(&mut self, code: Code, at: impl Into<String>) {
         let finding = Finding {
             code,
             at: at.into(),
         };
-        if !self.findings.contains(&finding) {
+        if self.known.insert(finding.clone()) {
             self.findings.push(finding);
         }
     }
@@ -260,10 +277,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.findings.is_empty() {
-            self.findings
-                .iter()
-                .try_for_each(|finding| finding.fmt(f))?;
+            let printed = self.findings.iter().take(PRINTED_MAX);
+            printed.into_iter().try_for_each(|finding| finding.fmt(f))?;
             let count = self.findings.len();
+            if let Some(more) = count.checked_sub(PRINTED_MAX).filter(|more| *more > 0) {
+                writeln!(f, "ほか {more} 件\nand {more} more")?;
+            }
             return writeln!(f, "判定: 指摘 {count} 件\nverdict: {count} findings");
         }
         self.told.fmt(f)?;

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 /// HMAC-SHA256 (RFC 2104).
 pub(crate) fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length.
-    let Ok(mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        return [0; 32];
-    };
+    // A key that is shorter than a block of the hash is filled up with zeros.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    let mac = Hmac::<Sha256>::new(&block.into());
     mac.chain_update(message).finalize().into_bytes().into()
 }
 

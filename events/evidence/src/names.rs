@@ -11,6 +11,9 @@ pub(crate) const ALWAYS: [&str; 5] = [
 /// Name of the list of all other files with their SHA-256 sums.
 pub const SUMS: &str = "SHA256SUMS";
 
+/// The folders of a bundle.
+pub const FOLDERS: [&str; 2] = [Folder::Events.name(), Folder::Erasures.name()];
+
 /// Where events are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Folder {

@@ -1,16 +1,18 @@
 //! How the events of a bundle belong together: their order, what it is about, what led to it, and
 //! which closed sections were erased.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::event::{Header, Sealed};
+use crate::event::{ErasedKeys, Header, Redaction, Sealed, names};
+use crate::files::Files;
 use crate::finding::{Code, Report};
 use crate::names::{Folder, event};
 use crate::verify::{Events, Seen};
 
 /// Checks what no event says for itself.
-pub(crate) fn check(events: &Events, expected: Option<&str>, report: &mut Report) {
-    let whole: Vec<Placed<'_>> = events.iter().filter_map(Placed::of).collect();
+pub(crate) fn check(files: &Files, events: &Events, expected: Option<&str>, report: &mut Report) {
+    let whole = events.iter().filter_map(|event| Placed::of(files, event));
+    let whole: Vec<Placed<'_>> = whole.collect();
     let (events_only, erasures): (Vec<_>, Vec<_>) = whole
         .iter()
         .copied()
@@ -29,16 +31,23 @@ struct Placed<'e> {
     folder: Folder,
     position: u64,
     header: &'e Header,
+    /// The header as it stands there.
+    bytes: &'e [u8],
     disclosed: &'e BTreeSet<String>,
 }
 
 impl<'e> Placed<'e> {
-    fn of(((folder, position), seen): (&'e (Folder, u64), &'e Seen)) -> Option<Self> {
+    fn of(
+        files: &'e Files,
+        ((folder, position), seen): (&'e (Folder, u64), &'e Seen),
+    ) -> Option<Self> {
+        let (folder, position) = (*folder, *position);
         match seen {
             Seen::Whole(header, disclosed) => Some(Self {
-                folder: *folder,
-                position: *position,
+                folder,
+                position,
                 header,
+                bytes: files.get(&format!("{}.header", event(folder, position)))?,
                 disclosed,
             }),
             Seen::Redacted(_) | Seen::Unreadable => None,
@@ -76,21 +85,28 @@ fn redactions(
     events: &Events,
     report: &mut Report,
 ) -> BTreeMap<u64, Explained> {
+    // What is said of each position, and where.
+    let mut tellers: HashMap<u64, Vec<(u64, &Redaction)>> = HashMap::new();
+    for it in whole {
+        if let Some(said) = &it.header.redaction {
+            let all = tellers.entry(said.position).or_default();
+            all.push((it.position, said));
+        }
+    }
     let mut explained = BTreeMap::new();
     for ((folder, position), seen) in events {
         let Seen::Redacted(entry) = seen else {
             continue;
         };
         let entry = entry.map(|entry| hex(&entry));
-        let says = whole.iter().find_map(|it| {
-            let said = it.header.redaction()?;
-            let is_so = said.position == *position && Some(&said.entry) == entry.as_ref();
-            (is_so && it.position > *position).then_some((it.position, said))
-        });
+        let mut all = tellers.get(position).into_iter().flatten();
+        let says =
+            all.find(|(told_at, said)| told_at > position && entry.as_ref() == Some(&said.entry));
         match says {
             Some((told_at, said)) if *folder == Folder::Events => {
-                report.told.redacted.push((*position, told_at, said.order));
-                let (stream, version) = (said.stream, said.version);
+                let (told_at, order) = (*told_at, said.order.clone());
+                report.told.redacted.push((*position, told_at, order));
+                let (stream, version) = (said.stream.clone(), said.version);
                 let one = Explained {
                     stream,
                     version,
@@ -172,12 +188,16 @@ fn about(
         .filter_map(|it| it.header.causation.as_deref())
         .collect();
     let version = streams.remove(subject).unwrap_or_default();
-    for stream in streams.keys() {
-        let led =
-            |it: &Placed<'_>| it.header.stream == *stream && causes.contains(it.header.id.as_str());
-        if !own().any(|it| it.header.speaks_of(stream)) && !events.iter().any(led) {
-            report.find(Code::UnrelatedEvent, *stream);
-        }
+    let led = events
+        .iter()
+        .filter(|it| causes.contains(it.header.id.as_str()));
+    let mut related: HashSet<String> = led.map(|it| it.header.stream.clone()).collect();
+    for it in own() {
+        let spoken_of = names(it.bytes).into_iter();
+        related.extend(spoken_of.filter(|name| streams.contains_key(name.as_str())));
+    }
+    for stream in streams.keys().filter(|stream| !related.contains(**stream)) {
+        report.find(Code::UnrelatedEvent, *stream);
     }
     report.told.streams.push((subject.to_owned(), version));
     let others = streams
@@ -194,15 +214,22 @@ fn sections(
     mut used: BTreeSet<u64>,
     report: &mut Report,
 ) {
+    let erasing = erasures
+        .iter()
+        .map(|it| (it.position, ErasedKeys::of(it.bytes)));
+    let erasing: Vec<(u64, ErasedKeys)> = erasing.collect();
+    // Where each key is said to be destroyed: the keys of a bundle are few.
+    let mut destroyed: HashMap<&str, Vec<u64>> = HashMap::new();
     for it in events {
         for Sealed { section, key, .. } in &it.header.sealed {
-            let erasing = |erasure: &&Placed<'_>| {
-                erasure.position > it.position && erasure.header.erases(key)
-            };
+            let at = destroyed.entry(key).or_insert_with(|| {
+                let of_key = erasing.iter().filter(|(_, keys)| keys.has(key));
+                of_key.map(|(position, _)| *position).collect()
+            });
             if it.disclosed.contains(section) {
                 report.told.disclosed += 1;
-            } else if let Some(erasure) = erasures.iter().find(erasing) {
-                used.insert(erasure.position);
+            } else if let Some(erasure) = at.iter().find(|at| **at > it.position) {
+                used.insert(*erasure);
                 report.told.erased += 1;
             } else {
                 report.told.closed += 1;

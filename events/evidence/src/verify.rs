@@ -2,14 +2,14 @@
 
 mod events;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use meguri_proofs::{Checkpoint, Note, OpenError, Tree, VerifierKey};
 
-use crate::files::Files;
+use crate::files::{BUNDLE_FILES_MAX, ERASURES_MAX, Files, NotABundle};
 use crate::finding::{Code, Report};
 use crate::form::sum;
-use crate::names::{ALWAYS, EventFile, SUMS};
+use crate::names::{ALWAYS, EventFile, Folder, SUMS};
 use crate::relation;
 
 pub(crate) use events::{Events, Seen};
@@ -23,23 +23,52 @@ pub struct Expected<'a> {
     pub stream: Option<&'a str>,
 }
 
+/// Checks the zip of a bundle, and all that it says.
+pub fn verify_zip(zip: &[u8], expected: Expected<'_>) -> Report {
+    match Files::from_zip(zip) {
+        Ok(files) => verify(&files, expected),
+        Err(NotABundle::NotCanonical) => Report::finding(Code::NotCanonical, "zip"),
+        Err(error @ (NotABundle::NoZip | NotABundle::Name(_) | NotABundle::TooLarge)) => {
+            Report::unreadable(error.to_string())
+        }
+    }
+}
+
 /// Checks all that a bundle says.
 pub fn verify(files: &Files, expected: Expected<'_>) -> Report {
+    verify_beside(files, Vec::new(), expected)
+}
+
+/// Checks all that an unpacked bundle says, in whose folder these lay beside its files: links,
+/// pipes, folders, whatever is no plain file. They are named, and were not opened.
+pub fn verify_beside(files: &Files, others: Vec<String>, expected: Expected<'_>) -> Report {
     let mut report = Report::default();
-    if files.is_ambiguous() {
-        report.find(Code::DuplicateFile, "zip");
-        return report;
+    for other in others {
+        report.find(Code::NotAFile, other);
+    }
+    if erasures(files) > ERASURES_MAX {
+        return Report::unreadable(NotABundle::TooLarge.to_string());
     }
     names(files, &mut report);
     sums(files, &mut report);
     let own = own_key(files, expected.key, &mut report);
     let tree = checkpoint(files, expected.key.or(own.as_ref()), &mut report);
     let events = events::read(files, tree.as_ref(), &mut report);
-    relation::check(&events, expected.stream, &mut report);
+    relation::check(files, &events, expected.stream, &mut report);
     if expected.key.is_none() {
         report.doubt(Code::NoKey, "key");
     }
     report
+}
+
+/// How many events there are in `erasures/`.
+fn erasures(files: &Files) -> usize {
+    let events = files.iter().filter_map(|(name, _)| EventFile::parse(name));
+    let erasures = events.filter(|it| it.folder == Folder::Erasures);
+    let mut positions: Vec<u64> = erasures.map(|it| it.position).collect();
+    positions.sort_unstable();
+    positions.dedup();
+    positions.len()
 }
 
 /// Is every file one that a bundle has, and is none missing that each has?
@@ -67,11 +96,14 @@ fn sums(files: &Files, report: &mut Report) {
         report.find(Code::BadSums, SUMS);
         return;
     };
+    let mut sums: HashMap<&str, String> = HashMap::new();
     for (digest, name) in &listed {
-        match files.get(name) {
-            None => report.find(Code::MissingFile, *name),
-            Some(bytes) if sum(bytes) != *digest => report.find(Code::SumDiffers, *name),
-            Some(_) => {}
+        let Some(bytes) = files.get(name) else {
+            report.find(Code::MissingFile, *name);
+            continue;
+        };
+        if sums.entry(name).or_insert_with(|| sum(bytes)) != digest {
+            report.find(Code::SumDiffers, *name);
         }
     }
     let listed: BTreeSet<&str> = listed.into_iter().map(|(_, name)| name).collect();
@@ -85,6 +117,9 @@ fn sums(files: &Files, report: &mut Report) {
 /// Lines of a sum in 64 digits, two spaces and a name.
 fn read_sums(text: &str) -> Option<Vec<(&str, &str)>> {
     let lines = text.strip_suffix('\n')?.split('\n');
+    if lines.clone().count() > BUNDLE_FILES_MAX {
+        return None;
+    }
     let lines = lines.map(|line| {
         let (digest, name) = line.split_once("  ")?;
         let digits = digest

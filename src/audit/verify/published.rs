@@ -1,6 +1,5 @@
 //! A published log, in a folder or served over HTTP: every file of it is fetched and checked.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use meguri_evidence::{Check, Report};
 use meguri_proofs::VerifierKey;
 use reqwest::{Client, StatusCode};
 
+use super::files;
 use crate::failure::Failure;
 
 /// Longest wait for a file.
@@ -34,11 +34,7 @@ impl Place {
     /// A file of the log; none where it is not there.
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
         match self {
-            Self::Folder(folder) => match std::fs::read(folder.join(path)) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(format!("{path}: {error}")),
-            },
+            Self::Folder(folder) => files::if_there(&folder.join(path), FILE_BYTES_MAX),
             Self::Http(client, prefix) => fetch(client, &format!("{prefix}/{path}")).await,
         }
     }

@@ -84,6 +84,12 @@ async fn a_row_that_was_changed_by_hand_is_named_and_the_view_is_built_anew(
         again.starts_with("profiles: it is what the log says"),
         "{again}"
     );
+    // A verdict is told by the exit code, too, where nobody reads what is printed.
+    let verify = ["views", "verify", "profiles"];
+    assert_eq!(installation.unread(&verify), [Some(0); 2]);
+    alter(&live_file(&installation, "profiles"), praise).await;
+    let bisect = ["views", "bisect", "profiles"];
+    assert_eq!(installation.unread(&bisect), [Some(1); 2]);
     server.terminate().await;
 }
 

@@ -157,6 +157,7 @@ impl<'a> Event<'a> {
             Part::Header | Part::Blind | Part::Entry | Part::Proof => None,
         });
         let sections: BTreeSet<&str> = sections.collect();
+        // A section that is listed twice is the first of them; no log has one.
         for section in &sections {
             let (json, salt) = (format!("{section}.json"), format!("{section}.salt"));
             let (plaintext, salted) = (self.required(&json), self.required(&salt));

@@ -8,8 +8,11 @@
 )]
 
 mod both;
+mod bounds;
+mod canonical;
 mod packing;
 mod published;
+mod readers;
 mod scene;
 mod sound;
 mod tampering;
