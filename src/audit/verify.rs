@@ -47,8 +47,9 @@ async fn look(args: &VerifyArgs, key: Option<&VerifierKey>) -> Result<Report, Fa
         return published::check(Place::http(what)?, key).await;
     }
     let path = Path::new(what);
-    let is_log = path.join("checkpoint").exists() && !path.join(SUMS).exists();
-    if path.is_dir() && is_log {
+    let has = |name: &str| path.join(name).exists();
+    let is_bundle = has(SUMS) || has("verify.py");
+    if path.is_dir() && has("checkpoint") && !is_bundle {
         return published::check(Place::Folder(path.to_owned()), key).await;
     }
     let stream = args.of.as_deref();
