@@ -97,7 +97,7 @@ pub use header::{Header, HeaderError, SealedRef};
 pub use limits::TooLarge;
 pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
-pub use options::{Location, LogOptions, OpenError};
+pub use options::{Location, LogOptions, OpenError, TOKEN_LIFETIME};
 pub use publish::{
     Inclusion, KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher,
     Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer, Witnesses,
@@ -108,4 +108,6 @@ pub use seal::{OpenSealError, Section, SectionContent};
 pub use store::Head;
 pub use stream::{BadStreamName, Position, STREAM_NAME_BYTES_MAX, StreamName, Version};
 pub use tree::{BadFrontier, BadRoot, Frontier, Root};
-pub use vault::{Kek, KekError, Rotated, TokenHolder, Unfinished, Vault, VaultError};
+pub use vault::{
+    Kek, KekError, Rotated, StoredToken, TokenHolder, TokenId, Unfinished, Vault, VaultError,
+};

@@ -48,6 +48,9 @@ pub const KEYS_CACHED_MAX: usize = 131_072;
 /// Bytes of newest events that followers share before the slow ones read from the store.
 pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Access tokens that one person may have at once; the one that was not used for longest makes way.
+pub const TOKENS_OF_A_SUBJECT_MAX: i64 = 100;
+
 /// Days for which the outcome of a client's key is remembered; a policy's key never expires.
 pub const REQUEST_KEY_DAYS: i64 = 30;
 

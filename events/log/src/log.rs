@@ -114,7 +114,8 @@ impl Log {
         };
         let head = backend.store.head().await?;
         let is_empty = head.position == Position::ZERO;
-        let vault = Vault::open(&vault, &options.kek, is_empty, Arc::clone(&clock)).await?;
+        let (kek, lifetime) = (&options.kek, options.token_lifetime);
+        let vault = Vault::open(&vault, kek, is_empty, Arc::clone(&clock), lifetime).await?;
         backend.store.forget_outcomes(clock.now()).await?;
         Ok(Self::start(backend, vault, clock, head))
     }

@@ -1,12 +1,15 @@
 //! Where a log is kept, how it is opened, and why it may not open.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     clock::{Clock, SystemClock},
     store::StoreError,
     vault::{Kek, KekError},
 };
+
+/// How long access tokens are valid where nobody says otherwise: 90 days.
+pub const TOKEN_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// Where a log is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +39,19 @@ pub struct LogOptions {
     pub kek: Kek,
     /// What tells the time of events.
     pub clock: Arc<dyn Clock>,
+    /// How long access tokens are valid after they were issued; those of earlier releases, which
+    /// had no end, from now on.
+    pub token_lifetime: Duration,
 }
 
 impl LogOptions {
-    /// Options with the machine's clock.
+    /// Options with the machine's clock, and tokens that are valid for 90 days.
     pub fn new(location: Location, kek: Kek) -> Self {
         Self {
             location,
             kek,
             clock: Arc::new(SystemClock),
+            token_lifetime: TOKEN_LIFETIME,
         }
     }
 }

@@ -7,17 +7,19 @@ mod erasing;
 mod kek;
 mod keys;
 mod rotation;
+mod schema;
+mod tokens;
 mod turn;
 mod wrapping;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use zeroize::Zeroizing;
 
-pub use accounts::TokenHolder;
 pub use erasing::Unfinished;
 pub use kek::{Kek, KekError};
 pub use rotation::Rotated;
+pub use tokens::{StoredToken, TokenHolder, TokenId};
 
 use crate::{clock::Clock, seal};
 use database::Database;
@@ -34,6 +36,7 @@ struct Opened {
     database: Database,
     keys: Arc<Keys>,
     pepper: Zeroizing<[u8; 32]>,
+    tokens: tokens::TokenState,
     clock: Arc<dyn Clock>,
 }
 
@@ -84,7 +87,8 @@ pub(crate) enum FoundKey {
 
 impl Vault {
     /// Opens the vault at a SQLite path or a PostgreSQL URL. A vault that has never been used takes
-    /// a new key-encryption key only where `log_is_empty`.
+    /// a new key-encryption key only where `log_is_empty`. Its tokens are valid for
+    /// `token_lifetime`.
     ///
     /// # Errors
     /// [`KekError`] where the key is missing, or is not the one this vault was sealed with.
@@ -93,14 +97,19 @@ impl Vault {
         kek: &Kek,
         log_is_empty: bool,
         clock: Arc<dyn Clock>,
+        token_lifetime: Duration,
     ) -> Result<Self, KekError> {
         let database = Database::open(location).await?;
+        let tokens = tokens::TokenState::new(token_lifetime);
+        let now = clock.now().micros();
+        database.tidy_tokens(now, tokens.lifetime).await?;
         let opened = kek::open(&database, kek, log_is_empty).await?;
         let keys = Arc::new(Keys::new(database.clone(), kek.clone(), opened.wrapping));
         Ok(Self(Arc::new(Opened {
             database,
             keys,
             pepper: opened.pepper,
+            tokens,
             clock,
         })))
     }

@@ -1,19 +1,9 @@
-//! Password hashes and tokens: what proves who is asking.
-
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
+//! Password hashes, and from where somebody has logged in: what proves who is asking.
 
 use super::{Vault, VaultError, database::on};
-use crate::seal;
 
-/// Who holds a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenHolder {
-    /// Who it is, such as `member-0192…`.
-    pub subject: String,
-    /// As what, such as `member` or `auditor`.
-    pub role: String,
-}
+/// Places from which a person has logged in that are remembered; the newest ones.
+const PLACES_MAX: i64 = 8;
 
 impl Vault {
     /// Stores the password hash (a PHC string) of this person in place of any before.
@@ -47,53 +37,47 @@ impl Vault {
         }))
     }
 
-    /// Makes a token of 256 random bits. Only its SHA-256 is kept, so this is the one time that it
-    /// can be read.
+    /// Remembers that this person has logged in from a place, which is named by a keyed hash.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].
-    pub async fn issue_token(&self, subject: &str, role: &str) -> Result<String, VaultError> {
-        let token = URL_SAFE_NO_PAD.encode(seal::random::<32>()?);
+    pub async fn note_place(&self, subject: &str, place: &[u8; 32]) -> Result<(), VaultError> {
         on!(&self.0.database, pool => {
             sqlx::query(
-                "insert into vault_tokens (hash, subject, role, issued_at) values ($1, $2, $3, $4)",
+                "insert into vault_places (subject, place, seen_at) values ($1, $2, $3) \
+                 on conflict (subject, place) do update set seen_at = excluded.seen_at",
             )
-            .bind(hash(&token))
             .bind(subject)
-            .bind(role)
+            .bind(&place[..])
             .bind(self.0.clock.now().micros())
             .execute(pool)
             .await?;
+            sqlx::query(
+                "delete from vault_places where subject = $1 and place in (select place \
+                 from vault_places where subject = $1 order by seen_at desc, place \
+                 limit 1000 offset $2)",
+            )
+            .bind(subject)
+            .bind(PLACES_MAX)
+            .execute(pool)
+            .await?;
         });
-        Ok(token)
+        Ok(())
     }
 
-    /// Who holds this token; none where it was never issued or is revoked.
+    /// Whether this person has logged in from a place, not long ago.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].
-    pub async fn token_holder(&self, token: &str) -> Result<Option<TokenHolder>, VaultError> {
-        let found: Option<(String, String)> = on!(&self.0.database, pool => {
-            sqlx::query_as("select subject, role from vault_tokens where hash = $1")
-                .bind(hash(token))
+    pub async fn knows_place(&self, subject: &str, place: &[u8; 32]) -> Result<bool, VaultError> {
+        let found: Option<i32> = on!(&self.0.database, pool => {
+            sqlx::query_scalar("select 1 from vault_places where subject = $1 and place = $2")
+                .bind(subject)
+                .bind(&place[..])
                 .fetch_optional(pool)
                 .await?
         });
-        Ok(found.map(|(subject, role)| TokenHolder { subject, role }))
-    }
-
-    /// Revokes a token, at once and for every process.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
-    pub async fn revoke_token(&self, token: &str) -> Result<(), VaultError> {
-        on!(&self.0.database, pool => {
-            sqlx::query("delete from vault_tokens where hash = $1")
-                .bind(hash(token))
-                .execute(pool)
-                .await?;
-        });
-        Ok(())
+        Ok(found.is_some())
     }
 
     /// Takes all tokens and the password of a person away, at once and for every process. Done
@@ -103,19 +87,15 @@ impl Vault {
     /// [`VaultError::Unavailable`].
     pub async fn lock_out(&self, subject: &str) -> Result<(), VaultError> {
         on!(&self.0.database, pool => {
-            sqlx::query("delete from vault_tokens where subject = $1")
-                .bind(subject)
-                .execute(pool)
-                .await?;
-            sqlx::query("delete from vault_passwords where subject = $1")
-                .bind(subject)
-                .execute(pool)
-                .await?;
+            for statement in [
+                "delete from vault_tokens where subject = $1",
+                "delete from vault_passwords where subject = $1",
+                "delete from vault_places where subject = $1",
+            ] {
+                sqlx::query(statement).bind(subject).execute(pool).await?;
+            }
         });
+        self.0.tokens.told_of_revocation();
         Ok(())
     }
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
 }

@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::VaultError;
+use super::{VaultError, schema};
 
 /// Most connections to the vault of one process.
 const CONNECTIONS_MAX: u32 = 4;
@@ -36,16 +36,6 @@ macro_rules! on {
 }
 pub(super) use on;
 
-const SCHEMA: [&str; 4] = [
-    "create table if not exists vault_meta (name text primary key, value BYTES not null)",
-    "create table if not exists vault_keys (subject text not null, class text not null, \
-     n bigint not null, epoch bigint not null, wrapped BYTES, destroyed_at bigint, \
-     primary key (subject, class, n))",
-    "create table if not exists vault_passwords (subject text primary key, phc text not null)",
-    "create table if not exists vault_tokens (hash BYTES primary key, subject text not null, \
-     role text not null, issued_at bigint not null)",
-];
-
 impl Database {
     pub(super) async fn open(location: &str) -> Result<Self, VaultError> {
         let database = if location.starts_with("postgres") {
@@ -65,36 +55,11 @@ impl Database {
             let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
             Self::Sqlite(pool.connect_with(options).await?)
         };
-        database.create_tables().await?;
-        Ok(database)
-    }
-
-    async fn create_tables(&self) -> Result<(), VaultError> {
-        match self {
-            Self::Sqlite(pool) => {
-                for statement in SCHEMA {
-                    let statement = statement.replace("BYTES", "blob");
-                    sqlx::query(sqlx::AssertSqlSafe(statement))
-                        .execute(pool)
-                        .await?;
-                }
-            }
-            Self::Postgres(pool) => {
-                // Two processes that create the same table at once trip over each other.
-                let mut once = pool.begin().await?;
-                sqlx::query("select pg_advisory_xact_lock(7296047)")
-                    .execute(&mut *once)
-                    .await?;
-                for statement in SCHEMA {
-                    let statement = statement.replace("BYTES", "bytea");
-                    sqlx::query(sqlx::AssertSqlSafe(statement))
-                        .execute(&mut *once)
-                        .await?;
-                }
-                once.commit().await?;
-            }
+        match &database {
+            Self::Sqlite(pool) => schema::make_in_sqlite(pool).await?,
+            Self::Postgres(pool) => schema::make_in_postgres(pool).await?,
         }
-        Ok(())
+        Ok(database)
     }
 
     /// Reads a value of the vault's own, which stays as it is until the transaction ends.

@@ -25,6 +25,7 @@ mod publish_refusals;
 mod read;
 mod request_keys;
 mod supervision;
+mod tokens;
 mod tree;
 mod vault;
 
