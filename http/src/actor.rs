@@ -1,5 +1,6 @@
 //! Who is asking: a bearer token names a member or an auditor.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,10 @@ use async_trait::async_trait;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
+use meguri_log::TokenId;
+use tokio::sync::watch;
 
+use crate::live_token::{LiveToken, Watched};
 use crate::{Buckets, Problem, Rate, kinds};
 
 /// Role of a member's token.
@@ -35,8 +39,14 @@ pub struct TokensUnavailable(pub String);
 /// by every process.
 #[async_trait]
 pub trait TokenReader: Send + Sync + 'static {
-    /// Who holds this token, if it is known and not revoked.
+    /// Who holds this token, if it is known, not revoked and not expired.
     async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable>;
+
+    /// Which of these tokens are valid now.
+    async fn valid(&self, tokens: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable>;
+
+    /// Changes when this process has revoked a token.
+    fn watch_revocations(&self) -> watch::Receiver<u64>;
 }
 
 #[async_trait]
@@ -49,22 +59,40 @@ impl TokenReader for meguri_log::Vault {
             role: holder.role,
         }))
     }
+
+    async fn valid(&self, tokens: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable> {
+        let valid = self.valid_tokens(tokens).await;
+        valid.map_err(|error| TokensUnavailable(error.to_string()))
+    }
+
+    fn watch_revocations(&self) -> watch::Receiver<u64> {
+        Self::watch_revocations(self)
+    }
 }
 
 /// The token store as part of a router's state (`FromRef`), with a limit of requests per account.
 #[derive(Clone)]
 pub struct Tokens {
     reader: Arc<dyn TokenReader>,
+    watched: Arc<Watched>,
     accounts: Option<Arc<Buckets>>,
 }
 
 impl Tokens {
     /// Reads tokens there, without a limit per account.
     pub fn new(reader: impl TokenReader) -> Self {
+        let reader: Arc<dyn TokenReader> = Arc::new(reader);
         Self {
-            reader: Arc::new(reader),
+            watched: Arc::new(Watched::new(Arc::clone(&reader))),
+            reader,
             accounts: None,
         }
+    }
+
+    /// Watches the token that a request has sent, which was looked up already. It is no request of
+    /// its account: a limit of requests ends no answer that goes on.
+    pub fn watch(&self, Bearer(token): &Bearer) -> LiveToken {
+        self.watched.watch(TokenId::of(token))
     }
 
     /// Limits each account to this rate.
@@ -82,7 +110,7 @@ impl Tokens {
         let holder = holder.ok_or_else(|| {
             unauthenticated("invalid_token").detail(
                 "アクセストークンが無効です。もう一度ログインしてください",
-                "The access token is unknown or revoked; log in again",
+                "The access token is unknown, revoked or expired; log in again",
             )
         })?;
         if let Some(accounts) = &self.accounts {
@@ -175,6 +203,14 @@ impl<S: Sync> FromRequestParts<S> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         bearer(parts)?.ok_or_else(|| unauthenticated(""))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Problem> {
+        bearer(parts)
     }
 }
 
@@ -275,6 +311,14 @@ mod tests {
                 "down" => Err(TokensUnavailable("away".into())),
                 _ => Ok(None),
             }
+        }
+
+        async fn valid(&self, _: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable> {
+            Ok(HashSet::new())
+        }
+
+        fn watch_revocations(&self) -> watch::Receiver<u64> {
+            watch::Sender::new(0).subscribe()
         }
     }
 

@@ -46,7 +46,10 @@ const ALWAYS: &[(&str, &str)] = &[
 ];
 
 const READING: &[(&str, &str)] = &[
-    ("401", "No access token, or one that is unknown or revoked"),
+    (
+        "401",
+        "No access token, or one that is unknown, revoked or expired",
+    ),
     ("403", "The caller may not do this"),
     (
         "404",

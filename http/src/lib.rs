@@ -13,6 +13,7 @@ mod idempotency;
 mod json;
 mod language;
 mod limits;
+mod live_token;
 mod problem;
 mod request;
 
@@ -27,5 +28,6 @@ pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, R
 pub use json::{Json, Path, Query};
 pub use language::Language;
 pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate, TooMany};
+pub use live_token::LiveToken;
 pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
 pub use request::IfMatch;

@@ -73,7 +73,7 @@ pub mod kinds {
         /// The request cannot be read: bad JSON, a bad header, a bad query.
         BAD_REQUEST = BAD_REQUEST "bad-request"
             "リクエストを読み取れません" "The request cannot be read";
-        /// No access token, or one that is unknown or revoked.
+        /// No access token, or one that is unknown, revoked or expired.
         UNAUTHENTICATED = UNAUTHORIZED "unauthenticated"
             "アクセストークンが必要です" "An access token is needed";
         /// User name and password do not belong together, or nobody has that name.

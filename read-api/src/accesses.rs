@@ -88,7 +88,7 @@ impl AccessAnswer {
     responses(
         (status = 200, description = "A page of accesses", body = List<AccessAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "No access token, or one that is unknown or revoked",
+        (status = 401, description = "No access token, or one that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 403, description = "The token is not a member's",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),

@@ -102,7 +102,7 @@ impl BoardFilters {
     responses(
         (status = 200, description = "A page of the board", body = List<PostAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
     )

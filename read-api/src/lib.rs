@@ -112,8 +112,7 @@ impl ReadApi {
         self
     }
 
-    /// Lets silent streams say so often that they are alive, and look whether their reader may
-    /// still read.
+    /// Lets silent streams say so often that they are alive.
     #[must_use]
     pub fn keep_alive_every(mut self, time: Duration) -> Self {
         self.keep_alive = time;

@@ -87,7 +87,7 @@ pub(crate) fn told_by(event: &Recorded) -> Result<Option<(PostMatched, String)>,
     responses(
         (status = 200, description = "A page of new posts", body = List<ToldOf>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "No access token, or one that is unknown or revoked",
+        (status = 401, description = "No access token, or one that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 403, description = "The token is not a member's",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),

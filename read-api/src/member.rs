@@ -115,7 +115,7 @@ pub(crate) struct ThanksQuery {
     responses(
         (status = 200, description = "The profile", body = ProfileAnswer,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "Nobody has this user name",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
@@ -151,7 +151,7 @@ pub(crate) async fn read_member(
     responses(
         (status = 200, description = "A page of thanks", body = List<ThanksAnswer>,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "Nobody has this user name",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
@@ -198,7 +198,7 @@ pub(crate) async fn read_thanks(
     responses(
         (status = 200, description = "The profile", body = ProfileAnswer,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "No access token, or one that is unknown or revoked",
+        (status = 401, description = "No access token, or one that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 403, description = "The token is not a member's",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),

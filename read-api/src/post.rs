@@ -110,7 +110,7 @@ impl PostAnswer {
             headers(
                 ("etag" = String, description = "Version of the post, for `If-Match`"),
                 ("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Need",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
@@ -140,7 +140,7 @@ pub(crate) async fn read_need(
             headers(
                 ("etag" = String, description = "Version of the post, for `If-Match`"),
                 ("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Offer",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),

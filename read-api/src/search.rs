@@ -40,7 +40,7 @@ const SUGGESTIONS_MAX: u32 = 20;
     responses(
         (status = 200, description = "What was found", body = SearchResult,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         Problems,
     )

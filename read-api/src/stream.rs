@@ -2,13 +2,12 @@
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, header};
 use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId, PostId};
-use meguri_http::{Member, Problem, Problems, Query, kinds};
+use meguri_http::{Bearer, LiveToken, Member, Problem, Problems, Query, kinds};
 use meguri_log::{Block, Follower, Position, ReadError, Recorded};
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
@@ -23,7 +22,7 @@ use crate::{ReadApi, asker, freshness, matches};
 /// Most streams that are open at once; one more is answered 503.
 pub const STREAMS_MAX: usize = 1_024;
 
-/// How often a silent stream says that it is alive, and that its reader may still read.
+/// How often a silent stream says that it is alive.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Where to begin.
@@ -99,8 +98,8 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 /// (C12). Nothing that anyone typed is ever part of it.
 ///
 /// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
-/// `id` without data tells how far the stream has looked. The stream ends when the server stops or
-/// the access token is revoked.
+/// `id` without data tells how far the stream has looked. The stream ends when the server stops, and as
+/// soon as the access token is revoked or expires.
 #[utoipa::path(
     get, path = "/stream", tag = "status", operation_id = "follow_stream",
     extensions(("x-summary-ja" = json!("起きたことをその場で受け取る"))),
@@ -109,7 +108,7 @@ impl<S: Sync> FromRequestParts<S> for Resume {
     responses(
         (status = 200, description = "Events, until the client goes away",
             content_type = "text/event-stream", body = Notice),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 403, description = "The token is not a member's",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
@@ -119,8 +118,8 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 pub(crate) async fn follow_stream(
     State(api): State<ReadApi>,
     member: Option<Member>,
+    bearer: Option<Bearer>,
     resume: Resume,
-    parts: Parts,
     Query(query): Query<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
     let permit = api
@@ -149,7 +148,7 @@ pub(crate) async fn follow_stream(
         pending: VecDeque::new(),
         viewer,
         hidden,
-        token: parts.headers.get(header::AUTHORIZATION).cloned(),
+        token: bearer.map(|bearer| api.tokens.watch(&bearer)),
         ticks,
         api,
         _permit: permit,
@@ -168,7 +167,7 @@ struct Watch {
     viewer: Option<MemberId>,
     /// Whose posts this viewer does not see.
     hidden: Hidden,
-    token: Option<HeaderValue>,
+    token: Option<LiveToken>,
     ticks: Interval,
     _permit: OwnedSemaphorePermit,
 }
@@ -186,21 +185,27 @@ async fn next_block(
     follower.next().await
 }
 
+/// Returns when the token with which the stream was opened has ended; never without one.
+async fn ended(token: &mut Option<LiveToken>) {
+    match token {
+        Some(token) => token.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Watch {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let shutdown = self.api.shutdown.clone();
-        while !shutdown.is_cancelled() {
+        while !shutdown.is_cancelled() && !self.token.as_ref().is_some_and(LiveToken::has_ended) {
             if let Some(event) = self.pending.pop_front() {
                 return Some((Ok(event), self));
             }
-            // The ticks come before the log: a busy log does not keep a revoked token alive.
+            // The token comes before the log: a busy log does not keep a revoked one alive.
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return None,
+                () = ended(&mut self.token) => return None,
                 _ = self.ticks.tick() => {
-                    if !self.still_allowed().await {
-                        return None;
-                    }
                     let alive = Event::default().comment("alive").id(self.seen.to_string());
                     self.pending.push_back(alive);
                 }
@@ -298,26 +303,5 @@ impl Watch {
                 .event(kind)
                 .data(text),
         ))
-    }
-
-    /// Whether the token with which the stream was opened is still valid.
-    async fn still_allowed(&self) -> bool {
-        let Some(token) = &self.token else {
-            return true;
-        };
-        let request = Request::builder()
-            .header(header::AUTHORIZATION, token)
-            .body(());
-        let Ok(request) = request else { return false };
-        let (mut parts, ()) = request.into_parts();
-        let member = <Member as OptionalFromRequestParts<ReadApi>>::from_request_parts(
-            &mut parts, &self.api,
-        )
-        .await;
-        match member {
-            Ok(member) => member.is_some(),
-            // A vault that is away for a moment does not end streams.
-            Err(problem) => problem.status().is_server_error(),
-        }
     }
 }

@@ -73,7 +73,7 @@ impl MatchAnswer {
     responses(
         (status = 200, description = "Offers that fit", body = Matches,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Need",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
@@ -102,7 +102,7 @@ pub(crate) async fn match_need(
     responses(
         (status = 200, description = "Needs that fit", body = Matches,
             headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown or revoked",
+        (status = 401, description = "An access token that is unknown, revoked or expired",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),
         (status = 404, description = "There is no such Offer",
             content_type = "application/problem+json", body = meguri_http::ProblemBody),

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
 use meguri_events::{Event, MemberId};
-use meguri_http::{AUDITOR, Limits, MEMBER, Tokens};
+use meguri_http::{AUDITOR, Limits, MEMBER, Rate, Tokens};
 use meguri_log::{
     Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
     Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp, Witnesses,
@@ -70,6 +71,16 @@ async fn publisher(log: &Log, folder: &std::path::Path) -> Publisher {
     Publisher::start(log.clone(), options).await.unwrap()
 }
 
+fn options(folder: &std::path::Path, clock: &ManualClock) -> LogOptions {
+    let location = Location::Sqlite {
+        log: folder.join("log.db"),
+        vault: folder.join("vault.db"),
+    };
+    let mut options = LogOptions::new(location, Kek::File(folder.join("vault.kek")));
+    options.clock = Arc::new(clock.clone());
+    options
+}
+
 impl House {
     /// A house in which nothing has happened.
     pub(crate) async fn empty() -> Self {
@@ -78,16 +89,33 @@ impl House {
 
     /// The same, with its views run otherwise.
     pub(crate) async fn with(settings: ViewSettings) -> Self {
+        Self::started(settings, None, Duration::from_millis(200)).await
+    }
+
+    /// The same, whose streams are silent unless something happens.
+    pub(crate) async fn silent() -> Self {
+        Self::started(ViewSettings::default(), None, Duration::from_hours(1)).await
+    }
+
+    /// The same, whose accounts may ask for one thing and nothing more.
+    pub(crate) async fn strict() -> Self {
+        let once = Rate {
+            burst: 1,
+            per_minute: 0,
+        };
+        Self::started(
+            ViewSettings::default(),
+            Some(once),
+            Duration::from_millis(20),
+        )
+        .await
+    }
+
+    async fn started(settings: ViewSettings, rate: Option<Rate>, keep_alive: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let location = Location::Sqlite {
-            log: path("log.db"),
-            vault: path("vault.db"),
-        };
-        let mut options = LogOptions::new(location, Kek::File(path("vault.kek")));
         let clock = ManualClock::new(Timestamp::from_micros(START_MICROS));
-        options.clock = Arc::new(clock.clone());
-        let log = Log::open(&options).await.unwrap();
+        let log = Log::open(&options(folder.path(), &clock)).await.unwrap();
         let views = Views::open(log.clone(), path("views"), settings)
             .await
             .unwrap();
@@ -97,6 +125,7 @@ impl House {
             .unwrap();
         let publisher = publisher(&log, folder.path()).await;
         let tokens = Tokens::new(log.vault().clone());
+        let tokens = rate.map_or_else(|| tokens.clone(), |rate| tokens.clone().limited(rate));
         let shutdown = CancellationToken::new();
         let metrics = Arc::new(|| "meguri_test 1\n".to_owned());
         let api = ReadApi::new(
@@ -107,7 +136,7 @@ impl House {
             shutdown.clone(),
         )
         .published_by(publisher.watch())
-        .keep_alive_every(std::time::Duration::from_millis(200));
+        .keep_alive_every(keep_alive);
         let (router, openapi) = routes(api).split_for_parts();
         let router = router.merge(document(openapi.clone()).unwrap());
         let app = meguri_http::guard(router, &Limits::default());
@@ -122,6 +151,13 @@ impl House {
             next_id: AtomicU64::new(1),
             folder,
         }
+    }
+
+    /// The log as another process opens it.
+    pub(crate) async fn another_process(&self) -> Log {
+        Log::open(&options(self.folder.path(), &self.clock))
+            .await
+            .unwrap()
     }
 
     /// Waits until everything is published.

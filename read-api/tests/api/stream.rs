@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use axum::http::Response;
 use meguri_events::OfferId;
+use meguri_log::TokenId;
 use uuid::Uuid;
 
 use crate::house::House;
@@ -229,16 +230,68 @@ async fn a_silent_stream_says_that_it_is_alive_and_how_far_it_has_looked() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_token_is_revoked() {
+async fn a_silent_stream_ends_as_soon_as_its_token_does() {
+    let house = House::silent().await;
+    house.register(AOI, "aoi", "あおい").await;
+    let other_process = house.another_process().await;
+    let here = house.log.vault();
+    for way in 0..5 {
+        let token = house.token_of(AOI).await;
+        let other = house.token_of(AOI).await;
+        let open = async |token: &str| {
+            let response = house.open("/api/stream", Some(token), &[]).await;
+            assert_eq!(response.status(), 200);
+            response.into_body()
+        };
+        let mut body = open(&token).await;
+        let subject = AOI.stream();
+        match way {
+            0 => here.revoke_token(&token).await.unwrap(),
+            1 => {
+                let id = TokenId::of(&token).to_string();
+                assert!(here.revoke_token_shown_as(&subject, &id).await.unwrap());
+            }
+            2 => other_process.vault().revoke_token(&token).await.unwrap(),
+            3 => other_process.vault().lock_out(&subject).await.unwrap(),
+            _ => house.clock.advance_seconds(91 * 24 * 3_600),
+        }
+        // Nothing is sent in between, so it does not end because it was looked at.
+        assert_eq!(next_chunk(&mut body).await, None, "{way}");
+        if way < 3 {
+            let still = house.open("/api/me", Some(&other), &[]).await;
+            assert_eq!(still.status(), 200, "another token is not concerned");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_waits_is_sent_under_a_revoked_token() {
     let house = House::lived_in().await;
+    let token = house.token_of(AOI).await;
+    let open = house.open("/api/stream?after=0", Some(&token), &[]);
+    let mut body = open.await.into_body();
+    next_chunk(&mut body).await.expect("the first of many");
+    house.log.vault().revoke_token(&token).await.unwrap();
+    // Long enough for the watch to have heard of it; the events are all there.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(next_chunk(&mut body).await, None);
+}
+
+#[tokio::test]
+async fn no_limit_of_requests_ends_a_stream() {
+    let house = House::strict().await;
+    house.register(AOI, "aoi", "あおい").await;
     let token = house.token_of(AOI).await;
     let mut body = house
         .open("/api/stream", Some(&token), &[])
         .await
         .into_body();
-    house.log.vault().revoke_token(&token).await.unwrap();
-    // Ends, or the next chunk is waited for in vain.
-    while next_chunk(&mut body).await.is_some() {}
+    let refused = house.open("/api/me", Some(&token), &[]).await;
+    assert_eq!(refused.status(), 429, "the account has used its limit up");
+    for _ in 0..5 {
+        let alive = next_chunk(&mut body).await.expect("an open stream");
+        assert!(alive.starts_with(": alive"), "{alive}");
+    }
 }
 
 #[tokio::test]
