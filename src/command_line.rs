@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use meguri_events::{KeyClass, OrderRef};
 use meguri_proofs::{KeyName, VerifierKey};
 
+use crate::period::Period;
 use crate::settings::Flags;
 
 pub use dictionary::DictionaryCommand;
@@ -55,10 +56,10 @@ pub enum Command {
     Vault(VaultCommand),
     /// Let auditors read the whole log
     #[command(subcommand)]
-    Auditor(AddToken),
+    Auditor(TokenCommand),
     /// Let operators look after what is the community's, such as the words of search
     #[command(subcommand)]
-    Operator(AddToken),
+    Operator(TokenCommand),
     /// Let anyone check the log without trusting this server
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -189,12 +190,23 @@ pub enum LogCommand {
 
 /// `meguri auditor …` and `meguri operator …`
 #[derive(Debug, Subcommand)]
-pub enum AddToken {
+pub enum TokenCommand {
     /// Register somebody and print the token to use over HTTP
     Add {
         /// A name of letters, digits, `-` and `_`
         #[arg(value_name = "NAME")]
         name: String,
+        /// How long the token is valid, such as `12h` or `30d`; without it as long as members'
+        #[arg(long, value_name = "PERIOD")]
+        expires: Option<Period>,
+    },
+    /// Print whose tokens are valid until when, and in which hour each was used last
+    List,
+    /// Revoke one token by its id, or all tokens of somebody by name, at once
+    Revoke {
+        /// An id as `list` prints it, or a name
+        #[arg(value_name = "ID|NAME")]
+        which: String,
     },
 }
 

@@ -142,9 +142,12 @@ pub enum Failure {
     /// There is no such stream.
     #[error("there is no stream {0}")]
     NoStream(String),
-    /// Not a name an auditor can have.
-    #[error("`{0}` cannot be the name of an auditor: 1 to 64 letters, digits, `-` and `_`")]
+    /// Not a name an auditor or operator can have.
+    #[error("`{0}` cannot be a name here: 1 to 64 letters, digits, `-` and `_`")]
     TokenName(String),
+    /// Nobody has a token that is called so.
+    #[error("`{0}` is neither the id of a token nor the name of somebody who has one")]
+    NoToken(String),
     /// There is no such member.
     #[error("there is no member `{0}`")]
     NoMember(String),

@@ -27,7 +27,7 @@ pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
-    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, VAULT, WITHIN, read_file,
+    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKEN_LIFETIME, VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -52,6 +52,10 @@ pub const WITHIN_DEFAULT: Period = Period::days(1);
 pub const KEEP_MONEY_DEFAULT: Period = Period::days(2_557);
 /// What is opened for auditors over HTTP.
 const DISCLOSES: AuditorDiscloses = AuditorDiscloses::Nothing;
+/// How long an access token is valid.
+pub const TOKEN_LIFETIME_DEFAULT: Period = Period::days(90);
+/// The shortest time for which an access token may be valid.
+const TOKEN_LIFETIME_MIN: Period = Period::seconds(60);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
@@ -185,6 +189,8 @@ pub struct Settings {
     pub tell_of_matches: Setting<bool>,
     /// The proxies that are believed when they say for whom they ask.
     pub trusted_proxies: Setting<TrustedProxies>,
+    /// How long an access token is valid.
+    pub token_lifetime: Setting<Period>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -262,6 +268,12 @@ impl Settings {
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
             tell_of_matches: from.pick(TELL, None, tell_of_matches, false)?,
             trusted_proxies: from.pick(PROXIES, None, proxies, TrustedProxies::default())?,
+            token_lifetime: from.pick(
+                TOKEN_LIFETIME,
+                None,
+                file.token_lifetime,
+                TOKEN_LIFETIME_DEFAULT,
+            )?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -309,6 +321,7 @@ impl Settings {
             row("auditor_discloses", &self.auditor_discloses),
             row("tell_of_matches", &self.tell_of_matches),
             row("trusted_proxies", &self.trusted_proxies),
+            row("token_lifetime", &self.token_lifetime),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }
@@ -327,6 +340,12 @@ impl Settings {
         let (remind, complete) = (self.remind_after.value, self.complete_after.value);
         if remind >= complete {
             return Err(SettingsError::Periods { remind, complete });
+        }
+        if self.token_lifetime.value < TOKEN_LIFETIME_MIN {
+            return Err(SettingsError::Value {
+                origin: self.token_lifetime.origin,
+                reason: format!("a token is valid for {TOKEN_LIFETIME_MIN} at least"),
+            });
         }
         Ok(self)
     }

@@ -38,6 +38,7 @@ pub async fn open_with(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log
     make_folder(&settings.data.value)?;
     let options = LogOptions {
         clock,
+        token_lifetime: settings.token_lifetime.value.duration(),
         ..LogOptions::new(location(settings), settings.kek())
     };
     let log = Log::open(&options).await?;

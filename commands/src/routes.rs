@@ -31,6 +31,8 @@ pub fn routes(commands: Commands) -> OpenApiRouter {
         .routes(routes!(block::block_member, block::unblock_member))
         .routes(routes!(tokens::log_in))
         .routes(routes!(tokens::log_out))
+        .routes(routes!(tokens::list_tokens))
+        .routes(routes!(tokens::revoke_token))
         .routes(routes!(post::post_need))
         .routes(routes!(post::edit_need))
         .routes(routes!(post::close_need))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use meguri_domain::{Claim, UserName};
 use meguri_events::MemberId;
 use meguri_http::MEMBER;
-use meguri_log::Position;
+use meguri_log::{Position, StoredToken};
 
 use crate::snapshot::{Kept, Snapshot};
 use crate::{CommandError, Commands, Password, claims};
@@ -68,6 +68,27 @@ impl Commands {
     /// Technical ones only.
     pub async fn log_out(&self, token: &str) -> Result<(), CommandError> {
         Ok(self.log().vault().revoke_token(token).await?)
+    }
+
+    /// The valid access tokens of a subject, newest first.
+    ///
+    /// # Errors
+    /// Technical ones only.
+    pub async fn tokens_of(&self, subject: &str) -> Result<Vec<StoredToken>, CommandError> {
+        Ok(self.log().vault().tokens_of(subject).await?)
+    }
+
+    /// Takes back one access token of a subject, by the id under which it is listed.
+    ///
+    /// # Errors
+    /// [`CommandError::NotFound`] where the subject has no such token.
+    pub async fn revoke_token(&self, subject: &str, id: &str) -> Result<(), CommandError> {
+        let vault = self.log().vault();
+        if vault.revoke_token_shown_as(subject, id).await? {
+            Ok(())
+        } else {
+            Err(CommandError::NotFound)
+        }
     }
 
     async fn holder_of(

@@ -25,6 +25,79 @@ on_both_backends! {
 }
 
 #[tokio::test]
+async fn members_see_where_they_are_logged_in_and_revoke_any_of_it() {
+    let world = World::on_sqlite().await;
+    let password = Password::new("おだやかな朝のひかり");
+    let register = async |name: &str| {
+        let registered = world
+            .commands
+            .register_with_password(new_member(name), &password, None);
+        registered.await.unwrap().token
+    };
+    let (first, others) = (register("aki").await, register("haru").await);
+    world.clock.advance_seconds(60);
+    let second = world.commands.log_in("aki", &password).await.unwrap().token;
+    let app = world.app();
+    let listed = Call::new("GET", "/api/me/tokens")
+        .by(&first)
+        .send(&app)
+        .await;
+    let items = listed.body["items"].as_array().unwrap().clone();
+    let seen: Vec<_> = items
+        .iter()
+        .map(|it| (&it["issued_at"], &it["expires_at"], &it["current"]))
+        .collect();
+    assert_eq!(
+        serde_json::to_value(seen).unwrap(),
+        json!([
+            [
+                "2026-11-21T07:01:00.000000Z",
+                "2027-02-19T07:01:00.000000Z",
+                false
+            ],
+            [
+                "2026-11-21T07:00:00.000000Z",
+                "2027-02-19T07:00:00.000000Z",
+                true
+            ],
+        ])
+    );
+    assert!(
+        !listed.body.to_string().contains(&first),
+        "the token itself is never shown"
+    );
+    let revoke = |id: &str| Call::new("DELETE", format!("/api/me/tokens/{id}")).by(&first);
+    let theirs = Call::new("GET", "/api/me/tokens")
+        .by(&others)
+        .send(&app)
+        .await;
+    let theirs = theirs.body["items"][0]["id"].as_str().unwrap().to_owned();
+    for unknown in [theirs.as_str(), "0", "x"] {
+        assert_eq!(
+            revoke(unknown).send(&app).await.outcome(),
+            (404, "not-found".into())
+        );
+    }
+    let id = items[0]["id"].as_str().unwrap();
+    assert_eq!(revoke(id).send(&app).await.status, 204);
+    let refused = Call::new("GET", "/api/me/tokens")
+        .by(&second)
+        .send(&app)
+        .await;
+    assert_eq!(refused.outcome(), (401, "unauthenticated".into()));
+    assert_eq!(revoke(id).send(&app).await.status, 404);
+    // One's own token, too: that is logging out.
+    assert_eq!(
+        revoke(items[1]["id"].as_str().unwrap())
+            .send(&app)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(revoke(id).send(&app).await.status, 401);
+}
+
+#[tokio::test]
 async fn an_unknown_user_name_and_a_wrong_password_are_answered_alike_also_in_time() {
     let world = World::on_sqlite().await;
     let cost = PasswordCost {

@@ -99,6 +99,16 @@ fn the_reminder_comes_before_the_completion_by_policy_h44() {
 }
 
 #[test]
+fn a_token_is_valid_for_a_minute_at_least() {
+    let (_folder, flags) = file("token_lifetime = \"59s\"\n");
+    let error = Settings::resolve(&flags, none).unwrap_err();
+    assert!(matches!(error, SettingsError::Value { .. }), "{error}");
+    let (_folder, flags) = file("token_lifetime = \"1m\"\n");
+    let settings = Settings::resolve(&flags, none).unwrap();
+    assert_eq!(settings.token_lifetime.value, Period::seconds(60));
+}
+
+#[test]
 fn what_is_shown_holds_no_password() {
     let (_folder, mut flags) = file("vault_url = \"postgres://me:s3cret@localhost/vault\"\n");
     flags.database_url = Some("postgres://me:s3cret@localhost/log".to_owned());

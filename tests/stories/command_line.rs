@@ -124,3 +124,51 @@ fn without_its_sources_no_dictionary_is_built_and_their_package_is_named() {
     assert!(said(&output).contains("mecab-ipadic"), "{}", said(&output));
     assert!(!desk.path().join("data").exists());
 }
+
+#[test]
+fn tokens_of_operators_are_listed_and_revoked_by_id_and_by_name() {
+    let desk = Desk::new();
+    let auditor = desk.answer(&["auditor", "add", "yuki"]);
+    for expires in ["12h", "30d"] {
+        desk.answer(&["operator", "add", "yuki", "--expires", expires]);
+    }
+    let list = |role| {
+        let lines = desk.answer(&[role, "list"]);
+        let lines = lines.lines().skip(1).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    let listed = list("operator");
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    for line in &listed {
+        assert!(
+            line.starts_with("yuki ") && line.ends_with("never"),
+            "{line}"
+        );
+    }
+    assert!(!listed.concat().contains(auditor.trim()));
+    let id = listed[0].split_whitespace().nth(1).unwrap();
+    assert_eq!(
+        desk.answer(&["operator", "revoke", id]),
+        "1 token is revoked\n"
+    );
+    assert_eq!(list("operator"), listed[1..]);
+    let of_another_role = desk.run(&[
+        "auditor",
+        "revoke",
+        listed[1].split_whitespace().nth(1).unwrap(),
+    ]);
+    assert_eq!(of_another_role.status.code(), Some(1));
+    assert_eq!(
+        desk.answer(&["operator", "revoke", "yuki"]),
+        "1 token is revoked\n"
+    );
+    assert!(list("operator").is_empty());
+    assert_eq!(
+        list("auditor").len(),
+        1,
+        "the name is another one in another role"
+    );
+    let nobody = desk.run(&["operator", "revoke", "yuki"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(said(&nobody).contains("`yuki`"), "{}", said(&nobody));
+}

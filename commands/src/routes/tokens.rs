@@ -1,8 +1,12 @@
-//! Routes of access tokens: logging in and out.
+//! Routes of access tokens: logging in and out, and looking after the tokens one has.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use meguri_http::{Bearer, IdempotencyHeader, Json, Member, Problem, WriteProblems};
+use meguri_events::Timestamp;
+use meguri_http::{
+    Bearer, IdempotencyHeader, Json, Member, Path, Problem, ReadProblems, WriteProblems,
+};
+use meguri_log::{StoredToken, TokenId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -71,5 +75,80 @@ pub(super) async fn log_out(
     Bearer(token): Bearer,
 ) -> Result<StatusCode, Problem> {
     app.log_out(&token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The access tokens that a member has.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnTokens {
+    /// The valid ones, newest first; a member has 100 at most.
+    items: Vec<OwnToken>,
+}
+
+/// An access token as its owner sees it: never the token itself.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnToken {
+    /// By which it is revoked.
+    #[schema(example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
+    id: String,
+    /// When it was given, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    issued_at: Timestamp,
+    /// From when on it is refused, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// The hour in which it was used last, RFC 3339; absent where it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    /// Whether it is the token of this request.
+    current: bool,
+}
+
+impl OwnToken {
+    fn new(token: &StoredToken, current: TokenId) -> Self {
+        let time = |time: meguri_log::Timestamp| Timestamp::from_micros(time.micros());
+        Self {
+            id: token.id.to_string(),
+            issued_at: time(token.issued_at),
+            expires_at: time(token.expires_at),
+            last_used_at: token.used_at.map(time),
+            current: token.id == current,
+        }
+    }
+}
+
+/// Lists one's access tokens: where one is logged in, since when and until when.
+#[utoipa::path(
+    get, path = "/me/tokens", tag = "tokens", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("自分のアクセストークンの一覧"))),
+    responses((status = 200, description = "One's tokens", body = OwnTokens), ReadProblems),
+)]
+pub(super) async fn list_tokens(
+    State(app): State<Commands>,
+    who: Member,
+    Bearer(token): Bearer,
+) -> Result<Json<OwnTokens>, Problem> {
+    let current = TokenId::of(&token);
+    let tokens = app.tokens_of(&who.subject).await?;
+    let items = tokens.iter().map(|token| OwnToken::new(token, current));
+    Ok(Json(OwnTokens {
+        items: items.collect(),
+    }))
+}
+
+/// Revokes one of one's access tokens: it is refused from now on, and live updates under it end.
+#[utoipa::path(
+    delete, path = "/me/tokens/{id}", tag = "tokens", security(("bearer" = [])),
+    extensions(("x-summary-ja" = json!("アクセストークンを無効にする"))),
+    params(("id" = String, Path, description = "The token, as `GET /api/me/tokens` lists it")),
+    responses((status = 204, description = "Revoked"), WriteProblems),
+)]
+pub(super) async fn revoke_token(
+    State(app): State<Commands>,
+    who: Member,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.revoke_token(&who.subject, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
