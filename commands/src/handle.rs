@@ -11,7 +11,7 @@ use meguri_domain::Member;
 use meguri_events::{Event, Timestamp};
 use meguri_log::{
     Append, AppendError, Appended, Cause, Condition, Expected, NewEvent, NewSection, Position,
-    RequestKey, StreamName, Vault, Version,
+    StreamName, Vault, Version,
 };
 use uuid::Uuid;
 
@@ -168,6 +168,18 @@ impl<'a> Attempt<'a> {
         })
     }
 
+    /// What has to be so still, for all of it was relied on.
+    fn conditions(&self) -> Vec<Condition> {
+        let conditions = self.seen.iter().map(|(stream, seen)| Condition {
+            stream: stream.clone(),
+            expected: match seen.version {
+                Version::ZERO => Expected::NoStream,
+                version => Expected::Version(version),
+            },
+        });
+        conditions.collect()
+    }
+
     /// The request to the log.
     async fn append(&mut self, command: Uuid) -> Result<Append, CommandError> {
         let mut events = Vec::with_capacity(self.events.len());
@@ -183,13 +195,6 @@ impl<'a> Attempt<'a> {
                 return Err(CommandError::NotFound);
             }
         }
-        let conditions = self.seen.iter().map(|(stream, seen)| Condition {
-            stream: stream.clone(),
-            expected: match seen.version {
-                Version::ZERO => Expected::NoStream,
-                version => Expected::Version(version),
-            },
-        });
         let led_by = self.caller.led_by;
         let cause = Cause {
             actor: self.caller.actor.clone(),
@@ -201,7 +206,7 @@ impl<'a> Attempt<'a> {
         Ok(Append {
             cause,
             events,
-            conditions: conditions.collect(),
+            conditions: self.conditions(),
             key: self.caller.key,
         })
     }
@@ -259,23 +264,20 @@ impl Commands {
                 Err(error) if error.rests_on_state() => Some(Err(error)),
                 Err(error) => return Err(error),
             };
-            if let Some(answer) = answer {
-                if attempt.is_old {
-                    may_be_old = false;
-                    continue;
-                }
-                // There is no append that would find the first outcome of a repeated request.
-                return self
-                    .first_outcome(caller.key.as_ref(), &attempt)
-                    .await?
-                    .map_or(answer, Ok);
+            if answer.is_some() && attempt.is_old {
+                may_be_old = false;
+                continue;
             }
-            if !prepared {
+            if answer.is_none() && !prepared {
                 decision.before_append(self).await?;
                 prepared = true;
             }
+            let settled = match answer {
+                Some(answer) => self.without_events(answer, &attempt).await,
+                None => self.settle(attempt, command).await,
+            };
             tries += 1;
-            match self.settle(attempt, command).await {
+            match settled {
                 Err(Unsettled::Retry(error)) if tries < TRIES_MAX => {
                     metrics::counter!("meguri_command_retries_total").increment(1);
                     tracing::debug!(command = decision.name(), %error, tries, "deciding again");
@@ -291,34 +293,50 @@ impl Commands {
     async fn settle(&self, mut attempt: Attempt<'_>, command: Uuid) -> Result<Done, Unsettled> {
         let append = attempt.append(command).await.map_err(Unsettled::Failed)?;
         let has_key = append.key.is_some();
-        match self.log().append(append).await {
-            Ok(appended) => {
-                let done = attempt.done(&appended).map_err(Unsettled::Failed)?;
-                if !appended.repeated {
-                    attempt.keep(&appended);
-                }
-                Ok(done)
-            }
-            Err(AppendError::Conflict { stream, .. }) => {
-                self.cache().forget(&stream);
-                Err(Unsettled::Retry(CommandError::Conflict))
-            }
-            // With a key the same again finds out what became of it, and never doubles it.
-            Err(AppendError::Unknown) if has_key => Err(Unsettled::Retry(CommandError::Unknown)),
-            Err(error) => Err(Unsettled::Failed(error.into())),
+        let appended = self.log().append(append).await;
+        let appended = appended.map_err(|error| self.unsettled(error, has_key))?;
+        let done = attempt.done(&appended).map_err(Unsettled::Failed)?;
+        if !appended.repeated {
+            attempt.keep(&appended);
         }
+        Ok(done)
     }
 
-    async fn first_outcome(
+    fn unsettled(&self, error: AppendError, has_key: bool) -> Unsettled {
+        if let AppendError::Conflict { stream, .. } = &error {
+            self.cache().forget(stream);
+            return Unsettled::Retry(CommandError::Conflict);
+        }
+        // With a key the same again finds out what became of it, and never doubles it.
+        if has_key && error == AppendError::Unknown {
+            return Unsettled::Retry(CommandError::Unknown);
+        }
+        Unsettled::Failed(error.into())
+    }
+
+    /// Answers where no event is appended. A client's request that had nothing to do is remembered
+    /// as one that was carried out; a policy may come back to what it had no reason to do.
+    async fn without_events(
         &self,
-        key: Option<&RequestKey>,
+        answer: Result<Done, CommandError>,
         attempt: &Attempt<'_>,
-    ) -> Result<Option<Done>, CommandError> {
-        let Some(key) = key else { return Ok(None) };
-        let Some(appended) = self.log().outcome(key).await? else {
-            return Ok(None);
+    ) -> Result<Done, Unsettled> {
+        let Some(key) = attempt.caller.key else {
+            return answer.map_err(Unsettled::Failed);
         };
-        attempt.done(&appended).map(Some)
+        let first = match &answer {
+            Ok(done) if key.expires && done.version > Version::ZERO => {
+                let state = (done.stream.clone(), done.version);
+                let remembered = self.log().remember(key, attempt.conditions(), state).await;
+                Some(remembered.map_err(|error| self.unsettled(error, true))?)
+            }
+            Ok(_) | Err(_) => {
+                let first = self.log().outcome(&key).await;
+                first.map_err(|error| Unsettled::Failed(error.into()))?
+            }
+        };
+        let first = first.map(|first| attempt.done(&first));
+        first.unwrap_or(answer).map_err(Unsettled::Failed)
     }
 }
 

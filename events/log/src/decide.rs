@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) events: Vec<PreparedEvent>,
+    /// For a request that has nothing to do: what had been done already.
+    pub(crate) done_before: Option<Appended>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) bytes: usize,
@@ -75,7 +77,7 @@ pub(crate) fn decide<'a>(
 ) -> Decision {
     let at = now.max(known.at);
     let batch = Batch {
-        head: Head { at, ..known },
+        head: known,
         events: Vec::new(),
         outcomes: Vec::new(),
     };
@@ -123,7 +125,10 @@ impl Deciding<'_> {
                 });
             }
         }
-        let appended = self.place(&request.events);
+        let appended = match &request.done_before {
+            Some(done_before) => done_before.clone(),
+            None => self.place(&request.events),
+        };
         if let Some(key) = request.key {
             self.remember(key, &appended);
         }
@@ -165,6 +170,8 @@ impl Deciding<'_> {
             self.heads.insert(event.stream.clone(), version);
             self.batch.head.position = position;
             self.batch.head.tail = event.id;
+            // The head's time is that of the last event: what is remembered alone moves nothing.
+            self.batch.head.at = self.at;
             self.batch.events.push(BatchEvent {
                 id: event.id,
                 position,

@@ -12,7 +12,9 @@ use tokio::{
 };
 
 use crate::{
-    append::{Append, AppendError, Appended, NewEvent, RequestKey},
+    append::{
+        Append, AppendError, Appended, AppendedEvent, Condition, Expected, NewEvent, RequestKey,
+    },
     audit::store::AuditStore,
     blocks::Blocks,
     clock::Clock,
@@ -35,6 +37,9 @@ use crate::{
     vault::Vault,
     writer::{RESOLVE_FOR, Request, Writer},
 };
+
+/// Bytes that a request which had nothing to do takes of the queue.
+const REMEMBERED_BYTES: usize = 512;
 
 /// An append-only event log. Cloning is cheap, and all clones share one writer.
 #[derive(Clone)]
@@ -162,6 +167,63 @@ impl Log {
     /// [`AppendError`] says what the caller can do.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let prepared = self.prepare(append).await?;
+        self.enqueue(prepared).await
+    }
+
+    /// Remembers under its key that a request had nothing to do, for an event that is there had
+    /// done it: `done` is that event's stream and version. Repeated, it answers so again, whatever
+    /// has happened since; another request under the key is refused.
+    ///
+    /// # Errors
+    /// [`AppendError`], as [`Log::append`]; [`AppendError::Conflict`] also where there is no such
+    /// event.
+    pub async fn remember(
+        &self,
+        key: RequestKey,
+        conditions: Vec<Condition>,
+        (stream, version): (StreamName, Version),
+    ) -> Result<Appended, AppendError> {
+        let range = StreamRange {
+            limit: 1,
+            ..StreamRange::forward_from(version)
+        };
+        let found = self.0.store.read_stream(&stream, range).await;
+        let found = found.map_err(|error| AppendError::Unavailable(error.to_string()))?;
+        let event = found.first().filter(|event| event.version() == version);
+        // One that was emptied is followed by the event that says so.
+        let Some(Ok(header)) = event.and_then(|event| event.header()) else {
+            let (expected, found) = (Expected::Version(version), Version::ZERO);
+            return Err(AppendError::Conflict {
+                stream,
+                expected,
+                found,
+            });
+        };
+        let (id, at, position) = (header.id, header.at, found[0].position());
+        let event = AppendedEvent {
+            id,
+            stream,
+            version,
+            position,
+        };
+        let done_before = Appended {
+            position,
+            at,
+            events: vec![event],
+            repeated: false,
+        };
+        let bytes = REMEMBERED_BYTES;
+        self.enqueue(Prepared {
+            events: Vec::new(),
+            done_before: Some(done_before),
+            conditions,
+            key: Some(key),
+            bytes,
+        })
+        .await
+    }
+
+    async fn enqueue(&self, prepared: Prepared) -> Result<Appended, AppendError> {
         let bytes = u32::try_from(prepared.bytes).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.0.room).try_acquire_many_owned(bytes);
         let room = room.map_err(|_| AppendError::Busy)?;
@@ -192,6 +254,7 @@ impl Log {
         } = append;
         let mut prepared = Prepared {
             events: Vec::new(),
+            done_before: None,
             conditions,
             key,
             bytes: 0,

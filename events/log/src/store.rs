@@ -74,6 +74,11 @@ pub(crate) struct NewOutcome {
 }
 
 impl Batch {
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.outcomes.is_empty()
+    }
+
     /// The events as readers will see them.
     pub(crate) fn block(&self) -> Block {
         let bytes = self

@@ -173,7 +173,7 @@ impl Writer {
         let (heads, outcomes) = futures::future::try_join(heads, outcomes).await?;
         self.learn(heads);
         let decision = self.decide(known, requests, &outcomes);
-        if decision.batch.events.is_empty() {
+        if decision.batch.is_empty() {
             let relied = decision
                 .answers
                 .iter()
@@ -222,7 +222,7 @@ impl Writer {
             turn.outcomes(&keys, self.clock.now()).await?
         };
         let decision = self.decide(head, requests, &outcomes);
-        if decision.batch.events.is_empty() {
+        if decision.batch.is_empty() {
             turn.release().await?;
         } else if let Err(error) = turn.commit(&decision.batch).await {
             return Err(lost(error, decision, attempts));
@@ -337,6 +337,9 @@ impl Writer {
         self.known = Some(batch.head);
         for event in &batch.events {
             self.heads.put(event.stream.clone(), event.version);
+        }
+        if batch.events.is_empty() {
+            return;
         }
         metrics::counter!("meguri_log_events_appended").increment(as_u64(batch.events.len()));
         self.recent.push(batch.block());

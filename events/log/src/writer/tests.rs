@@ -50,6 +50,7 @@ fn prepared(name: &str, event_type: &'static str, expected: Expected) -> Prepare
     let conditions = vec![Condition { stream, expected }];
     Prepared {
         events: vec![event],
+        done_before: None,
         conditions,
         key: None,
         bytes: 100,

@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use meguri_log::{Append, AppendError, Clock, ManualClock, Position, RequestKey, SystemClock};
+use meguri_log::{
+    Append, AppendError, Clock, Condition, ManualClock, Position, RequestKey, StreamName,
+    SystemClock, Version,
+};
 use meguri_test_logs::{Backend, Home, on_both_backends};
 
-use super::{append, event, on_condition, version};
+use super::{append, audit::audit, event, on_condition, version};
 
 on_both_backends!(
     a_repeated_request_answers_as_the_first_did_and_writes_nothing,
     another_request_under_the_same_key_is_refused,
     equal_keys_at_once_share_one_outcome,
     an_outcome_survives_the_process,
+    a_request_that_had_nothing_to_do_is_remembered_and_writes_no_event,
+    what_had_nothing_to_do_is_remembered_only_while_that_is_so,
+    what_is_remembered_beside_events_is_written_with_them,
     a_clients_key_is_forgotten_after_thirty_days_and_a_policys_never,
 );
 
@@ -105,6 +111,114 @@ async fn an_outcome_survives_the_process(backend: Backend) {
         .await
         .unwrap();
     assert_eq!(again.events, first.events);
+}
+
+fn request_key(key: u8, request: u8) -> RequestKey {
+    RequestKey {
+        key: [key; 32],
+        request: [request; 32],
+        expires: true,
+    }
+}
+
+fn at_version(number: u64) -> Vec<Condition> {
+    let (stream, expected) = ("a-1".parse().unwrap(), version(number));
+    vec![Condition { stream, expected }]
+}
+
+fn done(version: u64) -> (StreamName, Version) {
+    ("a-1".parse().unwrap(), Version::new(version))
+}
+
+async fn a_request_that_had_nothing_to_do_is_remembered_and_writes_no_event(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    let made = log.append(append([event("a-1", "Made")])).await.unwrap();
+    log.append(append([event("b-1", "Made")])).await.unwrap();
+    let head = log.head().await.unwrap();
+    let first = log
+        .remember(request_key(1, 1), at_version(1), done(1))
+        .await
+        .unwrap();
+    assert!(!first.repeated);
+    assert_eq!((&first.events, first.at), (&made.events, made.at));
+    assert_eq!(log.head().await.unwrap(), head, "nothing was appended");
+    log.append(append([event("a-1", "Changed")])).await.unwrap();
+    // Also as what it would do now, and in another process.
+    for log in [&log, &home.open().await] {
+        let again = log
+            .remember(request_key(1, 1), at_version(1), done(1))
+            .await
+            .unwrap();
+        assert!(again.repeated);
+        let again = log
+            .append(keyed(append([event("a-1", "Changed")]), 1, 1))
+            .await
+            .unwrap();
+        assert!(again.repeated);
+        assert_eq!(again.events, made.events);
+        assert_eq!(log.outcome(&request_key(1, 1)).await.unwrap(), Some(again));
+        let other = log
+            .append(keyed(append([event("a-1", "Changed")]), 1, 2))
+            .await;
+        assert_eq!(other.unwrap_err(), AppendError::KeyReused);
+        let other = log
+            .remember(request_key(1, 2), at_version(2), done(2))
+            .await;
+        assert_eq!(other.unwrap_err(), AppendError::KeyReused);
+    }
+    assert_eq!(log.head().await.unwrap().position, Position::new(3));
+    let (_, findings) = audit(&home, &log).await;
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+async fn what_had_nothing_to_do_is_remembered_only_while_that_is_so(backend: Backend) {
+    let home = Home::new(backend);
+    let (log, other) = (home.open().await, home.open().await);
+    log.append(append([event("a-1", "Made")])).await.unwrap();
+    // Another process has changed it since it was looked at.
+    other
+        .append(append([event("a-1", "Changed")]))
+        .await
+        .unwrap();
+    let refused = log
+        .remember(request_key(1, 1), at_version(1), done(1))
+        .await;
+    assert!(
+        matches!(refused, Err(AppendError::Conflict { .. })),
+        "{refused:?}"
+    );
+    let none = log
+        .remember(request_key(1, 1), at_version(2), done(3))
+        .await;
+    assert!(
+        matches!(none, Err(AppendError::Conflict { .. })),
+        "{none:?}"
+    );
+    assert_eq!(log.outcome(&request_key(1, 1)).await.unwrap(), None);
+}
+
+async fn what_is_remembered_beside_events_is_written_with_them(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    log.append(append([event("a-1", "Made")])).await.unwrap();
+    let remembered = (0..20).map(|key| log.remember(request_key(key, 1), at_version(1), done(1)));
+    let appended = (20..40).map(|key| log.append(keyed(append([event("b-1", "Made")]), key, 1)));
+    let (remembered, appended) =
+        futures::future::join(join_all(remembered), join_all(appended)).await;
+    assert!(remembered.iter().chain(&appended).all(Result::is_ok));
+    assert_eq!(log.head().await.unwrap().position, Position::new(21));
+    let restarted = home.open().await;
+    for key in 0..40 {
+        assert!(
+            restarted
+                .outcome(&request_key(key, 1))
+                .await
+                .unwrap()
+                .is_some(),
+            "{key}"
+        );
+    }
 }
 
 async fn a_clients_key_is_forgotten_after_thirty_days_and_a_policys_never(backend: Backend) {
