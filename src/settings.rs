@@ -27,7 +27,7 @@ pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
-    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKEN_LIFETIME, VAULT, WITHIN, read_file,
+    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKENS, VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -53,9 +53,9 @@ pub const KEEP_MONEY_DEFAULT: Period = Period::days(2_557);
 /// What is opened for auditors over HTTP.
 const DISCLOSES: AuditorDiscloses = AuditorDiscloses::Nothing;
 /// How long an access token is valid.
-pub const TOKEN_LIFETIME_DEFAULT: Period = Period::days(90);
+pub const TOKENS_DEFAULT: Period = Period::days(90);
 /// The shortest time for which an access token may be valid.
-const TOKEN_LIFETIME_MIN: Period = Period::seconds(60);
+const TOKENS_MIN: Period = Period::seconds(60);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
@@ -268,12 +268,7 @@ impl Settings {
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
             tell_of_matches: from.pick(TELL, None, tell_of_matches, false)?,
             trusted_proxies: from.pick(PROXIES, None, proxies, TrustedProxies::default())?,
-            token_lifetime: from.pick(
-                TOKEN_LIFETIME,
-                None,
-                file.token_lifetime,
-                TOKEN_LIFETIME_DEFAULT,
-            )?,
+            token_lifetime: from.pick(TOKENS, None, file.token_lifetime, TOKENS_DEFAULT)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
         }
@@ -341,10 +336,10 @@ impl Settings {
         if remind >= complete {
             return Err(SettingsError::Periods { remind, complete });
         }
-        if self.token_lifetime.value < TOKEN_LIFETIME_MIN {
+        if self.token_lifetime.value < TOKENS_MIN {
             return Err(SettingsError::Value {
                 origin: self.token_lifetime.origin,
-                reason: format!("a token is valid for {TOKEN_LIFETIME_MIN} at least"),
+                reason: format!("a token is valid for {TOKENS_MIN} at least"),
             });
         }
         Ok(self)

@@ -17,6 +17,17 @@ pub(crate) fn mail(vault: &Vault, mail: &Mail) -> Result<StreamName, CommandErro
     claim(vault, ClaimKind::Mail, &mail.normalised())
 }
 
+/// What a member takes in place of a mail address that somebody else holds: nobody who registers
+/// learns by a refusal, or by the number of events, which addresses are known here.
+pub(crate) fn shared_mail(
+    vault: &Vault,
+    mail: &Mail,
+    member: MemberId,
+) -> Result<StreamName, CommandError> {
+    let value = format!("{} {}", mail.normalised(), member.stream());
+    claim(vault, ClaimKind::Mail, &value)
+}
+
 /// The claim on the one open exchange of a post and an opener (H05, H08); released in the append
 /// that ends the exchange.
 pub(crate) fn open_exchange(

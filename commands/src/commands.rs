@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use meguri_http::{Buckets, RequestDigest, Tokens};
+use meguri_http::{RequestDigest, Tokens};
 use meguri_log::{Log, RequestKey};
 
+use crate::attempts::Attempts;
 use crate::cache::Cache;
 use crate::password::Passwords;
-use crate::{CommandSettings, Ids, SystemIds};
+use crate::{CommandSettings, Ids, SystemIds, Visitor};
 
 /// Carries out commands on a log. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Commands {
     shared: Arc<Shared>,
     ids: Arc<dyn Ids>,
+    visitor: Visitor,
 }
 
 #[derive(Debug)]
@@ -23,7 +25,7 @@ struct Shared {
     settings: CommandSettings,
     cache: Cache,
     passwords: Passwords,
-    log_in_attempts: Buckets,
+    attempts: Attempts,
     tokens: Tokens,
 }
 
@@ -37,7 +39,7 @@ impl Commands {
         let shared = Shared {
             cache: Cache::new(settings.states_cached),
             passwords: Passwords::new(settings.password_cost, settings.hashing_at_once),
-            log_in_attempts: Buckets::new(settings.log_in_rate),
+            attempts: Attempts::new(&settings),
             tokens,
             settings,
             log,
@@ -45,6 +47,17 @@ impl Commands {
         Self {
             shared: Arc::new(shared),
             ids: Arc::new(SystemIds),
+            visitor: Visitor::default(),
+        }
+    }
+
+    /// The same for somebody who asks from there: who gives a password, or registers.
+    #[must_use]
+    pub fn asked_from(&self, visitor: Visitor) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ids: Arc::clone(&self.ids),
+            visitor,
         }
     }
 
@@ -54,6 +67,7 @@ impl Commands {
         Self {
             shared: Arc::clone(&self.shared),
             ids,
+            visitor: self.visitor.clone(),
         }
     }
 
@@ -79,6 +93,18 @@ impl Commands {
         }
     }
 
+    /// The key under which the log remembers a request of somebody who is nobody yet. What was asked
+    /// is part of it: visitors share no space of keys, and one who comes back from another address
+    /// with the same request under the same key is recognised. All of it is under the vault's
+    /// pepper, for what a person gives to register may be guessed.
+    pub fn visitors_key(&self, digest: RequestDigest) -> RequestKey {
+        let both = [digest.key, digest.request].map(hex::encode).concat();
+        RequestKey {
+            key: self.log().vault().pepper_hmac("visitor", &both),
+            ..self.request_key(digest)
+        }
+    }
+
     pub(crate) fn ids(&self) -> &dyn Ids {
         self.ids.as_ref()
     }
@@ -91,8 +117,12 @@ impl Commands {
         &self.shared.passwords
     }
 
-    pub(crate) fn log_in_attempts(&self) -> &Buckets {
-        &self.shared.log_in_attempts
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.shared.attempts
+    }
+
+    pub(crate) fn visitor(&self) -> &Visitor {
+        &self.visitor
     }
 }
 

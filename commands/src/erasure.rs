@@ -2,7 +2,7 @@
 //! the log says that. It goes on at any point where it was cut off.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use meguri_domain::Member;
@@ -14,6 +14,7 @@ use crate::member::release_mail;
 use crate::policies::destroyer;
 use crate::redaction::{self, REDACTED};
 use crate::snapshot::{Kept, Snapshot};
+use crate::tokens::Account;
 use crate::{Caller, CommandError, Commands, Password};
 
 const EVENTS_AT_ONCE: usize = 1_000;
@@ -76,10 +77,9 @@ impl Commands {
         caller: &Caller,
         password: &Password,
     ) -> Result<Erasure, CommandError> {
-        let subject = caller.id()?.stream();
-        self.log_in_attempts().take(&subject, Instant::now())?;
-        let hash = self.log().vault().password_hash(&subject).await?;
-        if !self.passwords().verify(password, hash).await? {
+        let account = Account::of(caller.id()?);
+        let hash = self.hash_of(&account).await?;
+        if !self.check_password(&account, password, hash).await? {
             return Err(CommandError::WrongCredentials);
         }
         self.erase(caller, &[]).await

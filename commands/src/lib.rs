@@ -4,6 +4,7 @@
 //! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. [`routes`] puts HTTP in
 //! front of it; [`policies`] act on what has happened, by the same commands.
 
+mod attempts;
 mod block;
 mod cache;
 mod caller;
@@ -12,6 +13,7 @@ mod commands;
 mod erasure;
 mod error;
 mod exchange;
+mod fair_queue;
 mod handle;
 mod ids;
 mod matching;
@@ -25,6 +27,7 @@ mod schemas;
 mod settings;
 mod snapshot;
 mod tokens;
+mod visitor;
 mod vocabulary;
 
 pub use caller::Caller;
@@ -43,3 +46,4 @@ pub use redaction::{RedactError, Redaction, redact};
 pub use routes::routes;
 pub use settings::{CommandSettings, ErasurePeriods, PasswordCost};
 pub use tokens::LoggedIn;
+pub use visitor::Visitor;

@@ -1,14 +1,14 @@
 //! Members: registering, changing the nickname, leaving.
 
 use async_trait::async_trait;
-use meguri_domain::{Claim, Mail, Member, Nickname, Registration, UserName};
+use meguri_domain::{Claim, ClaimError, Mail, Member, Nickname, Registration, UserName};
 use meguri_events::{ClaimKind, MemberId, Prefecture};
-use meguri_http::MEMBER;
 use meguri_log::RequestKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::handle::{Attempt, Decision, Done, stream};
+use crate::tokens::Account;
 use crate::{Caller, CommandError, Commands, Password, claims};
 
 /// What a person gives to become a member, but for the password.
@@ -45,13 +45,16 @@ pub struct Registered {
     pub done: Done,
     /// An access token; it can be read this once.
     pub token: String,
+    /// What this device says when it logs in again, so that it is let through while others guess.
+    pub device: String,
 }
 
 impl Commands {
     /// Registers a member who has no password, so that nobody can log in as them.
     ///
     /// # Errors
-    /// Refused when a text cannot be taken, and when user name or mail address are taken.
+    /// Refused when a text cannot be taken, and when the user name is taken. A mail address that
+    /// somebody else has given is no reason: that would tell which addresses are known here.
     pub async fn register(
         &self,
         new: NewMember,
@@ -68,8 +71,8 @@ impl Commands {
     /// member is ever without password, and no user name is taken by nobody.
     ///
     /// # Errors
-    /// As [`Commands::register`]; [`CommandError::WrongCredentials`] when it is repeated under
-    /// the same key with another password.
+    /// As [`Commands::register`]. Repeated under the same key with another password it is answered
+    /// as anybody's request for a name that is taken, and counts as an attempt to log in.
     pub async fn register_with_password(
         &self,
         new: NewMember,
@@ -77,16 +80,32 @@ impl Commands {
         key: Option<RequestKey>,
     ) -> Result<Registered, CommandError> {
         password.check()?;
-        let done = self.registered(new, Some(password), key).await?;
-        let subject = done.stream.as_str();
+        let refused = CommandError::from(ClaimError::UserNameTaken);
+        let user_name = new.user_name.clone();
+        let done = match self.registered(new, Some(password), key).await {
+            Err(error) if key.is_some() && error == refused => {
+                // Nobody's password: who guesses keys and what was sent under them learns nothing,
+                // by the answer, by its time or by how often it is given.
+                let (account, _) = self.account_of(&user_name).await?;
+                self.check_password(&account, password, None).await?;
+                return Err(error);
+            }
+            done => done?,
+        };
+        let member = MemberId::new(done.id());
         if done.repeated {
-            let hash = self.log().vault().password_hash(subject).await?;
-            if !self.passwords().verify(password, hash).await? {
-                return Err(CommandError::WrongCredentials);
+            let account = Account::of(member);
+            let hash = self.hash_of(&account).await?;
+            if !self.check_password(&account, password, hash).await? {
+                return Err(refused);
             }
         }
-        let token = self.log().vault().issue_token(subject, MEMBER).await?;
-        Ok(Registered { done, token })
+        let (token, device) = self.let_in(member).await?;
+        Ok(Registered {
+            done,
+            token,
+            device,
+        })
     }
 
     async fn registered(
@@ -161,11 +180,18 @@ impl Decision for Register<'_> {
         attempt.about(&own);
         attempt.create::<Member>(&own);
         let name = claims::user_name(attempt.vault(), &given.user_name)?;
+        let state = attempt.load::<Claim>(&name).await?;
+        let taken = Claim::take(state.as_ref(), ClaimKind::UserName, member)?;
+        attempt.record(&name, taken);
         let mail = claims::mail(attempt.vault(), &given.mail)?;
-        for (kind, claim) in [(ClaimKind::UserName, &name), (ClaimKind::Mail, &mail)] {
-            let state = attempt.load::<Claim>(claim).await?;
-            attempt.record(claim, Claim::take(state.as_ref(), kind, member)?);
+        let shared = claims::shared_mail(attempt.vault(), &given.mail, member)?;
+        let mut held = attempt.load::<Claim>(&mail).await?;
+        attempt.create::<Claim>(&shared);
+        let mut claim = &mail;
+        if held.is_some_and(|held| held.holder().is_some()) {
+            (claim, held) = (&shared, None);
         }
+        attempt.record(claim, Claim::take(held.as_ref(), ClaimKind::Mail, member)?);
         attempt.record(&own, Member::register(member, given.clone()));
         Ok(())
     }
@@ -174,7 +200,8 @@ impl Decision for Register<'_> {
         let Some(password) = self.password else {
             return Ok(());
         };
-        let hash = commands.passwords().hash(password).await?;
+        let who = commands.visitor().who();
+        let hash = commands.passwords().hash(who, password).await?;
         let vault = commands.log().vault();
         Ok(vault
             .set_password_hash(&self.member.stream(), &hash)
@@ -233,12 +260,15 @@ pub(crate) async fn release_mail(
     let Some(mail) = member.mail().text().and_then(|mail| Mail::parse(mail).ok()) else {
         return Ok(());
     };
-    let claim = claims::mail(attempt.vault(), &mail)?;
-    // Also one of which something was redacted: nothing keeps a member from being erased.
-    if let Some(held) = attempt.load_frozen_too::<Claim>(&claim).await?
-        && held.holder() == Some(member.id())
-    {
-        attempt.record(&claim, held.release(member.id())?);
+    let vault = attempt.vault();
+    let shared = claims::shared_mail(vault, &mail, member.id())?;
+    for claim in [claims::mail(vault, &mail)?, shared] {
+        // Also one of which something was redacted: nothing keeps a member from being erased.
+        if let Some(held) = attempt.load_frozen_too::<Claim>(&claim).await?
+            && held.holder() == Some(member.id())
+        {
+            attempt.record(&claim, held.release(member.id())?);
+        }
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Passwords: hashed with argon2id off the async threads, a few at once, and never shown.
+//! Passwords: hashed with argon2id off the async threads, a few at once in turn, and never shown.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,18 +7,17 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Deserializer};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::error::{Refusal, RefusalKind};
+use crate::fair_queue::{FairQueue, Who};
 use crate::{CommandError, PasswordCost};
 
 /// Fewest characters of a password.
 pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Most characters of a password.
 pub const PASSWORD_CHARS_MAX: usize = 200;
-/// Passwords that wait to be hashed, at most; more are answered "busy".
-const WAITING_MAX: usize = 64;
 
 /// A password as it was typed. Neither printed nor serialised, and wiped from memory.
 #[derive(Clone)]
@@ -73,26 +72,26 @@ impl<'de> Deserialize<'de> for Password {
 #[derive(Debug)]
 pub(crate) struct Passwords {
     cost: PasswordCost,
-    waiting: Semaphore,
-    hashing: Semaphore,
+    queue: Arc<FairQueue>,
     decoy: OnceCell<String>,
 }
 
 impl Passwords {
     pub(crate) fn new(cost: PasswordCost, at_once: usize) -> Self {
-        let (waiting, hashing) = (Semaphore::new(WAITING_MAX), Semaphore::new(at_once.max(1)));
         Self {
             cost,
-            waiting,
-            hashing,
+            queue: FairQueue::new(at_once),
             decoy: OnceCell::new(),
         }
     }
 
     /// The hash of a password, as a PHC string.
-    pub(crate) async fn hash(&self, password: &Password) -> Result<String, CommandError> {
+    ///
+    /// # Errors
+    /// [`CommandError::Busy`] where too many wait, as [`Passwords::verify`].
+    pub(crate) async fn hash(&self, who: Who, password: &Password) -> Result<String, CommandError> {
         let (cost, password) = (self.cost, password.clone());
-        self.off_thread(move || {
+        self.in_turn(who, move || {
             let hash = argon2id(cost)?
                 .hash_password(password.0.as_bytes())
                 .map_err(broken)?;
@@ -105,16 +104,20 @@ impl Passwords {
     /// say so: nobody learns by the time which user names exist.
     pub(crate) async fn verify(
         &self,
+        who: Who,
         password: &Password,
         hash: Option<String>,
     ) -> Result<bool, CommandError> {
         // Asked for in either case, for the first time makes it.
         let nobodys = Password::new("decoy");
-        let decoy = self.decoy.get_or_try_init(|| self.hash(&nobodys)).await?;
+        let decoy = self
+            .decoy
+            .get_or_try_init(|| self.hash(who.clone(), &nobodys));
+        let decoy = decoy.await?;
         let known = hash.is_some();
         let (hash, password) = (hash.unwrap_or_else(|| decoy.clone()), password.clone());
         let same = self
-            .off_thread(move || {
+            .in_turn(who, move || {
                 let hash = PasswordHash::new(&hash).map_err(broken)?;
                 // Cost and algorithm are those of the hash.
                 Ok(Argon2::default()
@@ -125,16 +128,18 @@ impl Passwords {
         Ok(known && same)
     }
 
-    async fn off_thread<T: Send + 'static>(
+    async fn in_turn<T: Send + 'static>(
         &self,
+        who: Who,
         work: impl FnOnce() -> Result<T, CommandError> + Send + 'static,
     ) -> Result<T, CommandError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| CommandError::Busy)?;
-        let _hashing = self
-            .hashing
-            .acquire()
-            .await
-            .map_err(|_| CommandError::Busy)?;
+        let turn = self.queue.turn(who).await.map_err(|_| CommandError::Busy)?;
+        // The turn lasts as long as the work, also where nobody waits for its result any more.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(broken)?
     }
 }
@@ -153,6 +158,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
+    fn anybody() -> Who {
+        Who::Stranger("-".to_owned())
+    }
+
     fn passwords() -> Passwords {
         Passwords::new(
             PasswordCost {
@@ -167,18 +176,23 @@ mod tests {
     async fn only_the_right_password_is_verified_and_nobody_has_the_decoy() {
         let passwords = passwords();
         let right = Password::new("巡り巡って恩返し");
-        let hash = passwords.hash(&right).await.unwrap();
+        let hash = passwords.hash(anybody(), &right).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
-        assert!(passwords.verify(&right, Some(hash.clone())).await.unwrap());
         assert!(
-            !passwords
-                .verify(&Password::new("wrong one"), Some(hash))
+            passwords
+                .verify(anybody(), &right, Some(hash.clone()))
                 .await
                 .unwrap()
         );
         assert!(
             !passwords
-                .verify(&Password::new("decoy"), None)
+                .verify(anybody(), &Password::new("wrong one"), Some(hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify(anybody(), &Password::new("decoy"), None)
                 .await
                 .unwrap()
         );
@@ -189,8 +203,8 @@ mod tests {
         let passwords = passwords();
         let password = Password::new("password");
         let (one, two) = (
-            passwords.hash(&password).await.unwrap(),
-            passwords.hash(&password).await.unwrap(),
+            passwords.hash(anybody(), &password).await.unwrap(),
+            passwords.hash(anybody(), &password).await.unwrap(),
         );
         assert_ne!(one, two);
     }

@@ -17,8 +17,12 @@ pub struct CommandSettings {
     pub password_cost: PasswordCost,
     /// Passwords hashed at once; each takes a core for a moment.
     pub hashing_at_once: usize,
-    /// Attempts to log in under one user name.
+    /// Wrong passwords of one account from one address, or by one device that it was used on.
     pub log_in_rate: Rate,
+    /// Wrong passwords from one address, of accounts that were not used from there before.
+    pub log_in_rate_of_place: Rate,
+    /// Wrong passwords of one account from all addresses that it was not used from before.
+    pub log_in_rate_of_account: Rate,
     /// Requests of one account, whatever token it uses; `None` does not limit.
     pub account_rate: Option<Rate>,
     /// States kept in memory, at most.
@@ -31,9 +35,19 @@ impl Default for CommandSettings {
             follow_up: FollowUpPeriods::default(),
             erasure: ErasurePeriods::default(),
             password_cost: PasswordCost::default(),
-            hashing_at_once: std::thread::available_parallelism().map_or(1, usize::from),
+            // Half of the cores: whoever reads meanwhile has the others.
+            hashing_at_once: std::thread::available_parallelism()
+                .map_or(1, |cores| cores.get().div_ceil(2)),
             log_in_rate: Rate {
                 burst: 10,
+                per_minute: 6,
+            },
+            log_in_rate_of_place: Rate {
+                burst: 100,
+                per_minute: 60,
+            },
+            log_in_rate_of_account: Rate {
+                burst: 100,
                 per_minute: 6,
             },
             account_rate: Some(Rate {

@@ -1,12 +1,12 @@
 //! Access tokens: logging in and out. None of it is an event.
 
-use std::time::Instant;
-
 use meguri_domain::{Claim, UserName};
 use meguri_events::MemberId;
 use meguri_http::MEMBER;
 use meguri_log::{Position, StoredToken};
 
+use crate::attempts::Familiar;
+use crate::fair_queue::Who;
 use crate::snapshot::{Kept, Snapshot};
 use crate::{CommandError, Commands, Password, claims};
 
@@ -17,8 +17,49 @@ pub struct LoggedIn {
     pub member: MemberId,
     /// An access token; it can be read this once.
     pub token: String,
+    /// What this device says when it logs in again, so that it is let through while others guess.
+    pub device: String,
     /// A position at which the member is to be seen.
     pub position: Position,
+}
+
+/// Whose password is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    member: Option<MemberId>,
+    /// How limits call it where it is nobody's.
+    name: String,
+}
+
+impl Account {
+    /// The account of a member.
+    pub(crate) fn of(member: MemberId) -> Self {
+        let (member, name) = (Some(member), String::new());
+        Self { member, name }
+    }
+
+    /// An account that nobody has.
+    fn nobodys(name: &str) -> Self {
+        let (member, name) = (None, name.to_owned());
+        Self { member, name }
+    }
+
+    /// Under whom the vault would know it. Nobody has the nil id.
+    fn subject(&self) -> String {
+        let nobody = MemberId::new(uuid::Uuid::nil());
+        self.member.unwrap_or(nobody).stream()
+    }
+
+    fn key(&self) -> String {
+        match self.member {
+            Some(member) => member.stream(),
+            None => self.name.clone(),
+        }
+    }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("meguri_log_ins_total", "outcome" => outcome).increment(1);
 }
 
 impl Commands {
@@ -26,40 +67,85 @@ impl Commands {
     ///
     /// # Errors
     /// [`CommandError::WrongCredentials`] whatever of the two is wrong, after the same time;
-    /// [`CommandError::TooMany`] after too many attempts under one name.
+    /// [`CommandError::TooMany`] after too many wrong ones from where it is asked.
     pub async fn log_in(
         &self,
         user_name: &str,
         password: &Password,
     ) -> Result<LoggedIn, CommandError> {
-        let vault = self.log().vault();
-        let (holder, position) = self.holder_of(user_name).await?;
-        // Nobody has the nil id; asked so that unknown names take as long.
-        let subject = holder.unwrap_or(MemberId::new(uuid::Uuid::nil())).stream();
-        let hash = vault.password_hash(&subject).await?;
-        if !self.passwords().verify(password, hash).await? {
-            metrics::counter!("meguri_log_ins_total", "outcome" => "refused").increment(1);
-            return Err(CommandError::WrongCredentials);
-        }
-        let member = holder.ok_or(CommandError::WrongCredentials)?;
-        if self.has_left(member).await? {
-            return Err(CommandError::WrongCredentials);
-        }
-        metrics::counter!("meguri_log_ins_total", "outcome" => "done").increment(1);
-        let token = vault.issue_token(&subject, MEMBER).await?;
+        let (account, position) = self.account_of(user_name).await?;
+        let hash = self.hash_of(&account).await?;
+        let right = self.check_password(&account, password, hash).await?;
+        let member = account.member.filter(|_| right);
+        let member = member.ok_or(CommandError::WrongCredentials)?;
+        let (token, device) = self.let_in(member).await?;
         Ok(LoggedIn {
             member,
             token,
+            device,
             position,
         })
+    }
+
+    /// Checks a password against a hash, as long as attempts are left: the one way in which that
+    /// is done. Without a hash it is wrong, and counts as any other wrong one.
+    ///
+    /// # Errors
+    /// [`CommandError::TooMany`], [`CommandError::Busy`], and technical ones; none of them counts.
+    pub(crate) async fn check_password(
+        &self,
+        account: &Account,
+        password: &Password,
+        hash: Option<String>,
+    ) -> Result<bool, CommandError> {
+        let familiar = self.familiar(&account.subject()).await?;
+        let (key, place) = (account.key(), self.visitor().place());
+        let admitted = self.attempts().admit(&key, &place, &familiar);
+        let admitted = admitted.inspect_err(|_| count("limited"))?;
+        let who = match familiar {
+            Familiar::No => self.visitor().who(),
+            Familiar::Device(_) | Familiar::Place => Who::Known(key),
+        };
+        let checked = self.passwords().verify(who, password, hash).await;
+        match &checked {
+            Ok(false) => count("refused"),
+            Ok(true) => {
+                count("done");
+                admitted.give_back();
+            }
+            Err(_) => admitted.give_back(),
+        }
+        checked
+    }
+
+    /// The hash of an account's password; asked for where nobody has the name, too, for the same
+    /// time.
+    pub(crate) async fn hash_of(&self, account: &Account) -> Result<Option<String>, CommandError> {
+        Ok(self.log().vault().password_hash(&account.subject()).await?)
+    }
+
+    /// Gives a member who has proven who they are an access token, and their device a name.
+    ///
+    /// # Errors
+    /// [`CommandError::WrongCredentials`] for one who has left.
+    pub(crate) async fn let_in(&self, member: MemberId) -> Result<(String, String), CommandError> {
+        let (vault, subject) = (self.log().vault(), member.stream());
+        let token = vault.issue_token(&subject, MEMBER).await?;
+        // Asked when the token is there: whoever leaves after this is locked out of it, too.
+        if self.has_left(member).await? {
+            vault.revoke_token(&token).await?;
+            return Err(CommandError::WrongCredentials);
+        }
+        self.remember_place(&subject).await?;
+        Ok((token, self.name_device(&subject)))
     }
 
     /// The member of this user name, also one who has left; none where nobody has taken it.
     ///
     /// # Errors
-    /// Technical ones, and [`CommandError::TooMany`] after too many attempts under one name.
+    /// Technical ones only.
     pub async fn member_named(&self, user_name: &str) -> Result<Option<MemberId>, CommandError> {
-        Ok(self.holder_of(user_name).await?.0)
+        Ok(self.account_of(user_name).await?.0.member)
     }
 
     /// Takes an access token back, at once and for good.
@@ -91,22 +177,22 @@ impl Commands {
         }
     }
 
-    async fn holder_of(
+    /// The account of this name, and a position at which its claim is to be seen.
+    pub(crate) async fn account_of(
         &self,
         user_name: &str,
-    ) -> Result<(Option<MemberId>, Position), CommandError> {
+    ) -> Result<(Account, Position), CommandError> {
         let Ok(name) = UserName::parse(user_name) else {
-            return Ok((None, Position::ZERO));
+            return Ok((Account::nobodys("-"), Position::ZERO));
         };
         let claim = claims::user_name(self.log().vault(), &name)?;
-        self.log_in_attempts()
-            .take(claim.as_str(), Instant::now())?;
         let claimed = Snapshot::read::<Claim>(self.log(), &claim).await?;
         let claimed = claimed.thawed(&claim)?;
         let holder = Claim::of(&claimed.state)
             .and_then(Option::as_ref)
             .and_then(Claim::holder);
-        Ok((holder, claimed.position))
+        let account = holder.map_or_else(|| Account::nobodys(claim.as_str()), Account::of);
+        Ok((account, claimed.position))
     }
 
     async fn has_left(&self, member: MemberId) -> Result<bool, CommandError> {

@@ -107,8 +107,12 @@ impl World {
     }
 
     pub(crate) fn app(&self) -> Router {
-        let (router, _) = meguri_commands::routes(self.commands.clone()).split_for_parts();
-        guard(router, &Limits::default())
+        app(&self.commands)
+    }
+
+    /// The routes of another process.
+    pub(crate) async fn app_with(&self, settings: CommandSettings) -> Router {
+        app(&self.another_process_with(settings).await)
     }
 
     pub(crate) fn pass_days(&self, days: i64) {
@@ -191,6 +195,11 @@ impl World {
             .map(|event| event.event_type().to_owned())
             .collect()
     }
+}
+
+fn app(commands: &Commands) -> Router {
+    let (router, _) = meguri_commands::routes(commands.clone()).split_for_parts();
+    guard(router, &Limits::default())
 }
 
 /// Passwords cost next to nothing, and nobody is held up.
@@ -290,6 +299,7 @@ pub(crate) struct Call<'a> {
     pub(crate) token: Option<&'a str>,
     pub(crate) headers: Vec<(&'a str, &'a str)>,
     pub(crate) body: Option<Value>,
+    pub(crate) address: Option<&'a str>,
 }
 
 impl<'a> Call<'a> {
@@ -300,7 +310,14 @@ impl<'a> Call<'a> {
             token: None,
             headers: vec![],
             body: None,
+            address: None,
         }
+    }
+
+    /// Over a connection from this address.
+    pub(crate) fn from(mut self, address: &'a str) -> Self {
+        self.address = Some(address);
+        self
     }
 
     pub(crate) fn by(mut self, token: &'a str) -> Self {
@@ -333,11 +350,14 @@ impl<'a> Call<'a> {
                 Body::from(body.to_string())
             }
         };
-        let response = app
-            .clone()
-            .oneshot(request.body(body).unwrap())
-            .await
-            .unwrap();
+        let mut request = request.body(body).unwrap();
+        if let Some(address) = self.address {
+            let peer = std::net::SocketAddr::new(address.parse().unwrap(), 4_711);
+            request
+                .extensions_mut()
+                .insert(axum::extract::ConnectInfo(peer));
+        }
+        let response = app.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
         let body = if bytes.is_empty() {

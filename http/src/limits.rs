@@ -116,6 +116,14 @@ impl Buckets {
         })
     }
 
+    /// Gives one back that was taken and turned out not to count.
+    pub fn give_back(&self, key: &str) {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(level) = levels.get_mut(key) {
+            level.left = (level.left + 1.0).min(f64::from(self.rate.burst));
+        }
+    }
+
     fn refilled(&self, level: Level, now: Instant) -> f64 {
         let minutes = now.saturating_duration_since(level.at).as_secs_f64() / 60.0;
         let refilled = minutes.mul_add(f64::from(self.rate.per_minute), level.left);
@@ -154,6 +162,21 @@ mod tests {
         assert!(buckets.take("a", after(100)).is_ok());
         assert!(buckets.take("a", after(100)).is_ok());
         assert!(buckets.take("a", after(100)).is_err());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more_than_that() {
+        let buckets = Buckets::new(Rate {
+            burst: 2,
+            per_minute: 0,
+        });
+        let now = Instant::now();
+        buckets.give_back("a");
+        assert!(buckets.take("a", now).is_ok());
+        buckets.give_back("a");
+        buckets.give_back("a");
+        assert!(buckets.take("a", now).is_ok() && buckets.take("a", now).is_ok());
+        assert!(buckets.take("a", now).is_err());
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
 pub(super) const TELL: Names = ("-", "MEGURI_TELL_OF_MATCHES");
 pub(super) const PROXIES: Names = ("-", "MEGURI_TRUSTED_PROXIES");
-pub(super) const TOKEN_LIFETIME: Names = ("-", "MEGURI_TOKEN_LIFETIME");
+pub(super) const TOKENS: Names = ("-", "MEGURI_TOKEN_LIFETIME");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
 
 /// The places a value may stand in, strongest first: flag, environment, file.

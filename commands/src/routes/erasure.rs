@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use meguri_events::{KeyClass, Timestamp};
-use meguri_http::{Json, Member, Problem, WriteProblems};
+use meguri_http::{ClientAddress, Json, Member, Problem, WriteProblems};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Commands, Erasure, Password};
+use crate::{Commands, Erasure, Password, Visitor};
 
 /// That it is really meant.
 #[derive(Deserialize, ToSchema)]
@@ -101,9 +101,11 @@ impl From<Erasure> for ErasureAnswer {
 pub(super) async fn erase_me(
     State(app): State<Commands>,
     who: Member,
+    address: ClientAddress,
     Json(body): Json<ErasureConfirmation>,
 ) -> Result<Json<ErasureAnswer>, Problem> {
     let caller = app.caller(&who, None, &())?;
+    let app = app.asked_from(Visitor::new(address, None));
     let erasure = app.erase_oneself(&caller, &body.password).await?;
     Ok(Json(erasure.into()))
 }

@@ -3,15 +3,17 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use meguri_events::Prefecture;
-use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems};
+use meguri_http::{
+    ClientAddress, IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Accepted, Answer};
-use crate::{Commands, NewMember, NewNickname, Password};
+use crate::{Commands, NewMember, NewNickname, Password, Visitor};
 
-/// Whoever registers has no name yet under which a key could be remembered.
+/// A visitor has no name yet under which a key could be remembered.
 const NOBODY: &str = "nobody";
 
 /// What a person gives to become a member.
@@ -48,6 +50,9 @@ pub(crate) struct RegisteredMember {
     id: Uuid,
     /// Access token for `Authorization: Bearer`; it can be read this once.
     token: String,
+    /// To be sent with `POST /api/tokens` from this device: it lets the device in while others
+    /// guess the password. It opens nothing by itself.
+    device: String,
     /// Position in the log: a read that is given it as `min_position` sees the member.
     #[schema(minimum = 1)]
     position: u64,
@@ -55,7 +60,10 @@ pub(crate) struct RegisteredMember {
 
 /// Registers a member (会員登録).
 ///
-/// The same again under the same `Idempotency-Key` checks the password and gives another token.
+/// The same again under the same `Idempotency-Key`, with the same password, gives another token,
+/// also from another address. With another password it is answered as a request of somebody else
+/// for a user name that is taken. Two who send different things under one key do not meet. Whether
+/// a mail address is known here is told nobody: one that somebody else has given is taken down.
 #[utoipa::path(
     post, path = "/members", tag = "members",
     extensions(("x-summary-ja" = json!("会員登録する"))),
@@ -64,6 +72,7 @@ pub(crate) struct RegisteredMember {
 )]
 pub(super) async fn register(
     State(app): State<Commands>,
+    address: ClientAddress,
     key: Option<IdempotencyKey>,
     Json(body): Json<Registration>,
 ) -> Result<(StatusCode, Json<RegisteredMember>), Problem> {
@@ -81,12 +90,14 @@ pub(super) async fn register(
         prefecture,
     };
     // The password is no part of what the log remembers: a fast hash of it would be a gift.
-    let key = key.map(|key| app.request_key(key.digest(NOBODY, &new)));
+    let key = key.map(|key| app.visitors_key(key.digest(NOBODY, &new)));
+    let app = app.asked_from(Visitor::new(address, None));
     let registered = app.register_with_password(new, &password, key).await?;
     let Accepted { id, position, .. } = Accepted::from(&registered.done);
     let member = RegisteredMember {
         id,
         token: registered.token,
+        device: registered.device,
         position,
     };
     Ok((StatusCode::CREATED, Json(member)))

@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use meguri_events::Timestamp;
 use meguri_http::{
-    Bearer, IdempotencyHeader, Json, Member, Path, Problem, ReadProblems, WriteProblems,
+    Bearer, ClientAddress, IdempotencyHeader, Json, Member, Path, Problem, ReadProblems,
+    WriteProblems,
 };
 use meguri_log::{StoredToken, TokenId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Commands, LoggedIn, Password};
+use crate::{Commands, LoggedIn, Password, Visitor};
 
 /// User name and password.
 #[derive(Deserialize, ToSchema)]
@@ -23,6 +24,11 @@ pub(crate) struct Credentials {
     /// The password.
     #[schema(value_type = String, format = Password)]
     password: Password,
+    /// What the last registration or log-in of this member on this device has answered as `device`:
+    /// it is let in while others guess the password.
+    #[serde(default)]
+    #[schema(max_length = 104)]
+    device: Option<String>,
 }
 
 /// A new access token.
@@ -32,6 +38,8 @@ pub(crate) struct NewToken {
     id: Uuid,
     /// Access token for `Authorization: Bearer`; it can be read this once.
     token: String,
+    /// To be sent when this device logs in again. It opens nothing by itself.
+    device: String,
     /// A position in the log at which the member is to be seen.
     #[schema(minimum = 0)]
     position: u64,
@@ -39,7 +47,10 @@ pub(crate) struct NewToken {
 
 /// Logs in: gives a new access token.
 ///
-/// An `Idempotency-Key` is taken and not needed: each request gives a token of its own.
+/// An `Idempotency-Key` is taken and not needed: each request gives a token of its own. Wrong
+/// passwords are limited by the address they come from (429): nobody's guesses lock a member out
+/// who logs in from elsewhere, from a device that sends its `device`, or from where they were
+/// before.
 #[utoipa::path(
     post, path = "/tokens", tag = "tokens",
     extensions(("x-summary-ja" = json!("ログインする"))),
@@ -48,16 +59,20 @@ pub(crate) struct NewToken {
 )]
 pub(super) async fn log_in(
     State(app): State<Commands>,
+    address: ClientAddress,
     Json(body): Json<Credentials>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
+    let app = app.asked_from(Visitor::new(address, body.device));
     let LoggedIn {
         member,
         token,
+        device,
         position,
     } = app.log_in(&body.user_name, &body.password).await?;
     let token = NewToken {
         id: member.uuid(),
         token,
+        device,
         position: position.get(),
     };
     Ok((StatusCode::CREATED, Json(token)))

@@ -1,0 +1,120 @@
+//! Registering as a visitor: whose request a key names, and what nobody learns of who is here.
+
+use meguri_commands::{Caller, Password};
+use meguri_events::MemberId;
+use serde_json::{Value, json};
+
+use crate::support::{Call, World, new_member};
+
+fn body(name: &str, mail: &str) -> Value {
+    json!({
+        "user_name": name, "nickname": "n", "mail": mail, "password": "おだやかな朝のひかり",
+    })
+}
+
+fn keyed<'a>(body: Value, key: &'a str, from: &'a str) -> Call<'a> {
+    let call = Call::new("POST", "/api/members").from(from).body(body);
+    call.header("idempotency-key", key)
+}
+
+on_both_backends! {
+    async fn two_visitors_under_one_key_do_not_meet(world: &World) {
+        let app = world.app();
+        for (name, from) in [("aki", "192.0.2.1"), ("haru", "192.0.2.1"), ("natsu", "192.0.2.2")] {
+            let answered = keyed(body(name, &format!("{name}@example.jp")), "1", from);
+            assert_eq!(answered.send(&app).await.status, 201, "{name}");
+        }
+        assert_eq!(world.count("MemberRegistered").await, 3);
+    }
+
+    async fn a_visitor_who_comes_back_from_elsewhere_is_answered_as_before(world: &World) {
+        let app = world.app();
+        let sent = || body("aki", "aki@example.jp");
+        let first = keyed(sent(), "1", "192.0.2.1").send(&app).await;
+        // The order of fields and white space do not matter.
+        let again = keyed(sent(), "1", "198.51.100.7").send(&app).await;
+        assert_eq!((again.status.as_u16(), &again.body["id"]), (201, &first.body["id"]));
+        assert_eq!(again.body["position"], first.body["position"]);
+        let other_key = keyed(sent(), "2", "192.0.2.1").send(&app).await;
+        assert_eq!(other_key.outcome(), (409, "user-name-taken".into()));
+        assert_eq!(world.count("MemberRegistered").await, 1);
+    }
+
+    async fn registering_tells_nobody_which_addresses_are_known(world: &World) {
+        let app = world.app();
+        let mut seen = Vec::new();
+        for (name, mail) in [
+            ("aki", "aki@example.jp"),
+            ("haru", "aki@example.jp"),
+            ("natsu", "AKI@Example.JP"),
+            ("fuyu", "fuyu@example.jp"),
+        ] {
+            let before = world.log().head().await.unwrap().position.get();
+            let answered = keyed(body(name, mail), name, "192.0.2.1").send(&app).await;
+            assert_eq!(answered.status, 201, "{answered:?}");
+            let position = answered.body["position"].as_u64().unwrap();
+            let fields: Vec<_> = answered.body.as_object().unwrap().keys().cloned().collect();
+            seen.push((position - before, fields));
+            // Nor does anything that the new member does.
+            let log_in = json!({"user_name": name, "password": "おだやかな朝のひかり"});
+            let log_in = Call::new("POST", "/api/tokens").body(log_in).send(&app).await;
+            assert_eq!(log_in.status, 201);
+        }
+        assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+        assert_eq!(world.count("ClaimTaken").await, 8);
+    }
+
+    async fn leaving_tells_it_neither_and_frees_what_one_held(world: &World) {
+        let mut members = Vec::new();
+        for name in ["aki", "haru", "natsu"] {
+            let mut new = new_member(name);
+            new.mail = "shared@example.jp".to_owned();
+            let done = world.commands.register(new, None).await.unwrap();
+            members.push(Caller::member(MemberId::new(done.id())));
+        }
+        for member in &members {
+            let before = world.log().head().await.unwrap().position.get();
+            let left = world.commands.leave(member).await.unwrap();
+            assert_eq!(left.position.get() - before, 2, "the claim and the leaving");
+        }
+        assert_eq!(world.count("ClaimReleased").await, 3);
+        let mut again = new_member("fuyu");
+        again.mail = "shared@example.jp".to_owned();
+        world.commands.register(again, None).await.unwrap();
+    }
+
+    async fn two_who_give_one_address_at_once_are_both_members(world: &World) {
+        let other = world.another_process().await;
+        for n in 0..5 {
+            let (mut one, mut two) = (new_member(&format!("a{n}a")), new_member(&format!("b{n}b")));
+            one.mail = format!("both{n}@example.jp");
+            two.mail.clone_from(&one.mail);
+            let (one, two) = tokio::join!(
+                world.commands.register(one, None),
+                other.register(two, None),
+            );
+            assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
+        }
+    }
+
+    async fn whoever_leaves_while_they_log_in_keeps_no_token(world: &World) {
+        let password = Password::new("おだやかな朝のひかり");
+        for n in 0..10 {
+            let name = format!("member{n}");
+            let registered = world
+                .commands
+                .register_with_password(new_member(&name), &password, None);
+            let registered = registered.await.unwrap();
+            let subject = registered.done.stream.as_str();
+            let member = Caller::member(MemberId::new(registered.done.id()));
+            let leave = async {
+                world.commands.leave(&member).await.unwrap();
+                // What the policy does for whoever has left.
+                world.log().vault().lock_out(subject).await.unwrap();
+            };
+            let (_, ()) = tokio::join!(world.commands.log_in(&name, &password), leave);
+            let tokens = world.log().vault().tokens_of(subject).await.unwrap();
+            assert_eq!(tokens.len(), 0);
+        }
+    }
+}
