@@ -200,6 +200,28 @@ fn nothing_is_left_unfinished_or_switched_off() {
     );
 }
 
+/// What an `expect` says. Somebody who reads it in a log has to learn why it could not happen.
+const EXPECTATION: &str = "\"INVARIANT: ";
+
+#[test]
+fn an_error_that_cannot_happen_is_loud_and_says_why_it_cannot() {
+    let mut silent = Vec::new();
+    for file in rust() {
+        let of_tests = file
+            .path
+            .split('/')
+            .any(|it| it == "tests" || it == "testing");
+        let of_tests = of_tests || file.path.starts_with("benches/") || file.stem() == "tests";
+        let code = file.text.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut said = code.split(".expect(").skip(1).map(str::trim_start);
+        if !of_tests && !said.all(|said| said.starts_with(EXPECTATION)) {
+            silent.push(file.path);
+        }
+    }
+    let advice = "`expect` stands where an error is impossible: `INVARIANT: why`; else answer it";
+    assert_none(&silent, advice);
+}
+
 #[test]
 fn no_file_names_a_path_of_somebodys_machine() {
     let files = with_extension(&[

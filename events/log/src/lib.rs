@@ -51,9 +51,11 @@
 //! ```
 
 mod append;
+mod appending;
 mod audit;
 mod blocks;
 mod clock;
+mod connections;
 mod decide;
 mod erase;
 mod evidence;
@@ -83,6 +85,7 @@ pub use append::{
     Append, AppendError, Appended, AppendedEvent, Cause, Condition, Expected, NewEvent, NewSection,
     RequestKey,
 };
+pub use appending::AppendsFail;
 pub use audit::{
     Accounts, AuditError, AuditStep, Audited, ErasedKeys, Finding, FindingKind, Place,
     RedactedEvent,

@@ -1,5 +1,7 @@
 //! Every bound of the log, by name. What is over one is refused with [`TooLarge`], never cut.
 
+use std::num::NonZeroUsize;
+
 /// Longest event in bytes: its header and its sealed sections together.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024;
 
@@ -40,10 +42,10 @@ pub const READ_EVENTS_MAX: usize = 10_000;
 pub const SCAN_POSITIONS_MAX: u64 = 50_000;
 
 /// Stream heads that the writer remembers.
-pub const HEADS_CACHED_MAX: usize = 262_144;
+pub const HEADS_CACHED_MAX: NonZeroUsize = NonZeroUsize::new(262_144).unwrap();
 
 /// Keys of the vault that are kept open in memory.
-pub const KEYS_CACHED_MAX: usize = 131_072;
+pub const KEYS_CACHED_MAX: NonZeroUsize = NonZeroUsize::new(131_072).unwrap();
 
 /// Bytes of newest events that followers share before the slow ones read from the store.
 pub const RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;

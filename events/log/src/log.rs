@@ -1,13 +1,10 @@
 //! The log as its users see it: one handle to append, read, follow and open.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use meguri_supervision::{OnFailure, Supervisor};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot, watch},
+    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -15,6 +12,7 @@ use crate::{
     append::{
         Append, AppendError, Appended, AppendedEvent, Condition, Expected, NewEvent, RequestKey,
     },
+    appending::{Appending, AppendsFail},
     audit::store::AuditStore,
     blocks::Blocks,
     clock::Clock,
@@ -56,6 +54,8 @@ struct Opened {
     recent: Arc<Recent>,
     /// The loops of this process; told to stop when the log is closed.
     supervisor: Supervisor,
+    appending: Arc<Appending>,
+    /// Taken by who has seen it end: everything is closed after it, and once.
     writer: Mutex<Option<JoinHandle<()>>>,
     watcher: JoinHandle<()>,
 }
@@ -113,19 +113,27 @@ impl Log {
                 if log == vault {
                     return Err(OpenError::VaultInLog);
                 }
-                let backend = Backend::new(PostgresStore::open(log).await?);
+                let backend = Backend::new(PostgresStore::open(log, options.answer_within).await?);
                 (backend, vault.clone())
             }
         };
         let head = backend.store.head().await?;
         let is_empty = head.position == Position::ZERO;
-        let (kek, lifetime) = (&options.kek, options.token_lifetime);
-        let vault = Vault::open(&vault, kek, is_empty, Arc::clone(&clock), lifetime).await?;
+        let (answer, lifetime) = (options.answer_within, options.token_lifetime);
+        let (kek, told) = (&options.kek, Arc::clone(&clock));
+        let vault = Vault::open(&vault, kek, is_empty, told, lifetime, answer).await?;
         backend.store.forget_outcomes(clock.now()).await?;
-        Ok(Self::start(backend, vault, clock, head))
+        let resolve_for = RESOLVE_FOR.min(options.answer_within);
+        Ok(Self::start(backend, vault, clock, head, resolve_for))
     }
 
-    fn start(backend: Backend, vault: Vault, clock: Arc<dyn Clock>, head: Head) -> Self {
+    fn start(
+        backend: Backend,
+        vault: Vault,
+        clock: Arc<dyn Clock>,
+        head: Head,
+        resolve_for: Duration,
+    ) -> Self {
         let Backend {
             store,
             published,
@@ -136,7 +144,16 @@ impl Log {
         let supervisor = Supervisor::new();
         let closing = supervisor.stopping();
         let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
-        let writer = Writer::new(Arc::clone(&store), told, waiting, head, shared, RESOLVE_FOR);
+        let appending = Arc::new(Appending::default());
+        let writer = Writer::new(
+            Arc::clone(&store),
+            told,
+            waiting,
+            head,
+            shared,
+            Arc::clone(&appending),
+            resolve_for,
+        );
         let writer = writer.run(closing.clone());
         let writer = supervisor.spawn("writer", OnFailure::EndProcess, closing, writer);
         let (watching, hints) = (Arc::clone(&store), Arc::clone(&recent));
@@ -154,6 +171,7 @@ impl Log {
             room,
             recent,
             supervisor,
+            appending,
             writer,
             watcher,
         }))
@@ -438,19 +456,25 @@ impl Log {
         &self.0.clock
     }
 
-    /// Takes no more appends, finishes those accepted, and closes both databases.
+    /// Since when appends fail, and why; none while they work.
+    ///
+    /// It costs nothing to ask. A log that is closed, and one whose writer has ended, fails.
+    pub fn appends_fail(&self) -> Option<AppendsFail> {
+        self.0.appending.failing()
+    }
+
+    /// Takes no more appends, finishes those accepted, and closes both databases. Asked again, also
+    /// at the same time or after a first caller was dropped, it waits for the same end.
     pub async fn close(&self) {
         self.0.supervisor.stop();
-        let writer = self
-            .0
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(writer) = writer {
+        // INVARIANT: nobody comes by this lock while the writer drains, so the store is closed after
+        // it, whoever asks first.
+        let mut draining = self.0.writer.lock().await;
+        if let Some(writer) = &mut *draining {
             // A writer that panicked has already dropped its requests, which were answered
             // `Unknown`.
             let _ = writer.await;
+            *draining = None;
         }
         self.0.watcher.abort();
         self.0.store.close().await;

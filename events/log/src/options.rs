@@ -10,6 +10,8 @@ use crate::{
 
 /// How long access tokens are valid where nobody says otherwise: 90 days.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(90 * 24);
+/// Longer than any statement takes on a database that is there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where a log is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct LogOptions {
     /// How long access tokens are valid after they were issued; those of earlier releases, which
     /// had no end, from now on.
     pub token_lifetime: Duration,
+    /// How long one waits for an answer of PostgreSQL before its host is taken for gone.
+    pub answer_within: Duration,
 }
 
 impl LogOptions {
@@ -52,6 +56,7 @@ impl LogOptions {
             kek,
             clock: Arc::new(SystemClock),
             token_lifetime: TOKEN_LIFETIME,
+            answer_within: ANSWER_WITHIN,
         }
     }
 }

@@ -7,20 +7,21 @@ mod erase;
 mod frontiers;
 mod publish;
 mod query;
+pub(crate) mod session;
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    Connection, PgConnection, PgPool, Postgres, Transaction,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    PgConnection, PgPool,
+    postgres::{PgListener, PgPoolOptions},
 };
-use tokio::sync::Mutex;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    connections::{ConnectionError, Connections, Lease, on},
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
@@ -31,95 +32,64 @@ use crate::{
 
 /// Connections that read.
 const READERS_MAX: u32 = 6;
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the writer waits for one statement before it takes the connection for lost.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A migration may take as long as so many answers.
+const MIGRATION_ANSWERS: u32 = 20;
 /// How long the listener rests before it connects again.
 const LISTEN_AGAIN: Duration = Duration::from_millis(500);
+/// How long the listener waits for a notification before it looks whether its connection works, and
+/// how long for that.
+const LISTEN_FOR: Duration = Duration::from_secs(10);
 /// The channel on which heads are told.
 const CHANNEL: &str = "meguri_log_head";
 
 /// A log in a PostgreSQL database.
 pub(crate) struct PostgresStore {
-    readers: PgPool,
-    /// The writer's options; its connection is made anew after each failure.
-    options: PgConnectOptions,
-    writer: Mutex<Option<PgConnection>>,
+    readers: Connections<PgConnection>,
+    /// The one connection that commits, so that it never waits for those that read.
+    writer: Connections<PgConnection>,
+    /// That of who publishes, for as long as it does.
+    publisher: Connections<PgConnection>,
+    /// Hints of other processes come through it. It is bounded by [`LISTEN_FOR`].
+    listening: PgPool,
 }
 
 impl PostgresStore {
-    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(reading)?
-            .application_name("meguri-log")
-            .options([
-                ("default_transaction_isolation", "read committed"),
-                ("synchronous_commit", "on"),
-                ("idle_in_transaction_session_timeout", "10s"),
-                ("statement_timeout", "60s"),
-                ("lock_timeout", "20s"),
-                ("tcp_user_timeout", "10s"),
-                ("tcp_keepalives_idle", "10"),
-                ("plan_cache_mode", "force_generic_plan"),
-            ]);
-        let readers = PgPoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_with(options.clone())
-            .await
-            .map_err(reading)?;
-        sqlx::migrate!("migrations/postgres")
-            .run(&readers)
-            .await
-            .map_err(|error| StoreError::Unreachable(error.to_string()))?;
+    /// Opens a log whose database answers each question within this time, or is taken for gone.
+    pub(crate) async fn open(url: &str, answer: Duration) -> Result<Self, StoreError> {
+        let readers = session::connections(url, READERS_MAX, answer)?;
+        session::refuse_shared_sessions(&readers).await?;
+        let listening = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(session::CONNECT_WITHIN)
+            .connect_lazy_with(session::options(url)?);
+        let migrating = sqlx::migrate!("migrations/postgres");
+        match timeout(answer * MIGRATION_ANSWERS, migrating.run(&listening)).await {
+            Ok(migrated) => {
+                migrated.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            }
+            Err(_) => return Err(ConnectionError::NoAnswer.into()),
+        }
         Ok(Self {
             readers,
-            options,
-            writer: Mutex::default(),
+            writer: session::connections(url, 1, answer)?,
+            publisher: session::connections(url, 1, answer)?,
+            listening,
         })
     }
 
-    async fn reader(&self) -> Result<Reader, StoreError> {
-        let connection = self.readers.acquire().await.map_err(reading)?;
-        Ok(Reader(Some(connection)))
-    }
-
-    async fn connect(&self) -> Result<PgConnection, StoreError> {
-        let connecting = PgConnection::connect_with(&self.options);
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(reading),
-            Err(_) => Err(StoreError::Unreachable("PostgreSQL does not answer".into())),
-        }
-    }
-}
-
-/// A connection that goes back to the others only once its answer was read to the end.
-///
-/// A caller may be dropped in the middle of a statement: that connection can be out of step with
-/// the server, so that the next one to use it would read an answer which is not its own. It is
-/// closed instead.
-struct Reader(Option<PoolConnection<Postgres>>);
-
-impl Reader {
-    fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
-        let connection = self.0.as_deref_mut();
-        connection.ok_or_else(|| StoreError::Unreachable("the reader was given back".into()))
-    }
-
-    fn done<T>(mut self, found: Result<T, StoreError>) -> Result<T, StoreError> {
-        if found.is_ok() {
-            drop(self.0.take());
-        }
-        found
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(connection.detach());
+    /// Hears of heads until the connection fails, or does not answer any more.
+    async fn listen(&self, recent: &Recent) -> Result<(), sqlx::Error> {
+        let mut listener = PgListener::connect_with(&self.listening).await?;
+        soon(listener.listen(CHANNEL)).await?;
+        loop {
+            let Ok(told) = timeout(LISTEN_FOR, listener.recv()).await else {
+                // Nothing was heard: is nothing said, or does nobody listen?
+                soon(sqlx::query("select 1").execute(&mut listener)).await?;
+                continue;
+            };
+            if let Ok(position) = told?.payload().parse() {
+                recent.told(position);
+            }
         }
     }
 }
@@ -132,21 +102,15 @@ fn reading(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Store for PostgresStore {
     async fn head(&self) -> Result<Head, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = query::head(reader.connection()?, false).await;
-        reader.done(found)
+        on!(self.readers, |reader| query::head(reader, false))
     }
 
     async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = query::stream_heads(reader.connection()?, streams).await;
-        reader.done(found)
+        on!(self.readers, |reader| query::stream_heads(reader, streams))
     }
 
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = query::outcomes(reader.connection()?, keys, now).await;
-        reader.done(found)
+        on!(self.readers, |reader| query::outcomes(reader, keys, now))
     }
 
     async fn read_stream(
@@ -154,9 +118,7 @@ impl Store for PostgresStore {
         stream: &StreamName,
         range: StreamRange,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = block::stream(reader.connection()?, stream, range).await;
-        reader.done(found)
+        on!(self.readers, |reader| block::stream(reader, stream, range))
     }
 
     async fn read_block(
@@ -166,9 +128,9 @@ impl Store for PostgresStore {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = block::all(reader.connection()?, after, up_to, filter, limit).await;
-        reader.done(found)
+        on!(self.readers, |reader| block::all(
+            reader, after, up_to, filter, limit
+        ))
     }
 
     async fn read_entries(
@@ -176,56 +138,41 @@ impl Store for PostgresStore {
         after: Position,
         up_to: Position,
     ) -> Result<Vec<Entry>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = frontiers::entries(reader.connection()?, after, up_to).await;
-        reader.done(found)
+        on!(self.readers, |reader| frontiers::entries(
+            reader, after, up_to
+        ))
     }
 
     async fn read_blinds(&self, positions: &[Position]) -> Result<Blinds, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = query::blinds(reader.connection()?, positions).await;
-        reader.done(found)
+        on!(self.readers, |reader| query::blinds(reader, positions))
     }
 
     async fn kept_frontier(
         &self,
         up_to: Position,
     ) -> Result<Option<(Position, Vec<u8>)>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = frontiers::kept(reader.connection()?, up_to).await;
-        reader.done(found)
+        on!(self.readers, |reader| frontiers::kept(reader, up_to))
     }
 
     async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError> {
-        let mut reader = self.reader().await?;
-        let kept = frontiers::keep(reader.connection()?, frontiers).await;
-        reader.done(kept)
+        on!(self.readers, |reader| frontiers::keep(reader, frontiers))
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {
-        let mut writer = self.writer.lock().await;
-        let mut connection = match writer.take() {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        let writing = commit::write(&mut connection, known, batch);
-        let written = match tokio::time::timeout(WRITE_TIMEOUT, writing).await {
-            Ok(written) => written,
-            Err(_) => Err(StoreError::Lost("PostgreSQL did not answer in time".into())),
-        };
-        // A connection that failed is not trusted again.
-        if !matches!(written, Err(StoreError::Lost(_))) {
-            *writer = Some(connection);
-        }
-        written
+        let written: Result<_, Unwritten> =
+            on!(self.writer, |writer| commit::write(writer, known, batch));
+        Ok(written?)
     }
 
     async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError> {
-        let mut transaction = self.readers.begin().await.map_err(reading)?;
-        // INVARIANT: this statement waits for the lock, and what follows it in a READ COMMITTED
-        // transaction sees everything that was committed before the lock was given.
-        let head = query::head(&mut transaction, true).await?;
-        Ok(Box::new(PostgresTurn { transaction, head }))
+        let mut lease = self.readers.lease().await?;
+        // INVARIANT: the second statement waits for the lock, and what follows it in a READ
+        // COMMITTED transaction sees everything that was committed before the lock was given.
+        let head = on!(lease, |connection| async {
+            control(connection, "begin").await.map_err(reading)?;
+            query::head(connection, true).await
+        })?;
+        Ok(Box::new(PostgresTurn { lease, head }))
     }
 
     async fn sealed_like(
@@ -234,59 +181,85 @@ impl Store for PostgresStore {
         after: Position,
         up_to: Position,
     ) -> Result<Vec<(Position, String)>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = erase::sealed_like(reader.connection()?, needle, after, up_to).await;
-        reader.done(found)
+        on!(self.readers, |reader| erase::sealed_like(
+            reader, needle, after, up_to
+        ))
     }
 
     async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError> {
-        let mut reader = self.reader().await?;
-        let emptied = erase::empty_sealed(reader.connection()?, positions).await;
-        reader.done(emptied)
+        on!(self.readers, |reader| erase::empty_sealed(
+            reader, positions
+        ))
     }
 
     async fn empty_event(&self, position: Position) -> Result<bool, StoreError> {
-        let mut reader = self.reader().await?;
-        let emptied = erase::empty_event(reader.connection()?, position).await;
-        reader.done(emptied)
+        on!(self.readers, |reader| erase::empty_event(reader, position))
     }
 
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("delete from request_keys where expires_at < $1")
-            .bind(now.micros())
-            .execute(&self.readers)
-            .await
-            .map_err(reading)?;
-        Ok(())
+        on!(self.readers, |connection| async {
+            let forget = sqlx::query("delete from request_keys where expires_at < $1");
+            let forgotten = forget.bind(now.micros()).execute(connection).await;
+            forgotten.map(|_| ()).map_err(reading)
+        })
     }
 
     async fn watch_head(&self, recent: Arc<Recent>) {
         loop {
-            if let Ok(mut listener) = PgListener::connect_with(&self.readers).await
-                && listener.listen(CHANNEL).await.is_ok()
-            {
-                while let Ok(told) = listener.recv().await {
-                    if let Ok(position) = told.payload().parse() {
-                        recent.told(position);
-                    }
-                }
+            if let Err(error) = self.listen(&recent).await {
+                tracing::debug!(%error, "hears no other process for a moment");
             }
             tokio::time::sleep(LISTEN_AGAIN).await;
         }
     }
 
     async fn close(&self) {
-        if let Some(connection) = self.writer.lock().await.take() {
-            // The server notices a connection that just goes, too.
-            let _ = connection.close().await;
-        }
+        // A listener whose server is gone would hold this up.
+        let _ = timeout(session::CONNECT_WITHIN, self.listening.close()).await;
+        self.publisher.close().await;
+        self.writer.close().await;
         self.readers.close().await;
+    }
+}
+
+/// What is to be done soon, or is taken for lost with its connection.
+async fn soon<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(LISTEN_FOR, asked)
+        .await
+        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// Runs a statement that begins or ends a transaction. They are run as what they are, so that
+/// nothing but the server itself keeps book of whether one is open.
+async fn control(
+    connection: &mut PgConnection,
+    statement: &'static str,
+) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(statement).execute(connection).await?;
+    Ok(())
+}
+
+/// Why a batch was not written, or may not have been.
+struct Unwritten(StoreError);
+
+impl From<ConnectionError> for Unwritten {
+    fn from(error: ConnectionError) -> Self {
+        Self(match error {
+            ConnectionError::NotMade(reason) => StoreError::Unreachable(reason),
+            ConnectionError::NoAnswer => StoreError::Lost(error.to_string()),
+        })
+    }
+}
+
+impl From<Unwritten> for StoreError {
+    fn from(error: Unwritten) -> Self {
+        error.0
     }
 }
 
 /// A transaction that holds the lock of the head's row.
 struct PostgresTurn {
-    transaction: Transaction<'static, Postgres>,
+    lease: Lease<PgConnection>,
     head: Head,
 }
 
@@ -297,11 +270,15 @@ impl Turn for PostgresTurn {
     }
 
     async fn stream_heads(&mut self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        query::stream_heads(&mut self.transaction, streams).await
+        on!(self.lease, |connection| query::stream_heads(
+            connection, streams
+        ))
     }
 
     async fn changed_since(&mut self, position: Position) -> Result<Heads, StoreError> {
-        query::changed_since(&mut self.transaction, position).await
+        on!(self.lease, |connection| query::changed_since(
+            connection, position
+        ))
     }
 
     async fn outcomes(
@@ -309,29 +286,56 @@ impl Turn for PostgresTurn {
         keys: &[[u8; 32]],
         now: Timestamp,
     ) -> Result<Outcomes, StoreError> {
-        query::outcomes(&mut self.transaction, keys, now).await
+        on!(self.lease, |connection| query::outcomes(
+            connection, keys, now
+        ))
     }
 
     async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
-        let after = Position::new(position.get().saturating_sub(1));
+        let Some(before) = position.before() else {
+            return Ok(None);
+        };
         let everything = Filter::default();
-        let events = block::all(&mut self.transaction, after, position, &everything, 1).await?;
-        event_id(&events)
+        let events = on!(self.lease, |connection| block::all(
+            connection,
+            before,
+            position,
+            &everything,
+            1
+        ));
+        event_id(&events?)
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
-        if !commit::write(&mut self.transaction, self.head, batch).await? {
-            return Err(StoreError::Damaged(
-                "the head moved while its turn was held".into(),
-            ));
-        }
-        self.transaction
-            .commit()
-            .await
-            .map_err(|error| StoreError::Lost(error.to_string()))
+        let known = self.head;
+        let written: Result<(), Unwritten> = on!(self.lease, |connection| async {
+            if !commit::write(connection, known, batch).await? {
+                let reason = "the head moved while its turn was held";
+                return Err(Unwritten(StoreError::Damaged(reason.into())));
+            }
+            let committed = control(connection, "commit").await;
+            committed.map_err(|error| Unwritten(StoreError::Lost(error.to_string())))
+        });
+        written?;
+        self.lease.give_back();
+        Ok(())
     }
 
-    async fn release(self: Box<Self>) -> Result<(), StoreError> {
-        self.transaction.rollback().await.map_err(reading)
+    async fn try_to_write(mut self: Box<Self>) -> Result<(), StoreError> {
+        on!(self.lease, |connection| async {
+            let same = sqlx::query("update log_head set position = position");
+            same.execute(&mut *connection).await.map_err(reading)?;
+            control(connection, "commit").await.map_err(reading)
+        })?;
+        self.lease.give_back();
+        Ok(())
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), StoreError> {
+        on!(self.lease, |connection| async {
+            control(connection, "rollback").await.map_err(reading)
+        })?;
+        self.lease.give_back();
+        Ok(())
     }
 }

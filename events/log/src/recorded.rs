@@ -90,10 +90,8 @@ impl Recorded {
 
     /// The sealed sections, as stored: each `u32 length ‖ nonce ‖ ciphertext`.
     pub fn sealed_bytes(&self) -> &[u8] {
-        self.shared
-            .sealed
-            .get(self.row().sealed.clone())
-            .unwrap_or_default()
+        // INVARIANT: the ranges of a row are those under which it was pushed.
+        &self.shared.sealed[self.row().sealed.clone()]
     }
 
     fn row(&self) -> &Row {
@@ -101,7 +99,7 @@ impl Recorded {
     }
 
     fn text(&self, range: &Range<usize>) -> &str {
-        self.shared.text.get(range.clone()).unwrap_or_default()
+        &self.shared.text[range.clone()]
     }
 }
 

@@ -70,10 +70,8 @@ pub enum OpenSealError {
 
 /// HMAC-SHA256 (RFC 2104).
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        return [0; 32];
-    };
+    let mac = Hmac::<Sha256>::new_from_slice(key);
+    let mut mac = mac.expect("INVARIANT: HMAC takes keys of any length (RFC 2104)");
     for part in parts {
         mac.update(part);
     }

@@ -16,14 +16,14 @@ use std::{
 
 use async_trait::async_trait;
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    pool::PoolConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    ConnectOptions, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    connections::{Connections, Lease, Patience, on},
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
@@ -32,8 +32,14 @@ use crate::{
     tree::Frontier,
 };
 
-/// Connections that read.
-const READERS_MAX: u32 = 4;
+/// Connections that read; one of them watches.
+const READERS_MAX: u32 = 5;
+/// How long one waits for a connection; and for an answer as long as it takes, for a file has no
+/// host that may vanish. Other processes are waited for as [`BUSY_TIMEOUT`] says.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(30),
+    answer: None,
+};
 /// How long a writer waits for another process to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the file is asked whether another process has written.
@@ -43,8 +49,8 @@ const STATEMENTS_CACHED: usize = 160;
 
 /// A log in a SQLite file.
 pub(crate) struct SqliteStore {
-    readers: SqlitePool,
-    writer: SqlitePool,
+    readers: Connections<SqliteConnection>,
+    writer: Connections<SqliteConnection>,
     path: PathBuf,
 }
 
@@ -57,39 +63,53 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .statement_cache_capacity(STATEMENTS_CACHED);
-        let pool = |size| {
-            SqlitePoolOptions::new()
-                .max_connections(size)
-                .test_before_acquire(false)
-        };
-        let writer = pool(1)
-            .connect_with(options.clone())
+        let first = SqlitePool::connect_with(options.clone())
             .await
             .map_err(reading)?;
         sqlx::migrate!("migrations/sqlite")
-            .run(&writer)
+            .run(&first)
             .await
             .map_err(|error| StoreError::Unreachable(error.to_string()))?;
-        let readers = options.pragma("query_only", "on");
-        let readers = pool(READERS_MAX)
-            .connect_with(readers)
-            .await
-            .map_err(reading)?;
+        let writer = connections(1, options.clone());
+        // It stays until another one has the file open, so that the journal is not taken away
+        // between the two.
+        writer.lease().await?.give_back();
+        first.close().await;
         Ok(Self {
-            readers,
+            readers: connections(READERS_MAX, options.pragma("query_only", "on")),
             writer,
             path: path.into(),
         })
     }
+}
 
-    /// A transaction that may write: taken at once, so that it never fails half-way for another
-    /// writer.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer
-            .begin_with("begin immediate")
-            .await
-            .map_err(reading)
-    }
+/// Connections to the file of these options.
+pub(crate) fn connections(
+    most: u32,
+    options: SqliteConnectOptions,
+) -> Connections<SqliteConnection> {
+    Connections::new(most, PATIENCE, move || {
+        let options = options.clone();
+        async move { options.connect().await }
+    })
+}
+
+/// Runs a statement that begins or ends a transaction. They are run as what they are, so that
+/// nothing but SQLite itself keeps book of whether one is open.
+async fn control(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(statement).execute(connection).await?;
+    Ok(())
+}
+
+/// Begins a transaction that may write: taken at once, so that it never fails half-way for another
+/// writer.
+async fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    control(connection, "begin immediate")
+        .await
+        .map_err(reading)
 }
 
 /// While nothing can have been written yet, every failure is one of reaching the file.
@@ -100,18 +120,15 @@ fn reading(error: sqlx::Error) -> StoreError {
 #[async_trait]
 impl Store for SqliteStore {
     async fn head(&self) -> Result<Head, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::head(&mut reader).await
+        on!(self.readers, |reader| query::head(reader))
     }
 
     async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::stream_heads(&mut reader, streams).await
+        on!(self.readers, |reader| query::stream_heads(reader, streams))
     }
 
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::outcomes(&mut reader, keys, now).await
+        on!(self.readers, |reader| query::outcomes(reader, keys, now))
     }
 
     async fn read_stream(
@@ -119,8 +136,7 @@ impl Store for SqliteStore {
         stream: &StreamName,
         range: StreamRange,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        block::stream(&mut reader, stream, range).await
+        on!(self.readers, |reader| block::stream(reader, stream, range))
     }
 
     async fn read_block(
@@ -130,8 +146,9 @@ impl Store for SqliteStore {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        block::all(&mut reader, after, up_to, filter, limit).await
+        on!(self.readers, |reader| block::all(
+            reader, after, up_to, filter, limit
+        ))
     }
 
     async fn read_entries(
@@ -139,42 +156,45 @@ impl Store for SqliteStore {
         after: Position,
         up_to: Position,
     ) -> Result<Vec<Entry>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        frontiers::entries(&mut reader, after, up_to).await
+        on!(self.readers, |reader| frontiers::entries(
+            reader, after, up_to
+        ))
     }
 
     async fn read_blinds(&self, positions: &[Position]) -> Result<Blinds, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        query::blinds(&mut reader, positions).await
+        on!(self.readers, |reader| query::blinds(reader, positions))
     }
 
     async fn kept_frontier(
         &self,
         up_to: Position,
     ) -> Result<Option<(Position, Vec<u8>)>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        frontiers::kept(&mut reader, up_to).await
+        on!(self.readers, |reader| frontiers::kept(reader, up_to))
     }
 
     async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError> {
-        let mut writer = self.writer.acquire().await.map_err(reading)?;
-        frontiers::keep(&mut writer, frontiers).await
+        on!(self.writer, |writer| frontiers::keep(writer, frontiers))
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        if !commit::move_head(&mut transaction, known, batch.head).await? {
-            // Nothing was written, so there is nothing to take back that dropping would not.
-            return Ok(false);
-        }
-        commit::write(transaction, batch).await?;
-        Ok(true)
+        on!(self.writer, |writer| async {
+            begin(writer).await?;
+            if !commit::move_head(writer, known, batch.head).await? {
+                control(writer, "rollback").await.map_err(reading)?;
+                return Ok(false);
+            }
+            commit::write(writer, batch).await?;
+            Ok(true)
+        })
     }
 
     async fn take_turn(&self) -> Result<Box<dyn Turn>, StoreError> {
-        let mut transaction = self.begin().await?;
-        let head = query::head(&mut transaction).await?;
-        Ok(Box::new(SqliteTurn { transaction, head }))
+        let mut lease = self.writer.lease().await?;
+        let head = on!(lease, |writer| async {
+            begin(writer).await?;
+            query::head(writer).await
+        })?;
+        Ok(Box::new(SqliteTurn { lease, head }))
     }
 
     async fn sealed_like(
@@ -183,57 +203,54 @@ impl Store for SqliteStore {
         after: Position,
         up_to: Position,
     ) -> Result<Vec<(Position, String)>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        erase::sealed_like(&mut reader, needle, after, up_to).await
+        on!(self.readers, |reader| erase::sealed_like(
+            reader, needle, after, up_to
+        ))
     }
 
     async fn empty_sealed(&self, positions: &[Position]) -> Result<u64, StoreError> {
-        let mut writer = self.writer.acquire().await.map_err(reading)?;
-        erase::empty_sealed(&mut writer, positions).await
+        on!(self.writer, |writer| erase::empty_sealed(writer, positions))
     }
 
     async fn empty_event(&self, position: Position) -> Result<bool, StoreError> {
-        let mut writer = self.writer.acquire().await.map_err(reading)?;
-        erase::empty_event(&mut writer, position).await
+        on!(self.writer, |writer| erase::empty_event(writer, position))
     }
 
     async fn forget_outcomes(&self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("delete from request_keys where expires_at < $1")
-            .bind(now.micros())
-            .execute(&self.writer)
-            .await
-            .map_err(reading)?;
-        Ok(())
+        on!(self.writer, |writer| async {
+            let forget = sqlx::query("delete from request_keys where expires_at < $1");
+            let forgotten = forget.bind(now.micros()).execute(writer).await;
+            forgotten.map(|_| ()).map_err(reading)
+        })
     }
 
     async fn watch_head(&self, recent: Arc<Recent>) {
         let mut poll = tokio::time::interval(POLL_EVERY);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let (mut connection, mut seen) = (None, 0_i64);
+        let (mut watching, mut seen) = (None, 0_i64);
         loop {
             poll.tick().await;
-            let Some(reader) = &mut connection else {
+            let Some(lease) = &mut watching else {
                 // The number only means something on one and the same connection.
-                connection = self
-                    .readers
-                    .acquire()
-                    .await
-                    .ok()
-                    .map(PoolConnection::detach);
+                watching = self.readers.lease().await.ok();
                 continue;
             };
-            let version = sqlx::query_scalar("pragma data_version")
-                .fetch_one(&mut *reader)
-                .await;
-            match version {
-                Ok(version) if version == seen => {}
-                Ok(version) => {
+            let looked: Result<_, StoreError> = on!(lease, |reader| async {
+                let version = sqlx::query_scalar("pragma data_version");
+                let version: i64 = version.fetch_one(&mut *reader).await.map_err(reading)?;
+                if version == seen {
+                    return Ok((version, None));
+                }
+                Ok((version, Some(query::head(reader).await?)))
+            });
+            match looked {
+                Ok((version, head)) => {
                     seen = version;
-                    if let Ok(now) = query::head(reader).await {
-                        recent.told(now.position);
+                    if let Some(head) = head {
+                        recent.told(head.position);
                     }
                 }
-                Err(_) => connection = None,
+                Err(_) => watching = None,
             }
         }
     }
@@ -246,7 +263,7 @@ impl Store for SqliteStore {
 
 /// A transaction that holds SQLite's one write lock.
 struct SqliteTurn {
-    transaction: Transaction<'static, Sqlite>,
+    lease: Lease<SqliteConnection>,
     head: Head,
 }
 
@@ -257,11 +274,11 @@ impl Turn for SqliteTurn {
     }
 
     async fn stream_heads(&mut self, streams: &[StreamName]) -> Result<Heads, StoreError> {
-        query::stream_heads(&mut self.transaction, streams).await
+        on!(self.lease, |writer| query::stream_heads(writer, streams))
     }
 
     async fn changed_since(&mut self, position: Position) -> Result<Heads, StoreError> {
-        query::changed_since(&mut self.transaction, position).await
+        on!(self.lease, |writer| query::changed_since(writer, position))
     }
 
     async fn outcomes(
@@ -269,26 +286,43 @@ impl Turn for SqliteTurn {
         keys: &[[u8; 32]],
         now: Timestamp,
     ) -> Result<Outcomes, StoreError> {
-        query::outcomes(&mut self.transaction, keys, now).await
+        on!(self.lease, |writer| query::outcomes(writer, keys, now))
     }
 
     async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
-        let up_to = position;
-        let after = Position::new(position.get().saturating_sub(1));
-        let events = block::all(&mut self.transaction, after, up_to, &Filter::default(), 1).await?;
-        event_id(&events)
+        let Some(before) = position.before() else {
+            return Ok(None);
+        };
+        let everything = Filter::default();
+        let events = on!(self.lease, |writer| {
+            block::all(writer, before, position, &everything, 1)
+        });
+        event_id(&events?)
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
-        if !commit::move_head(&mut self.transaction, self.head, batch.head).await? {
-            return Err(StoreError::Damaged(
-                "the head moved while its turn was held".into(),
-            ));
-        }
-        commit::write(self.transaction, batch).await
+        let known = self.head;
+        on!(self.lease, |writer| async {
+            if !commit::move_head(writer, known, batch.head).await? {
+                let reason = "the head moved while its turn was held";
+                return Err(StoreError::Damaged(reason.into()));
+            }
+            commit::write(writer, batch).await
+        })?;
+        self.lease.give_back();
+        Ok(())
     }
 
-    async fn release(self: Box<Self>) -> Result<(), StoreError> {
-        self.transaction.rollback().await.map_err(reading)
+    async fn try_to_write(mut self: Box<Self>) -> Result<(), StoreError> {
+        // The connection is closed after it, and takes with it what was only tried.
+        on!(self.lease, |writer| commit::try_to_write(writer))
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), StoreError> {
+        on!(self.lease, |writer| async {
+            control(writer, "rollback").await.map_err(reading)
+        })?;
+        self.lease.give_back();
+        Ok(())
     }
 }

@@ -9,10 +9,11 @@ use uuid::Uuid;
 use crate::{
     append::Appended,
     clock::Timestamp,
+    connections::ConnectionError,
     follow::Recent,
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, BlockBuilder, Entry, NewRow, Recorded},
-    stream::{Position, StreamName, Version},
+    stream::{NegativeCounter, Position, StreamName, Version},
     tree::Frontier,
 };
 
@@ -120,6 +121,20 @@ pub(crate) enum StoreError {
     /// What is stored has another form than the log gave it.
     #[error("{0}")]
     Damaged(String),
+}
+
+impl From<NegativeCounter> for StoreError {
+    fn from(error: NegativeCounter) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}
+
+/// Of what only reads, or is taken back where it got no answer. What writes says itself what a
+/// missing answer means.
+impl From<ConnectionError> for StoreError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Unreachable(error.to_string())
+    }
 }
 
 impl From<StoreError> for ReadError {
@@ -235,15 +250,23 @@ pub(crate) trait Turn: Send {
     /// Writes a batch and ends the turn.
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError>;
 
+    /// Ends the turn with a write that changes nothing: shows whether the database takes any.
+    async fn try_to_write(self: Box<Self>) -> Result<(), StoreError>;
+
     /// Ends the turn without writing.
     async fn release(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Names, numbers and the like as a list that SQL takes apart.
+pub(crate) fn json(list: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(list).expect("INVARIANT: no map has keys that are not texts")
 }
 
 /// Where the log ends as it is stored, checked.
 pub(crate) fn stored_head(position: i64, tail: &[u8], at: i64) -> Result<Head, StoreError> {
     let tail = Uuid::from_slice(tail).map_err(|error| StoreError::Damaged(error.to_string()))?;
     Ok(Head {
-        position: Position::from_sql(position),
+        position: Position::from_sql(position)?,
         tail,
         at: Timestamp::from_micros(at),
     })
@@ -255,7 +278,17 @@ pub(crate) fn known_head(
     version: i64,
 ) -> Result<(StreamName, Version), StoreError> {
     let stream = StreamName::new(stream).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    Ok((stream, Version::from_sql(version)))
+    Ok((stream, Version::from_sql(version)?))
+}
+
+/// The versions of these streams as they are stored, one for each, checked.
+pub(crate) fn versions_of(streams: &[StreamName], versions: Vec<i64>) -> Result<Heads, StoreError> {
+    if versions.len() != streams.len() {
+        return Err(StoreError::Damaged("a stream has no version".into()));
+    }
+    let heads = streams.iter().cloned().zip(versions);
+    let heads = heads.map(|(stream, version)| Ok((stream, Version::from_sql(version)?)));
+    heads.collect()
 }
 
 /// What is remembered as it is stored (key, digest of the request, outcome), checked.
@@ -280,7 +313,7 @@ pub(crate) fn stored_blinds(rows: Vec<(i64, Vec<u8>)>) -> Result<Blinds, StoreEr
     let blinds = rows.into_iter().map(|(position, blind)| {
         let blind = <[u8; 32]>::try_from(blind);
         let blind = blind.map_err(|_| StoreError::Damaged("a blind is not 32 bytes".into()))?;
-        Ok((Position::from_sql(position), blind))
+        Ok((Position::from_sql(position)?, blind))
     });
     blinds.collect()
 }

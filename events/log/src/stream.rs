@@ -42,20 +42,32 @@ macro_rules! counter {
                 self.0
             }
 
-            /// The one that follows.
+            /// The one that follows; the last number of all stays what it is.
             #[must_use]
             pub const fn next(self) -> Self {
-                Self(self.0 + 1)
+                Self(self.0.saturating_add(1))
             }
 
-            /// As databases store it. Values stay far below 2^63, for each costs a stored event.
+            /// The one before; none before the first.
+            #[must_use]
+            pub const fn before(self) -> Option<Self> {
+                match self.0.checked_sub(1) {
+                    Some(before) => Some(Self(before)),
+                    None => None,
+                }
+            }
+
+            /// As databases compare it. Values that are stored stay far below 2^63, for each costs
+            /// an event; what a client asks for beyond that is beyond every event just as well.
             pub(crate) fn to_sql(self) -> i64 {
                 i64::try_from(self.0).unwrap_or(i64::MAX)
             }
 
-            /// From what a database stored; negative values do not occur and read as zero.
-            pub(crate) fn from_sql(value: i64) -> Self {
-                Self(u64::try_from(value).unwrap_or(0))
+            /// From what a database stored.
+            pub(crate) fn from_sql(value: i64) -> Result<Self, NegativeCounter> {
+                u64::try_from(value)
+                    .map(Self)
+                    .map_err(|_| NegativeCounter(value))
             }
         }
 
@@ -77,6 +89,11 @@ macro_rules! counter {
 
 counter!(Position);
 counter!(Version);
+
+/// A stored position or version is negative: nobody but the log wrote it, and it never writes such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is neither a position nor a version")]
+pub(crate) struct NegativeCounter(i64);
 
 /// The name of a stream: `<category>-<id>`.
 ///
@@ -167,6 +184,19 @@ impl<'de> Deserialize<'de> for StreamName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_below_zero_is_no_position() {
+        assert_eq!(Position::from_sql(7), Ok(Position::new(7)));
+        assert_eq!(Position::from_sql(-1), Err(NegativeCounter(-1)));
+        assert_eq!(Version::from_sql(i64::MIN), Err(NegativeCounter(i64::MIN)));
+    }
+
+    #[test]
+    fn counting_on_from_the_last_number_stays_there() {
+        assert_eq!(Position::new(u64::MAX).next(), Position::new(u64::MAX));
+        assert_eq!(Position::ZERO.before(), None);
+    }
 
     #[test]
     fn a_stream_name_is_a_category_and_an_id() {

@@ -21,7 +21,7 @@ pub use kek::{Kek, KekError};
 pub use rotation::Rotated;
 pub use tokens::{StoredToken, TokenHolder, TokenId};
 
-use crate::{clock::Clock, seal};
+use crate::{clock::Clock, connections::ConnectionError, seal, store::StoreError};
 use database::Database;
 use keys::Keys;
 
@@ -58,6 +58,18 @@ pub enum VaultError {
     /// The operating system gave no random bytes.
     #[error("no randomness: {0}")]
     Randomness(String),
+}
+
+impl From<ConnectionError> for VaultError {
+    fn from(error: ConnectionError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
 }
 
 impl From<sqlx::Error> for VaultError {
@@ -98,8 +110,9 @@ impl Vault {
         log_is_empty: bool,
         clock: Arc<dyn Clock>,
         token_lifetime: Duration,
+        answer: Duration,
     ) -> Result<Self, KekError> {
-        let database = Database::open(location).await?;
+        let database = Database::open(location, answer).await?;
         let tokens = tokens::TokenState::new(token_lifetime);
         let now = clock.now().micros();
         database.tidy_tokens(now, tokens.lifetime).await?;

@@ -1,7 +1,7 @@
 //! The one writer of a process: groups what is waiting, commits once, answers each request by
 //! itself.
 
-use std::{collections::HashSet, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lru::LruCache;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     append::{AppendError, Appended},
+    appending::Appending,
     clock::Clock,
     decide::{Answer, Decision, Prepared, decide},
     follow::Recent,
@@ -21,6 +22,8 @@ use crate::{
 pub(crate) const RESOLVE_FOR: Duration = Duration::from_secs(15);
 /// How long it waits between two such tries.
 const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
+/// How long nothing may be asked of it after a failure before it tries by itself.
+const PROBE_AFTER: Duration = Duration::from_secs(2);
 /// Most positions that it reads to learn what others wrote; beyond that it forgets what it knew.
 const CATCH_UP_MAX: u64 = 20_000;
 
@@ -43,7 +46,17 @@ pub(crate) struct Writer {
     /// Versions of streams as of `known`. A stream that is not here is unknown, never "no stream".
     heads: LruCache<StreamName, Version>,
     recent: Arc<Recent>,
+    appending: Arc<Appending>,
     resolve_for: Duration,
+}
+
+/// Says that appends fail when the writer is gone, however it went.
+struct Ended(Arc<Appending>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.failed("the writer has ended".into());
+    }
 }
 
 /// What a try to write a batch came to.
@@ -60,10 +73,10 @@ impl Writer {
         queue: mpsc::Receiver<Request>,
         head: Head,
         recent: Arc<Recent>,
+        appending: Arc<Appending>,
         resolve_for: Duration,
     ) -> Self {
-        let capacity = NonZeroUsize::new(HEADS_CACHED_MAX).unwrap_or(NonZeroUsize::MIN);
-        let heads = LruCache::new(capacity);
+        let heads = LruCache::new(HEADS_CACHED_MAX);
         Self {
             store,
             clock,
@@ -72,13 +85,16 @@ impl Writer {
             known: Some(head),
             heads,
             recent,
+            appending,
             resolve_for,
         }
     }
 
     /// Writes until `closing`, then finishes what was accepted into the queue.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
+        let _ended = Ended(Arc::clone(&self.appending));
         loop {
+            let fails = self.appending.failing().is_some();
             let request = match self.held.take() {
                 Some(held) => Some(held),
                 None if self.queue.is_closed() => self.queue.recv().await,
@@ -88,12 +104,30 @@ impl Writer {
                         self.queue.close();
                         continue;
                     }
+                    () = tokio::time::sleep(PROBE_AFTER), if fails => {
+                        self.probe().await;
+                        continue;
+                    }
                 },
             };
             let Some(request) = request else { return };
             let batch = self.drain(request);
             metrics::histogram!("meguri_log_batch_requests").record(as_f64(batch.len()));
+            self.appending.begun();
             Box::pin(self.write(batch)).await;
+            self.appending.done();
+        }
+    }
+
+    /// Tries whether appends work again, while nobody appends who would find out.
+    async fn probe(&self) {
+        let probed = match self.store.take_turn().await {
+            Ok(turn) => turn.try_to_write().await,
+            Err(error) => Err(error),
+        };
+        match probed {
+            Ok(()) => self.appending.worked(),
+            Err(error) => self.appending.failed(error.to_string()),
         }
     }
 
@@ -129,13 +163,23 @@ impl Writer {
         };
         match tried {
             Ok(Tried::Done(decision)) => answer(requests, decision),
-            Ok(Tried::Moved) | Err(StoreError::Lost(_)) => {
-                self.known = None;
-                refuse(requests, &AppendError::Unknown);
-            }
+            Ok(Tried::Moved) => self.unknown_outcome(requests, "others write all the time"),
+            Err(StoreError::Lost(reason)) => self.unknown_outcome(requests, &reason),
             Err(StoreError::Refused(_)) if requests.len() > 1 => self.split(requests).await,
-            Err(error) => refuse(requests, &AppendError::Unavailable(error.to_string())),
+            Err(error) => {
+                if !matches!(error, StoreError::Refused(_)) {
+                    self.appending.failed(error.to_string());
+                }
+                refuse(requests, &AppendError::Unavailable(error.to_string()));
+            }
         }
+    }
+
+    /// Nobody can tell what became of these requests.
+    fn unknown_outcome(&mut self, requests: Vec<Request>, reason: &str) {
+        self.known = None;
+        self.appending.failed(reason.to_owned());
+        refuse(requests, &AppendError::Unknown);
     }
 
     /// Bad data of one request must not fail its neighbours: each half is written by itself.
@@ -236,7 +280,7 @@ impl Writer {
     /// told.
     async fn catch_up(&mut self, turn: &mut dyn Turn) -> Result<Head, StoreError> {
         let head = turn.head().await?;
-        let known = self.known.replace(head);
+        let known = self.known;
         if known == Some(head) {
             return Ok(head);
         }
@@ -252,6 +296,10 @@ impl Writer {
             }
             _ => self.heads.clear(),
         }
+        // INVARIANT: only now, when every read has succeeded: versions that are remembered are
+        // those of `known`, and a new head over old versions would let a stream's version be taken
+        // twice, or be refused for ever.
+        self.known = Some(head);
         self.recent.told(head.position);
         Ok(head)
     }
@@ -263,18 +311,25 @@ impl Writer {
         mut attempts: Vec<Decision>,
     ) -> Result<Tried, StoreError> {
         self.known = None;
-        let tries = self.resolve_for.as_millis() / RESOLVE_PAUSE.as_millis();
-        for _ in 0..tries {
-            match self.resolve_once(requests, &mut attempts).await {
-                Err(StoreError::Lost(_) | StoreError::Unreachable(_)) => {
-                    tokio::time::sleep(RESOLVE_PAUSE).await;
+        let resolve_for = self.resolve_for;
+        let resolving = async {
+            loop {
+                match self.resolve_once(requests, &mut attempts).await {
+                    Err(StoreError::Lost(_) | StoreError::Unreachable(_)) => {
+                        tokio::time::sleep(RESOLVE_PAUSE).await;
+                    }
+                    settled => return settled,
                 }
-                settled => return settled,
             }
-        }
-        Err(StoreError::Lost(
-            "the database did not come back in time".into(),
-        ))
+        };
+        let resolved = tokio::time::timeout(resolve_for, resolving).await;
+        // INVARIANT: what is cut off leaves `known` at none, so nothing is taken for true that was
+        // learned half-way; what became of it is answered as not known.
+        resolved.unwrap_or_else(|_| {
+            self.known = None;
+            let reason = "the database did not come back in time";
+            Err(StoreError::Lost(reason.into()))
+        })
     }
 
     async fn resolve_once(
@@ -335,6 +390,7 @@ impl Writer {
     fn committed(&mut self, decision: &Decision) {
         let batch = &decision.batch;
         self.known = Some(batch.head);
+        self.appending.worked();
         for event in &batch.events {
             self.heads.put(event.stream.clone(), event.version);
         }

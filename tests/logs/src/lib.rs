@@ -4,10 +4,16 @@
     reason = "a test that cannot make its log has to stop"
 )]
 
+mod disk;
+mod pooler;
+
 use std::sync::Arc;
 
 use meguri_log::{Clock, Kek, Location, Log, LogOptions, SystemClock};
 use tempfile::TempDir;
+
+pub use disk::SmallDisk;
+pub use pooler::Pooler;
 
 /// Where a log may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -109,7 +109,7 @@ impl<'a> Tuple<'a> {
             )));
         }
         let mut next = || column(bytes);
-        let position = Position::from_sql(number(next()?)?);
+        let position = Position::from_sql(number(next()?)?)?;
         let entry = next()?.and_then(|entry| entry.try_into().ok());
         let entry = entry.ok_or_else(|| StoreError::Damaged("an entry is not 33 bytes".into()))?;
         let row = NewRow::stored(position, entry, text(next()?)?);

@@ -3,7 +3,7 @@
 
 use sqlx::PgConnection;
 
-use super::CHANNEL;
+use super::{CHANNEL, Unwritten};
 use crate::{
     clock::Timestamp,
     store::{Batch, Head, StoreError},
@@ -64,7 +64,7 @@ pub(super) async fn write(
     connection: &mut PgConnection,
     known: Head,
     batch: &Batch,
-) -> Result<bool, StoreError> {
+) -> Result<bool, Unwritten> {
     let columns = Columns::of(batch);
     let outcomes = &batch.outcomes;
     let moved: Option<bool> = sqlx::query_scalar(WRITE)
@@ -108,7 +108,7 @@ pub(super) async fn write(
         .bind(CHANNEL)
         .fetch_optional(connection)
         .await
-        .map_err(writing)?;
+        .map_err(|error| Unwritten(writing(error)))?;
     Ok(moved.is_some())
 }
 

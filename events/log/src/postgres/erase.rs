@@ -27,9 +27,9 @@ pub(super) async fn sealed_like(
         .await
         .map_err(reading)?;
     let found = found.into_iter();
-    Ok(found
-        .map(|(position, header)| (Position::from_sql(position), header))
-        .collect())
+    found
+        .map(|(position, header)| Ok((Position::from_sql(position)?, header)))
+        .collect()
 }
 
 pub(super) async fn empty_sealed(

@@ -40,7 +40,8 @@ pub(super) async fn kept(
     .fetch_optional(connection)
     .await
     .map_err(reading)?;
-    Ok(kept.map(|(position, frontier)| (Position::from_sql(position), frontier)))
+    let kept = kept.map(|(position, frontier)| Ok((Position::from_sql(position)?, frontier)));
+    kept.transpose()
 }
 
 pub(super) async fn keep(

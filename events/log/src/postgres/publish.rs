@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use super::{PostgresStore, reading};
 use crate::{
+    connections::{Lease, on},
     publish::{
         SignedCheckpoint, TURN_EVERY,
         store::{CheckpointRow, FullTile, Press, PublishStore, stored_checkpoint, to_sql},
@@ -19,30 +20,34 @@ const LOCK: i64 = 0x6d65_6775_7269;
 #[async_trait]
 impl PublishStore for PostgresStore {
     async fn verifier(&self) -> Result<Option<String>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = sqlx::query_scalar("select verifier from signing_key")
-            .fetch_optional(reader.connection()?)
-            .await;
-        reader.done(found.map_err(reading))
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select verifier from signing_key")
+                .fetch_optional(connection)
+                .await
+                .map_err(reading)
+        })
     }
 
     async fn keep_verifier(&self, verifier: &str) -> Result<(), StoreError> {
-        let mut reader = self.reader().await?;
-        let kept = sqlx::query("insert into signing_key values (true, $1) on conflict do nothing")
-            .bind(verifier)
-            .execute(reader.connection()?)
-            .await;
-        reader.done(kept.map(|_| ()).map_err(reading))
+        on!(self.readers, |connection| async {
+            sqlx::query("insert into signing_key values (true, $1) on conflict do nothing")
+                .bind(verifier)
+                .execute(connection)
+                .await
+                .map(|_| ())
+                .map_err(reading)
+        })
     }
 
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
-        let mut reader = self.reader().await?;
-        let row = sqlx::query_as::<_, CheckpointRow>(
-            "select size, root, note from checkpoints order by size desc limit 1",
-        )
-        .fetch_optional(reader.connection()?)
-        .await;
-        let row = reader.done(row.map_err(reading))?;
+        let row = on!(self.readers, |connection| async {
+            sqlx::query_as::<_, CheckpointRow>(
+                "select size, root, note from checkpoints order by size desc limit 1",
+            )
+            .fetch_optional(connection)
+            .await
+            .map_err(reading)
+        })?;
         row.map(stored_checkpoint).transpose()
     }
 
@@ -51,53 +56,57 @@ impl PublishStore for PostgresStore {
         size: u64,
         limit: usize,
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
-        let mut reader = self.reader().await?;
-        let rows = sqlx::query_as::<_, CheckpointRow>(
-            "select size, root, note from checkpoints where size >= $1 \
+        let rows = on!(self.readers, |connection| async {
+            sqlx::query_as::<_, CheckpointRow>(
+                "select size, root, note from checkpoints where size >= $1 \
              order by size limit $2",
-        )
-        .bind(to_sql(size))
-        .bind(to_sql(limit as u64))
-        .fetch_all(reader.connection()?)
-        .await;
-        let rows = reader.done(rows.map_err(reading))?;
+            )
+            .bind(to_sql(size))
+            .bind(to_sql(limit as u64))
+            .fetch_all(connection)
+            .await
+            .map_err(reading)
+        })?;
         rows.into_iter().map(stored_checkpoint).collect()
     }
 
     async fn full_tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut reader = self.reader().await?;
-        let found = sqlx::query_scalar("select hashes from tiles where level = $1 and number = $2")
-            .bind(i16::from(level))
-            .bind(to_sql(number))
-            .fetch_optional(reader.connection()?)
-            .await;
-        reader.done(found.map_err(reading))
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select hashes from tiles where level = $1 and number = $2")
+                .bind(i16::from(level))
+                .bind(to_sql(number))
+                .fetch_optional(connection)
+                .await
+                .map_err(reading)
+        })
     }
 
     async fn tile_roots(&self, level: u8, first: u64, count: u16) -> Result<Vec<u8>, StoreError> {
-        let mut reader = self.reader().await?;
-        let roots = sqlx::query_scalar::<_, Option<Vec<u8>>>(
-            "select string_agg(root, '' order by number) from tiles \
+        let roots = on!(self.readers, |connection| async {
+            sqlx::query_scalar::<_, Option<Vec<u8>>>(
+                "select string_agg(root, '' order by number) from tiles \
              where level = $1 and number >= $2 and number < $3",
-        )
-        .bind(i16::from(level))
-        .bind(to_sql(first))
-        .bind(to_sql(first.saturating_add(u64::from(count))))
-        .fetch_one(reader.connection()?)
-        .await;
-        Ok(reader.done(roots.map_err(reading))?.unwrap_or_default())
+            )
+            .bind(i16::from(level))
+            .bind(to_sql(first))
+            .bind(to_sql(first.saturating_add(u64::from(count))))
+            .fetch_one(connection)
+            .await
+            .map_err(reading)
+        })?;
+        Ok(roots.unwrap_or_default())
     }
 
     async fn wait_for_press(&self) -> Result<Box<dyn Press>, StoreError> {
-        let mut connection = self.connect().await?;
+        let mut lease = self.publisher.lease().await?;
         loop {
-            let taken: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-                .bind(LOCK)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(reading)?;
-            if taken {
-                return Ok(Box::new(PostgresPress { connection }));
+            let taken: Result<bool, StoreError> = on!(lease, |connection| async {
+                let taking = sqlx::query_scalar("select pg_try_advisory_lock($1)");
+                let taken = taking.bind(LOCK).fetch_one(connection).await;
+                taken.map_err(reading)
+            });
+            if taken? {
+                return Ok(Box::new(PostgresPress { lease }));
             }
             tokio::time::sleep(TURN_EVERY).await;
         }
@@ -108,7 +117,7 @@ impl PublishStore for PostgresStore {
 ///
 /// INVARIANT: everything is written through it, so that nothing is by who has lost the lock.
 struct PostgresPress {
-    connection: PgConnection,
+    lease: Lease<PgConnection>,
 }
 
 #[async_trait]
@@ -118,18 +127,20 @@ impl Press for PostgresPress {
         let numbers: Vec<_> = tiles.iter().map(|it| to_sql(it.tile.index())).collect();
         let hashes: Vec<_> = tiles.iter().map(|it| it.hashes.as_flattened()).collect();
         let roots: Vec<_> = tiles.iter().map(|it| it.root().to_vec()).collect();
-        let kept = sqlx::query(
-            "insert into tiles (level, number, hashes, root) \
-             select * from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[]) \
-             on conflict do nothing",
-        )
-        .bind(levels)
-        .bind(numbers)
-        .bind(hashes)
-        .bind(roots)
-        .execute(&mut self.connection)
-        .await
-        .map_err(reading)?;
+        let kept = on!(self.lease, |connection| async {
+            sqlx::query(
+                "insert into tiles (level, number, hashes, root) \
+                 select * from unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[]) \
+                 on conflict do nothing",
+            )
+            .bind(levels)
+            .bind(numbers)
+            .bind(hashes)
+            .bind(roots)
+            .execute(connection)
+            .await
+            .map_err(reading)
+        })?;
         Ok(kept.rows_affected())
     }
 
@@ -138,17 +149,19 @@ impl Press for PostgresPress {
         after: u64,
         checkpoint: &SignedCheckpoint,
     ) -> Result<bool, StoreError> {
-        let kept = sqlx::query(
-            "insert into checkpoints (size, root, note) select $2, $3, $4 \
-             where coalesce((select max(size) from checkpoints), 0) = $1",
-        )
-        .bind(to_sql(after))
-        .bind(to_sql(checkpoint.tree.size))
-        .bind(checkpoint.tree.root.as_slice())
-        .bind(&checkpoint.note)
-        .execute(&mut self.connection)
-        .await
-        .map_err(reading)?;
+        let kept = on!(self.lease, |connection| async {
+            sqlx::query(
+                "insert into checkpoints (size, root, note) select $2, $3, $4 \
+                 where coalesce((select max(size) from checkpoints), 0) = $1",
+            )
+            .bind(to_sql(after))
+            .bind(to_sql(checkpoint.tree.size))
+            .bind(checkpoint.tree.root.as_slice())
+            .bind(&checkpoint.note)
+            .execute(connection)
+            .await
+            .map_err(reading)
+        })?;
         Ok(kept.rows_affected() == 1)
     }
 }

@@ -7,9 +7,9 @@ use crate::{
     clock::Timestamp,
     store::{
         Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
-        stored_outcomes,
+        stored_outcomes, versions_of,
     },
-    stream::{Position, StreamName, Version},
+    stream::{Position, StreamName},
 };
 
 /// Where the log ends; with `lock` nobody else moves it until the transaction ends.
@@ -39,11 +39,7 @@ pub(super) async fn stream_heads(
     .fetch_all(connection)
     .await
     .map_err(reading)?;
-    Ok(streams
-        .iter()
-        .cloned()
-        .zip(versions.into_iter().map(Version::from_sql))
-        .collect())
+    versions_of(streams, versions)
 }
 
 pub(super) async fn changed_since(

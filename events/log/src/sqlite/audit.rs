@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use super::{SqliteStore, reading};
 use crate::{
     audit::store::{AuditStore, StoredCheckpoint, StoredOutcomes, StoredRow, StoredTile},
+    connections::on,
     publish::store::to_sql,
     store::StoreError,
     stream::Position,
@@ -36,11 +37,11 @@ fn rows_sql() -> String {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn audit_count(&self) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("select count(*) from events")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(reading)?;
-        Ok(count.unsigned_abs())
+        on!(self.readers, |reader| async {
+            let count = sqlx::query_scalar("select count(*) from events");
+            let count: i64 = count.fetch_one(reader).await.map_err(reading)?;
+            Ok(count.unsigned_abs())
+        })
     }
 
     async fn audit_rows(
@@ -49,20 +50,18 @@ impl AuditStore for SqliteStore {
         up_to: Position,
         limit: usize,
     ) -> Result<Vec<StoredRow>, StoreError> {
-        let mut reader = self.readers.acquire().await.map_err(reading)?;
-        let (statement, mut after, mut events) = (rows_sql(), after, Vec::new());
-        loop {
-            let rows_at_once = ROW_EVENTS.min(limit - events.len());
-            let read = rows(&mut reader, &statement, after, up_to, rows_at_once).await?;
-            let Some(last) = read.last() else {
-                return Ok(events);
-            };
+        let (statement, mut after, mut events) = (&*rows_sql(), after, Vec::new());
+        while events.len() < limit {
+            let at_once = ROW_EVENTS.min(limit - events.len());
+            let read: Result<Vec<_>, StoreError> = on!(self.readers, |reader| {
+                rows(reader, statement, after, up_to, at_once)
+            });
+            let read = read?;
+            let Some(last) = read.last() else { break };
             after = last.position;
             events.extend(read);
-            if events.len() >= limit {
-                return Ok(events);
-            }
         }
+        Ok(events)
     }
 
     async fn audit_tiles(
@@ -71,24 +70,26 @@ impl AuditStore for SqliteStore {
         from: u64,
         limit: u32,
     ) -> Result<Vec<StoredTile>, StoreError> {
-        sqlx::query_as(
-            "select number, hashes, root from tiles where level = $1 and number >= $2 \
+        on!(self.readers, |connection| async {
+            sqlx::query_as(
+                "select number, hashes, root from tiles where level = $1 and number >= $2 \
              order by number limit $3",
-        )
-        .bind(i64::from(level))
-        .bind(to_sql(from))
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(reading)
+            )
+            .bind(i64::from(level))
+            .bind(to_sql(from))
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await
+            .map_err(reading)
+        })
     }
 
     async fn audit_published(&self) -> Result<u64, StoreError> {
-        let size: i64 = sqlx::query_scalar("select coalesce(max(size), 0) from checkpoints")
-            .fetch_one(&self.readers)
-            .await
-            .map_err(reading)?;
-        Ok(size.unsigned_abs())
+        on!(self.readers, |reader| async {
+            let size = sqlx::query_scalar("select coalesce(max(size), 0) from checkpoints");
+            let size: i64 = size.fetch_one(reader).await.map_err(reading)?;
+            Ok(size.unsigned_abs())
+        })
     }
 
     async fn audit_checkpoints(
@@ -96,15 +97,17 @@ impl AuditStore for SqliteStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<StoredCheckpoint>, StoreError> {
-        sqlx::query_as(
-            "select size, root, cast(note as blob) as note from checkpoints where size > $1 \
+        on!(self.readers, |connection| async {
+            sqlx::query_as(
+                "select size, root, cast(note as blob) as note from checkpoints where size > $1 \
              order by size limit $2",
-        )
-        .bind(to_sql(after))
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(reading)
+            )
+            .bind(to_sql(after))
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await
+            .map_err(reading)
+        })
     }
 
     async fn audit_outcomes(
@@ -113,18 +116,20 @@ impl AuditStore for SqliteStore {
         limit: u32,
     ) -> Result<Option<StoredOutcomes>, StoreError> {
         // One row for all of them: a row for each takes several times as long.
-        sqlx::query_as(
-            "select max(key) as last_key, \
+        on!(self.readers, |connection| async {
+            sqlx::query_as(
+                "select max(key) as last_key, \
              cast(group_concat(hex(key) || ' ' || hex(request) || ' ' || \
              coalesce(expires_at, '') || ' ' || outcome, char(10)) as blob) as lines from \
              (select key, request, expires_at, cast(outcome as blob) as outcome from request_keys \
              where key > $1 order by key limit $2) having count(*) > 0",
-        )
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(reading)
+            )
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_optional(connection)
+            .await
+            .map_err(reading)
+        })
     }
 }
 
@@ -161,7 +166,7 @@ async fn rows(
     for (position, version) in positions.split(',').zip(versions.split(',')) {
         let number = |text: &str| text.parse::<i64>().map_err(|_| apart(after));
         events.push(StoredRow {
-            position: Position::from_sql(number(position)?),
+            position: Position::from_sql(number(position)?)?,
             stream: columns.0.next(after)?.unwrap_or_default(),
             version: number(version)?,
             event_type: columns.1.next(after)?.unwrap_or_default(),
@@ -170,6 +175,9 @@ async fn rows(
             entry: columns.4.next(after)?.unwrap_or_default(),
             sealed: columns.5.next(after)?,
         });
+    }
+    if !events.is_sorted_by(|one, next| one.position < next.position) {
+        return Err(apart(after));
     }
     Ok(events)
 }

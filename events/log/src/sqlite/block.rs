@@ -11,7 +11,7 @@ use crate::{
     stream::{Position, StreamName},
 };
 
-/// Events that one row holds.
+/// Events that one row holds: 64 MB at most, and about a thousandth of that as people write.
 const ROW_EVENTS: usize = 1_000;
 
 /// A block as one row. All aggregates see the events in the same order, and keep the bytes of blobs
@@ -42,13 +42,7 @@ pub(super) async fn all(
             .fetch_one(&mut *connection)
             .await
             .map_err(reading)?;
-        let read = parse(&row)?;
-        let ascending = read.is_sorted_by(|one, next| one.position() < next.position());
-        // INVARIANT: the inner select is ordered and aggregates keep its order; were it ever
-        // not so, events would be folded out of order, so it is checked.
-        if !ascending {
-            return Err(StoreError::Damaged("a block came out of order".into()));
-        }
+        let read = in_order(parse(&row)?, Direction::Forward)?;
         let full = read.len() == rows;
         after = read.last().map_or(after, Recorded::position);
         if events.is_empty() {
@@ -73,14 +67,48 @@ pub(super) async fn stream(
         Direction::Backward => ("<=", "version desc"),
     };
     let condition = format!("stream = $1 and version {comparison} $2");
-    let statement = aggregated(&Filter::default(), &condition, order, range.limit);
-    let row = sqlx::query(AssertSqlSafe(statement))
-        .bind(stream.as_str())
-        .bind(range.from.to_sql())
-        .fetch_one(connection)
-        .await
-        .map_err(reading)?;
-    parse(&row)
+    let (mut events, mut from) = (Vec::new(), range.from);
+    loop {
+        let rows = ROW_EVENTS.min(range.limit - events.len());
+        let statement = aggregated(&Filter::default(), &condition, order, rows);
+        let row = sqlx::query(AssertSqlSafe(statement))
+            .bind(stream.as_str())
+            .bind(from.to_sql())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(reading)?;
+        let read = in_order(parse(&row)?, range.direction)?;
+        let full = read.len() == rows;
+        let last = read.last().map(Recorded::version);
+        events.extend(read);
+        from = match (last, range.direction) {
+            (Some(last), Direction::Forward) => last.next(),
+            (Some(last), Direction::Backward) => match last.before() {
+                Some(before) => before,
+                None => return Ok(events),
+            },
+            (None, _) => return Ok(events),
+        };
+        if !full || events.len() >= range.limit {
+            return Ok(events);
+        }
+    }
+}
+
+/// What was read, if it is in the order that was asked for.
+///
+/// INVARIANT: the inner select is ordered and aggregates keep its order; were it ever not so, events
+/// would be folded out of order, so it is checked wherever events are read.
+fn in_order(read: Vec<Recorded>, direction: Direction) -> Result<Vec<Recorded>, StoreError> {
+    let ordered = read.is_sorted_by(|one, next| match direction {
+        Direction::Forward => one.position() < next.position(),
+        Direction::Backward => one.position() > next.position(),
+    });
+    if ordered {
+        Ok(read)
+    } else {
+        Err(StoreError::Damaged("a block came out of order".into()))
+    }
 }
 
 fn aggregated(filter: &Filter, condition: &str, order: &str, limit: usize) -> String {

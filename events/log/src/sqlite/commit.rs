@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::{control, reading};
 use crate::store::{Batch, BatchEvent, Head, NewOutcome, StoreError};
 
 /// Rows of one statement: twice as fast as a statement a row, and as far as it gets faster.
@@ -31,24 +32,37 @@ pub(super) async fn move_head(
 
 /// Writes all rows of a batch and commits.
 pub(super) async fn write(
-    mut transaction: Transaction<'static, Sqlite>,
+    connection: &mut SqliteConnection,
     batch: &Batch,
 ) -> Result<(), StoreError> {
     for rows in batch.events.chunks(ROWS_A_STATEMENT) {
-        insert_events(&mut transaction, rows)
+        insert_events(connection, rows)
             .await
             .map_err(before_commit)?;
     }
     for rows in batch.outcomes.chunks(ROWS_A_STATEMENT) {
-        insert_outcomes(&mut transaction, rows)
+        insert_outcomes(connection, rows)
             .await
             .map_err(before_commit)?;
     }
-    // Only here can it be unclear whether the batch is in the file.
-    transaction
-        .commit()
-        .await
-        .map_err(|error| StoreError::Lost(error.to_string()))
+    control(connection, "commit").await.map_err(at_commit)
+}
+
+/// Commits the head as it is, then writes as much as a large append and takes that back: on a disk
+/// that is nearly full one page may find room where an append does not. It leaves a transaction.
+pub(super) async fn try_to_write(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    for statement in [
+        "update log_head set position = position",
+        "commit",
+        // Pages that do not fit into it go to the journal before a commit.
+        "pragma cache_size = 1",
+        "begin immediate",
+        "insert into request_keys (key, request, outcome) \
+         values (randomblob(32), x'', cast(zeroblob(262144) as text))",
+    ] {
+        control(connection, statement).await.map_err(reading)?;
+    }
+    Ok(())
 }
 
 async fn insert_events(
@@ -105,21 +119,31 @@ fn insert(columns: &str, width: usize, rows: usize) -> String {
     statement
 }
 
-/// A failure before the commit: the transaction is dropped, so nothing was written.
+/// A failure before the commit: the connection is closed, so nothing was written.
 fn before_commit(error: sqlx::Error) -> StoreError {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    if code.is_some_and(|code| is_refusal(&code)) {
+    // `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
+    if code(&error).is_some_and(|code| matches!(code & 0xff, 18..=20)) {
         StoreError::Refused(error.to_string())
     } else {
         StoreError::Unreachable(error.to_string())
     }
 }
 
-/// `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`; the low byte of an extended code is the
-/// plain one.
-fn is_refusal(code: &str) -> bool {
-    code.parse::<u32>()
-        .is_ok_and(|code| matches!(code & 0xff, 18..=20))
+/// A failure of the commit itself, after which it may be unclear whether the batch is in the file.
+fn at_commit(error: sqlx::Error) -> StoreError {
+    // `SQLITE_BUSY`, `SQLITE_READONLY`, `SQLITE_FULL`: nothing was begun, or the disk took no more
+    // before the frame that makes a commit of the others. So it is with `SQLITE_IOERR_WRITE`, which
+    // is also what `EFBIG` comes to.
+    let not_written = |code| matches!(code & 0xff, 5 | 8 | 13) || code == 778;
+    if code(&error).is_some_and(not_written) {
+        StoreError::Unreachable(error.to_string())
+    } else {
+        StoreError::Lost(error.to_string())
+    }
+}
+
+/// The extended result code, whose low byte is the plain one.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse().ok()
 }

@@ -3,7 +3,10 @@
 use sqlx::SqliteConnection;
 
 use super::reading;
-use crate::{store::StoreError, stream::Position};
+use crate::{
+    store::{StoreError, json},
+    stream::Position,
+};
 
 /// Headers are blobs, in which bytes are looked for as they are.
 const LIKE: &str = "select position, cast(header as text) from events \
@@ -28,9 +31,9 @@ pub(super) async fn sealed_like(
         .await
         .map_err(reading)?;
     let found = found.into_iter();
-    Ok(found
-        .map(|(position, header)| (Position::from_sql(position), header))
-        .collect())
+    found
+        .map(|(position, header)| Ok((Position::from_sql(position)?, header)))
+        .collect()
 }
 
 pub(super) async fn empty_sealed(
@@ -38,7 +41,7 @@ pub(super) async fn empty_sealed(
     positions: &[Position],
 ) -> Result<u64, StoreError> {
     let list: Vec<i64> = positions.iter().map(|position| position.to_sql()).collect();
-    let list = serde_json::to_string(&list).unwrap_or_default();
+    let list = json(&list);
     let statement = "update events set sealed = null \
          where position in (select value from json_each($1)) and sealed is not null";
     let done = sqlx::query(statement).bind(list).execute(connection).await;

@@ -6,10 +6,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::SqliteConnection;
 
-use super::{SqliteStore, reading};
+use super::{SqliteStore, begin, control, reading};
 use crate::{
+    connections::{Connections, on},
     publish::{
         SignedCheckpoint, TURN_EVERY,
         store::{CheckpointRow, FullTile, Press, PublishStore, stored_checkpoint, to_sql},
@@ -23,27 +24,32 @@ const LOCK_SUFFIX: &str = ".publisher";
 #[async_trait]
 impl PublishStore for SqliteStore {
     async fn verifier(&self) -> Result<Option<String>, StoreError> {
-        sqlx::query_scalar("select verifier from signing_key")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(reading)
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select verifier from signing_key")
+                .fetch_optional(connection)
+                .await
+                .map_err(reading)
+        })
     }
 
     async fn keep_verifier(&self, verifier: &str) -> Result<(), StoreError> {
-        sqlx::query("insert into signing_key values (1, $1) on conflict do nothing")
-            .bind(verifier)
-            .execute(&self.writer)
-            .await
-            .map_err(reading)?;
+        on!(self.writer, |connection| async {
+            sqlx::query("insert into signing_key values (1, $1) on conflict do nothing")
+                .bind(verifier)
+                .execute(connection)
+                .await
+                .map_err(reading)
+        })?;
         Ok(())
     }
 
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
-        let row: Option<CheckpointRow> =
+        let row: Option<CheckpointRow> = on!(self.readers, |connection| async {
             sqlx::query_as("select size, root, note from checkpoints order by size desc limit 1")
-                .fetch_optional(&self.readers)
+                .fetch_optional(connection)
                 .await
-                .map_err(reading)?;
+                .map_err(reading)
+        })?;
         row.map(stored_checkpoint).transpose()
     }
 
@@ -52,38 +58,44 @@ impl PublishStore for SqliteStore {
         size: u64,
         limit: usize,
     ) -> Result<Vec<SignedCheckpoint>, StoreError> {
-        let rows: Vec<CheckpointRow> = sqlx::query_as(
-            "select size, root, note from checkpoints where size >= $1 \
+        let rows: Vec<CheckpointRow> = on!(self.readers, |connection| async {
+            sqlx::query_as(
+                "select size, root, note from checkpoints where size >= $1 \
              order by size limit $2",
-        )
-        .bind(to_sql(size))
-        .bind(to_sql(limit as u64))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(reading)?;
+            )
+            .bind(to_sql(size))
+            .bind(to_sql(limit as u64))
+            .fetch_all(connection)
+            .await
+            .map_err(reading)
+        })?;
         rows.into_iter().map(stored_checkpoint).collect()
     }
 
     async fn full_tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        sqlx::query_scalar("select hashes from tiles where level = $1 and number = $2")
-            .bind(i64::from(level))
-            .bind(to_sql(number))
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(reading)
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select hashes from tiles where level = $1 and number = $2")
+                .bind(i64::from(level))
+                .bind(to_sql(number))
+                .fetch_optional(connection)
+                .await
+                .map_err(reading)
+        })
     }
 
     async fn tile_roots(&self, level: u8, first: u64, count: u16) -> Result<Vec<u8>, StoreError> {
-        let roots: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select root from tiles where level = $1 and number >= $2 and number < $3 \
+        let roots: Vec<Vec<u8>> = on!(self.readers, |connection| async {
+            sqlx::query_scalar(
+                "select root from tiles where level = $1 and number >= $2 and number < $3 \
              order by number",
-        )
-        .bind(i64::from(level))
-        .bind(to_sql(first))
-        .bind(to_sql(first.saturating_add(u64::from(count))))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(reading)?;
+            )
+            .bind(i64::from(level))
+            .bind(to_sql(first))
+            .bind(to_sql(first.saturating_add(u64::from(count))))
+            .fetch_all(connection)
+            .await
+            .map_err(reading)
+        })?;
         Ok(roots.concat())
     }
 
@@ -117,17 +129,14 @@ fn lock_path(log: &Path) -> PathBuf {
     name.into()
 }
 
+/// A tile that is there already stays what it is.
+const KEEP_TILE: &str = "insert into tiles (level, number, hashes, root) select $1, $2, $3, $4 \
+    where not exists (select 1 from tiles where level = $1 and number = $2)";
+
 /// The lock is let go of when this is dropped, or the process ends however it ends.
 struct SqlitePress {
-    writer: SqlitePool,
+    writer: Connections<SqliteConnection>,
     _lock: File,
-}
-
-impl SqlitePress {
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        let begun = self.writer.begin_with("begin immediate").await;
-        begun.map_err(reading)
-    }
 }
 
 #[async_trait]
@@ -135,24 +144,23 @@ impl Press for SqlitePress {
     async fn keep_tiles(&mut self, tiles: &[FullTile]) -> Result<u64, StoreError> {
         // The roots are made before the log's one lock is taken.
         let rows: Vec<_> = tiles.iter().map(|full| (full, full.root())).collect();
-        let mut transaction = self.begin().await?;
-        let mut new = 0;
-        for (full, root) in rows {
-            let kept = sqlx::query(
-                "insert into tiles (level, number, hashes, root) select $1, $2, $3, $4 \
-                 where not exists (select 1 from tiles where level = $1 and number = $2)",
-            )
-            .bind(i64::from(full.tile.level()))
-            .bind(to_sql(full.tile.index()))
-            .bind(full.hashes.as_flattened())
-            .bind(root.as_slice())
-            .execute(&mut *transaction)
-            .await
-            .map_err(reading)?;
-            new += kept.rows_affected();
-        }
-        transaction.commit().await.map_err(reading)?;
-        Ok(new)
+        on!(self.writer, |writer| async {
+            begin(writer).await?;
+            let mut new = 0;
+            for (full, root) in rows {
+                let kept = sqlx::query(KEEP_TILE)
+                    .bind(i64::from(full.tile.level()))
+                    .bind(to_sql(full.tile.index()))
+                    .bind(full.hashes.as_flattened())
+                    .bind(root.as_slice())
+                    .execute(&mut *writer)
+                    .await
+                    .map_err(reading)?;
+                new += kept.rows_affected();
+            }
+            control(writer, "commit").await.map_err(reading)?;
+            Ok(new)
+        })
     }
 
     async fn keep_checkpoint(
@@ -160,17 +168,19 @@ impl Press for SqlitePress {
         after: u64,
         checkpoint: &SignedCheckpoint,
     ) -> Result<bool, StoreError> {
-        let kept = sqlx::query(
-            "insert into checkpoints (size, root, note) select $2, $3, $4 \
+        let kept = on!(self.writer, |connection| async {
+            sqlx::query(
+                "insert into checkpoints (size, root, note) select $2, $3, $4 \
              where coalesce((select max(size) from checkpoints), 0) = $1",
-        )
-        .bind(to_sql(after))
-        .bind(to_sql(checkpoint.tree.size))
-        .bind(checkpoint.tree.root.as_slice())
-        .bind(&checkpoint.note)
-        .execute(&self.writer)
-        .await
-        .map_err(reading)?;
+            )
+            .bind(to_sql(after))
+            .bind(to_sql(checkpoint.tree.size))
+            .bind(checkpoint.tree.root.as_slice())
+            .bind(&checkpoint.note)
+            .execute(connection)
+            .await
+            .map_err(reading)
+        })?;
         Ok(kept.rows_affected() == 1)
     }
 }

@@ -1,15 +1,15 @@
 //! What the writer asks of SQLite before it writes.
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::reading;
 use crate::{
     clock::Timestamp,
     store::{
-        Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
-        stored_outcomes,
+        Blinds, Head, Heads, Outcomes, StoreError, json, known_head, stored_blinds, stored_head,
+        stored_outcomes, versions_of,
     },
-    stream::{Position, StreamName, Version},
+    stream::{Position, StreamName},
 };
 
 pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, StoreError> {
@@ -26,8 +26,8 @@ pub(super) async fn stream_heads(
     streams: &[StreamName],
 ) -> Result<Heads, StoreError> {
     // Names need no escaping in JSON: they are plain ASCII.
-    let list = serde_json::to_string(streams).unwrap_or_default();
-    let rows = sqlx::query(
+    let list = json(streams);
+    let versions: Vec<i64> = sqlx::query_scalar(
         "select ifnull((select max(version) from events where stream = wanted.value), 0) \
          from json_each($1) wanted order by wanted.key",
     )
@@ -35,8 +35,7 @@ pub(super) async fn stream_heads(
     .fetch_all(connection)
     .await
     .map_err(reading)?;
-    let versions = rows.iter().map(|row| Version::from_sql(row.get(0)));
-    Ok(streams.iter().cloned().zip(versions).collect())
+    versions_of(streams, versions)
 }
 
 pub(super) async fn changed_since(
@@ -61,7 +60,7 @@ pub(super) async fn outcomes(
     now: Timestamp,
 ) -> Result<Outcomes, StoreError> {
     let wanted: Vec<String> = keys.iter().map(hex::encode).collect();
-    let wanted = serde_json::to_string(&wanted).unwrap_or_default();
+    let wanted = json(&wanted);
     let rows = sqlx::query_as(
         "select key, request, outcome from request_keys \
          where key in (select unhex(value) from json_each($1)) \
@@ -84,7 +83,7 @@ pub(super) async fn blinds(
         "select position, blind from events \
          where position in (select value from json_each($1)) and blind is not null",
     )
-    .bind(serde_json::to_string(&positions).unwrap_or_default())
+    .bind(json(&positions))
     .fetch_all(connection)
     .await
     .map_err(reading)?;

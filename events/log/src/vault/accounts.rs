@@ -11,17 +11,17 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn set_password_hash(&self, subject: &str, phc: &str) -> Result<(), VaultError> {
-        on!(&self.0.database, pool => {
+        on!(&self.0.database, |connection| async {
             sqlx::query(
                 "insert into vault_passwords (subject, phc) values ($1, $2) \
                  on conflict (subject) do update set phc = excluded.phc",
             )
             .bind(subject)
             .bind(phc)
-            .execute(pool)
+            .execute(&mut *connection)
             .await?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The password hash of this person, if there is one.
@@ -29,12 +29,14 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn password_hash(&self, subject: &str) -> Result<Option<String>, VaultError> {
-        Ok(on!(&self.0.database, pool => {
-            sqlx::query_scalar("select phc from vault_passwords where subject = $1")
-                .bind(subject)
-                .fetch_optional(pool)
-                .await?
-        }))
+        on!(&self.0.database, |connection| async {
+            Ok(
+                sqlx::query_scalar("select phc from vault_passwords where subject = $1")
+                    .bind(subject)
+                    .fetch_optional(&mut *connection)
+                    .await?,
+            )
+        })
     }
 
     /// Remembers that this person has logged in from a place, which is named by a keyed hash.
@@ -42,7 +44,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn note_place(&self, subject: &str, place: &[u8; 32]) -> Result<(), VaultError> {
-        on!(&self.0.database, pool => {
+        on!(&self.0.database, |connection| async {
             sqlx::query(
                 "insert into vault_places (subject, place, seen_at) values ($1, $2, $3) \
                  on conflict (subject, place) do update set seen_at = excluded.seen_at",
@@ -50,7 +52,7 @@ impl Vault {
             .bind(subject)
             .bind(&place[..])
             .bind(self.0.clock.now().micros())
-            .execute(pool)
+            .execute(&mut *connection)
             .await?;
             sqlx::query(
                 "delete from vault_places where subject = $1 and place in (select place \
@@ -59,10 +61,10 @@ impl Vault {
             )
             .bind(subject)
             .bind(PLACES_MAX)
-            .execute(pool)
+            .execute(&mut *connection)
             .await?;
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Whether this person has logged in from a place, not long ago.
@@ -70,13 +72,15 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn knows_place(&self, subject: &str, place: &[u8; 32]) -> Result<bool, VaultError> {
-        let found: Option<i32> = on!(&self.0.database, pool => {
-            sqlx::query_scalar("select 1 from vault_places where subject = $1 and place = $2")
-                .bind(subject)
-                .bind(&place[..])
-                .fetch_optional(pool)
-                .await?
-        });
+        let found: Option<i32> = on!(&self.0.database, |connection| async {
+            Ok(
+                sqlx::query_scalar("select 1 from vault_places where subject = $1 and place = $2")
+                    .bind(subject)
+                    .bind(&place[..])
+                    .fetch_optional(&mut *connection)
+                    .await?,
+            )
+        })?;
         Ok(found.is_some())
     }
 
@@ -86,15 +90,17 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn lock_out(&self, subject: &str) -> Result<(), VaultError> {
-        on!(&self.0.database, pool => {
+        on!(&self.0.database, |connection| async {
             for statement in [
                 "delete from vault_tokens where subject = $1",
                 "delete from vault_passwords where subject = $1",
                 "delete from vault_places where subject = $1",
             ] {
-                sqlx::query(statement).bind(subject).execute(pool).await?;
+                let delete = sqlx::query(statement).bind(subject);
+                delete.execute(&mut *connection).await?;
             }
-        });
+            Ok(())
+        })?;
         self.0.tokens.told_of_revocation();
         Ok(())
     }

@@ -3,12 +3,17 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
-    postgres::PgPoolOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    PgConnection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use super::{VaultError, schema};
+use crate::{
+    connections::{self, Connections},
+    postgres::session,
+    sqlite,
+    store::json,
+};
 
 /// Most connections to the vault of one process.
 const CONNECTIONS_MAX: u32 = 4;
@@ -17,34 +22,42 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub(super) enum Database {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Sqlite(Connections<SqliteConnection>),
+    Postgres(Connections<PgConnection>),
 }
 
 /// Subject, class, number, and the key in its wrapping unless it is destroyed.
 pub(super) type StoredKey = (String, String, i64, Option<Vec<u8>>);
 
-/// Runs one expression on whichever database it is; both understand `$1` and the SQL that is used
-/// here.
+/// Asks the same of whichever database it is, as [`connections::on`] does: both understand `$1` and
+/// the SQL that is used here. The expression is a future of a result.
 macro_rules! on {
-    ($database:expr, $pool:ident => $run:expr) => {
-        match $database {
-            $crate::vault::database::Database::Sqlite($pool) => $run,
-            $crate::vault::database::Database::Postgres($pool) => $run,
-        }
-    };
+    ($database:expr, |$connection:ident| $ask:expr) => {{
+        let answer: Result<_, $crate::vault::VaultError> = match $database {
+            $crate::vault::database::Database::Sqlite(database) => {
+                $crate::connections::on!(database, |$connection| $ask)
+            }
+            $crate::vault::database::Database::Postgres(database) => {
+                $crate::connections::on!(database, |$connection| $ask)
+            }
+        };
+        answer
+    }};
 }
 pub(super) use on;
 
+/// Stores a value of the vault's own in place of any before.
+pub(super) const SET_META: &str = "insert into vault_meta (name, value) values ($1, $2) \
+    on conflict (name) do update set value = excluded.value";
+
 impl Database {
-    pub(super) async fn open(location: &str) -> Result<Self, VaultError> {
+    /// Opens the vault at a SQLite path or a PostgreSQL URL, which answers each question within
+    /// this time or is taken for gone.
+    pub(super) async fn open(location: &str, answer: Duration) -> Result<Self, VaultError> {
         let database = if location.starts_with("postgres") {
-            let pool = PgPoolOptions::new()
-                .max_connections(CONNECTIONS_MAX)
-                .acquire_timeout(Duration::from_secs(5))
-                .connect(location)
-                .await?;
-            Self::Postgres(pool)
+            let connections = session::connections(location, CONNECTIONS_MAX, answer)?;
+            session::refuse_shared_sessions(&connections).await?;
+            Self::Postgres(connections)
         } else {
             let options = SqliteConnectOptions::from_str(location)?
                 .create_if_missing(true)
@@ -52,12 +65,17 @@ impl Database {
                 .synchronous(SqliteSynchronous::Full)
                 .pragma("secure_delete", "on")
                 .busy_timeout(BUSY_TIMEOUT);
-            let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX);
-            Self::Sqlite(pool.connect_with(options).await?)
+            Self::Sqlite(sqlite::connections(CONNECTIONS_MAX, options))
         };
         match &database {
-            Self::Sqlite(pool) => schema::make_in_sqlite(pool).await?,
-            Self::Postgres(pool) => schema::make_in_postgres(pool).await?,
+            Self::Sqlite(connections) => {
+                connections::on!(connections, |connection| schema::make_in_sqlite(connection))?;
+            }
+            Self::Postgres(connections) => {
+                connections::on!(connections, |connection| schema::make_in_postgres(
+                    connection
+                ))?;
+            }
         }
         Ok(database)
     }
@@ -72,25 +90,20 @@ impl Database {
 
     /// A value of the vault's own, such as its pepper.
     pub(super) async fn meta(&self, name: &str) -> Result<Option<Vec<u8>>, VaultError> {
-        Ok(on!(self, pool => {
-            sqlx::query_scalar("select value from vault_meta where name = $1")
-                .bind(name)
-                .fetch_optional(pool)
-                .await?
-        }))
+        on!(self, |connection| async {
+            let value = sqlx::query_scalar("select value from vault_meta where name = $1");
+            Ok(value.bind(name).fetch_optional(connection).await?)
+        })
     }
 
     /// Stores a value unless there is one; answers what is stored then.
     pub(super) async fn meta_once(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, VaultError> {
-        on!(self, pool => {
-            sqlx::query(
-        "insert into vault_meta (name, value) values ($1, $2) \
-        on conflict do nothing")
-                .bind(name)
-                .bind(value)
-                .execute(pool)
-                .await?;
-        });
+        on!(self, |connection| async {
+            let statement = "insert into vault_meta (name, value) values ($1, $2) \
+                             on conflict do nothing";
+            let insert = sqlx::query(statement).bind(name).bind(value);
+            Ok(insert.execute(connection).await.map(drop)?)
+        })?;
         self.meta(name)
             .await?
             .ok_or_else(|| VaultError::Damaged(format!("{name} is missing")))
@@ -98,28 +111,18 @@ impl Database {
 
     /// Stores a value in place of any before.
     pub(super) async fn set_meta(&self, name: &str, value: &[u8]) -> Result<(), VaultError> {
-        on!(self, pool => {
-            sqlx::query(
-                "insert into vault_meta (name, value) values ($1, $2) \
-                 on conflict (name) do update set value = excluded.value",
-            )
-            .bind(name)
-            .bind(value)
-            .execute(pool)
-            .await?;
-        });
-        Ok(())
+        on!(self, |connection| async {
+            let set = sqlx::query(SET_META).bind(name).bind(value);
+            Ok(set.execute(connection).await.map(drop)?)
+        })
     }
 
     /// Takes a value away, if it is there.
     pub(super) async fn remove_meta(&self, name: &str) -> Result<(), VaultError> {
-        on!(self, pool => {
-            sqlx::query("delete from vault_meta where name = $1")
-                .bind(name)
-                .execute(pool)
-                .await?;
-        });
-        Ok(())
+        on!(self, |connection| async {
+            let remove = sqlx::query("delete from vault_meta where name = $1");
+            Ok(remove.bind(name).execute(connection).await.map(drop)?)
+        })
     }
 
     /// A value that is a number.
@@ -137,12 +140,13 @@ impl Database {
     /// Brings what was written into the file itself, so that what it took the place of is in no
     /// journal. Where somebody reads just then, it is brought there a little later.
     pub(super) async fn shorten_journal(&self) -> Result<(), VaultError> {
-        if let Self::Sqlite(pool) = self {
-            sqlx::query("pragma wal_checkpoint(truncate)")
-                .execute(pool)
-                .await?;
-        }
-        Ok(())
+        let Self::Sqlite(database) = self else {
+            return Ok(());
+        };
+        connections::on!(database, |connection| async {
+            let shorten = sqlx::query("pragma wal_checkpoint(truncate)");
+            Ok(shorten.execute(connection).await.map(drop)?)
+        })
     }
 
     /// The keys that there are of these, as `(subject, class, n, wrapped)`, in no order.
@@ -150,15 +154,15 @@ impl Database {
         &self,
         keys: &[(&str, &str, u32)],
     ) -> Result<Vec<StoredKey>, VaultError> {
-        Ok(match self {
-            Self::Sqlite(pool) => {
-                let list = serde_json::to_string(keys).unwrap_or_default();
+        match self {
+            Self::Sqlite(database) => connections::on!(database, |connection| async {
                 let statement = "select subject, class, n, wrapped from json_each($1) \
                      cross join vault_keys on subject = value ->> 0 and class = value ->> 1 \
                      and n = value ->> 2";
-                sqlx::query_as(statement).bind(list).fetch_all(pool).await?
-            }
-            Self::Postgres(pool) => {
+                let query = sqlx::query_as(statement).bind(json(keys));
+                Ok(query.fetch_all(connection).await?)
+            }),
+            Self::Postgres(database) => connections::on!(database, |connection| async {
                 let subjects: Vec<&str> = keys.iter().map(|key| key.0).collect();
                 let classes: Vec<&str> = keys.iter().map(|key| key.1).collect();
                 let numbers: Vec<i64> = keys.iter().map(|key| key.2.into()).collect();
@@ -166,12 +170,15 @@ impl Database {
                      unnest($1::text[], $2::text[], $3::bigint[]) as wanted (subject, class, n) \
                      using (subject, class, n)";
                 let query = sqlx::query_as(statement).bind(subjects).bind(classes);
-                query.bind(numbers).fetch_all(pool).await?
-            }
-        })
+                Ok(query.bind(numbers).fetch_all(connection).await?)
+            }),
+        }
     }
 
     pub(super) async fn close(&self) {
-        on!(self, pool => pool.close().await);
+        match self {
+            Self::Sqlite(connections) => connections.close().await,
+            Self::Postgres(connections) => connections.close().await,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use super::{
@@ -10,13 +11,19 @@ use super::{
     keys::parts_of,
     rotation::{AWAITING, EPOCH},
 };
-use crate::{clock::Timestamp, stream::Position};
+use crate::{clock::Timestamp, store::json, stream::Position};
 
 /// Under which name the vault notes up to where it has heard of the log's erasures.
 const APPLIED: &str = "erasures_applied";
 
 /// How many keys one statement may destroy: a person has a few of each class.
 const KEYS_OF_A_CLASS_MAX: u32 = 1_000;
+
+/// Destroys a key, or says of one that was never made that it never will be.
+const DESTROY: &str = "insert into vault_keys (subject, class, n, epoch, destroyed_at) \
+    values ($1, $2, $3, $4, $5) on conflict (subject, class, n) do update \
+    set wrapped = null, epoch = excluded.epoch, \
+    destroyed_at = excluded.destroyed_at where vault_keys.wrapped is not null";
 
 /// What is destroyed and may still be in an old backup of the vault, which the key-encryption key
 /// of that time opens.
@@ -43,15 +50,13 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Unavailable`].
     pub async fn key_numbers(&self, subject: &str) -> Result<Vec<(String, u32)>, VaultError> {
-        let found: Vec<(String, i64)> = on!(&self.0.database, pool => {
-            sqlx::query_as(
+        let found: Vec<(String, i64)> = on!(&self.0.database, |connection| async {
+            let newest = sqlx::query_as(
                 "select class, max(n) from vault_keys where subject = $1 \
                  group by class order by class",
-            )
-            .bind(subject)
-            .fetch_all(pool)
-            .await?
-        });
+            );
+            Ok(newest.bind(subject).fetch_all(connection).await?)
+        })?;
         let numbers = found.into_iter().map(|(class, n)| {
             let n = u32::try_from(n).map_err(|_| VaultError::Damaged("n".into()))?;
             Ok((class, n))
@@ -74,25 +79,20 @@ impl Vault {
             return Err(VaultError::Damaged(format!("{subject}/{class}/{last}")));
         }
         let epoch = self.epoch().await?;
-        on!(&self.0.database, pool => {
-            let mut transaction = pool.begin().await?;
+        on!(&self.0.database, |connection| async {
+            let mut transaction = connection.begin().await?;
             for n in 1..=last {
-                sqlx::query(
-                    "insert into vault_keys (subject, class, n, epoch, destroyed_at) \
-                     values ($1, $2, $3, $4, $5) on conflict (subject, class, n) do update \
-                     set wrapped = null, epoch = excluded.epoch, \
-                     destroyed_at = excluded.destroyed_at where vault_keys.wrapped is not null",
-                )
-                .bind(subject)
-                .bind(class)
-                .bind(i64::from(n))
-                .bind(epoch)
-                .bind(self.0.clock.now().micros())
-                .execute(&mut *transaction)
-                .await?;
+                sqlx::query(DESTROY)
+                    .bind(subject)
+                    .bind(class)
+                    .bind(i64::from(n))
+                    .bind(epoch)
+                    .bind(self.0.clock.now().micros())
+                    .execute(&mut *transaction)
+                    .await?;
             }
-            transaction.commit().await?;
-        });
+            Ok(transaction.commit().await?)
+        })?;
         self.forget_keys(subject, class, last);
         self.0.database.shorten_journal().await
     }
@@ -147,8 +147,11 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub async fn erasures_applied(&self) -> Result<Option<(Position, Uuid)>, VaultError> {
-        let stored = self.0.database.meta(APPLIED).await?;
-        Ok(stored.and_then(|stored| serde_json::from_slice(&stored).ok()))
+        let Some(stored) = self.0.database.meta(APPLIED).await? else {
+            return Ok(None);
+        };
+        let damaged = |error| VaultError::Damaged(format!("{APPLIED}: {error}"));
+        serde_json::from_slice(&stored).map(Some).map_err(damaged)
     }
 
     /// Notes up to which event of the log this vault has heard of erasures.
@@ -156,8 +159,8 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub async fn note_erasures_applied(&self, up_to: (Position, Uuid)) -> Result<(), VaultError> {
-        let text = serde_json::to_vec(&up_to).unwrap_or_default();
-        self.0.database.set_meta(APPLIED, &text).await
+        let text = json(&up_to);
+        self.0.database.set_meta(APPLIED, text.as_bytes()).await
     }
 }
 
@@ -168,16 +171,14 @@ impl Database {
         subject: Option<&str>,
         from: i64,
     ) -> Result<(i64, Option<i64>), VaultError> {
-        Ok(on!(self, pool => {
-            sqlx::query_as(
+        on!(self, |connection| async {
+            let tombstones = sqlx::query_as(
                 "select count(*), min(destroyed_at) from vault_keys \
                  where wrapped is null and destroyed_at is not null and epoch >= $1 \
                  and ($2 is null or subject = $2)",
-            )
-            .bind(from)
-            .bind(subject)
-            .fetch_one(pool)
-            .await?
-        }))
+            );
+            let tombstones = tombstones.bind(from).bind(subject);
+            Ok(tombstones.fetch_one(connection).await?)
+        })
     }
 }

@@ -3,11 +3,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use lru::LruCache;
+use sqlx::Connection as _;
 use zeroize::Zeroizing;
 
 use super::{
@@ -23,6 +23,13 @@ use crate::{limits::KEYS_CACHED_MAX, seal};
 const KEYS_A_STATEMENT: usize = 1_000;
 /// Keys that are looked up before others may: about a tenth of a millisecond.
 const KEYS_A_TURN: usize = 1_000;
+
+/// Makes a key, unless there is one.
+const MAKE: &str = "insert into vault_keys (subject, class, n, epoch, wrapped) \
+    values ($1, $2, $3, $4, $5) on conflict do nothing";
+/// The newest key of an owner.
+const NEWEST: &str = "select n, wrapped from vault_keys where subject = $1 and class = $2 \
+    order by n desc limit 1";
 
 /// A person and a retention class.
 type Owner = (Arc<str>, Arc<str>);
@@ -46,12 +53,11 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(database: Database, source: Kek, wrapping: Wrapping) -> Self {
-        let capacity = NonZeroUsize::new(KEYS_CACHED_MAX).unwrap_or(NonZeroUsize::MIN);
         Self {
             database,
             wrapping: RwLock::new((Arc::new(wrapping), source)),
-            open: Mutex::new(LruCache::sparse(capacity)),
-            newest: Mutex::new(LruCache::sparse(capacity)),
+            open: Mutex::new(LruCache::sparse(KEYS_CACHED_MAX)),
+            newest: Mutex::new(LruCache::sparse(KEYS_CACHED_MAX)),
             wanted: Mutex::default(),
             making: tokio::sync::Mutex::default(),
             destroyed: Mutex::default(),
@@ -67,8 +73,8 @@ impl Keys {
         if let Some(key) = self.cached(&owner) {
             return Ok(key);
         }
-        // A task of its own: a caller that is dropped must not leave a transaction half done, on
-        // a connection that others use after it.
+        // A task of its own: a caller that is dropped must not take back the keys that it makes for
+        // others, too.
         let keys = Arc::clone(self);
         let first = tokio::spawn(async move { keys.first(owner).await });
         first
@@ -126,46 +132,45 @@ impl Keys {
     async fn try_make(&self, owners: &[(Owner, u32)]) -> Result<bool, VaultError> {
         let wrapping = self.wrapping();
         let fresh = fresh(&wrapping, owners)?;
-        let mut found = Vec::with_capacity(owners.len());
-        on!(&self.database, pool => {
-            let mut transaction = pool.begin().await?;
-            for (wrapped, ((subject, class), n)) in fresh.iter().zip(owners) {
-                sqlx::query(
-                    "insert into vault_keys (subject, class, n, epoch, wrapped) \
-                     values ($1, $2, $3, $4, $5) on conflict do nothing",
-                )
-                .bind(&**subject)
-                .bind(&**class)
-                .bind(i64::from(*n))
-                .bind(wrapping.epoch)
-                .bind(wrapped)
-                .execute(&mut *transaction)
-                .await?;
+        let (made, shared) = (fresh.iter().zip(owners), self.database.share());
+        let now = &*wrapping;
+        let found: Option<Vec<(i64, Option<Vec<u8>>)>> = on!(&self.database, |connection| async {
+            let mut transaction = connection.begin().await?;
+            for (wrapped, ((subject, class), n)) in made {
+                sqlx::query(MAKE)
+                    .bind(&**subject)
+                    .bind(&**class)
+                    .bind(i64::from(*n))
+                    .bind(now.epoch)
+                    .bind(wrapped)
+                    .execute(&mut *transaction)
+                    .await?;
             }
             // INVARIANT: after the first write, so that in SQLite nobody writes until this is
             // committed; in PostgreSQL the row is held against who wraps everything anew.
-            let shared = self.database.share();
             let stored: Option<Vec<u8>> = sqlx::query_scalar(shared)
                 .bind(FINGERPRINT)
                 .fetch_optional(&mut *transaction)
                 .await?;
-            if stored.as_deref() != Some(&wrapping.fingerprint) {
+            if stored.as_deref() != Some(&now.fingerprint) {
                 transaction.rollback().await?;
-                return Ok(false);
+                return Ok(None);
             }
+            let mut found = Vec::with_capacity(owners.len());
             for ((subject, class), _) in owners {
-                let newest: (i64, Option<Vec<u8>>) = sqlx::query_as(
-                    "select n, wrapped from vault_keys where subject = $1 and class = $2 \
-                     order by n desc limit 1",
-                )
-                .bind(&**subject)
-                .bind(&**class)
-                .fetch_one(&mut *transaction)
-                .await?;
+                let newest = sqlx::query_as(NEWEST)
+                    .bind(&**subject)
+                    .bind(&**class)
+                    .fetch_one(&mut *transaction)
+                    .await?;
                 found.push(newest);
             }
             transaction.commit().await?;
-        });
+            Ok(Some(found))
+        })?;
+        let Some(found) = found else {
+            return Ok(false);
+        };
         // INVARIANT: nobody seals with a key that is not durable, so none is remembered before the
         // commit.
         for ((owner, _), (n, wrapped)) in owners.iter().zip(found) {

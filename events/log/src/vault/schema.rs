@@ -1,6 +1,6 @@
 //! The tables of the vault, made where they are missing, and what those of earlier releases lack.
 
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::VaultError;
 
@@ -34,19 +34,24 @@ const INDEXES: [&str; 2] = [
     "create index if not exists vault_tokens_by_expiry on vault_tokens (expires_at)",
 ];
 
-pub(super) async fn make_in_sqlite(pool: &SqlitePool) -> Result<(), VaultError> {
+pub(super) async fn make_in_sqlite(connection: &mut SqliteConnection) -> Result<(), VaultError> {
     for table in TABLES {
         let table = table.replace("BYTES", "blob");
-        sqlx::query(AssertSqlSafe(table)).execute(pool).await?;
+        sqlx::query(AssertSqlSafe(table))
+            .execute(&mut *connection)
+            .await?;
     }
     let has = "select count(*) > 0 from pragma_table_info('vault_tokens') where name = $1";
     for (column, add) in COLUMNS {
-        let found: bool = sqlx::query_scalar(has).bind(column).fetch_one(pool).await?;
+        let found: bool = sqlx::query_scalar(has)
+            .bind(column)
+            .fetch_one(&mut *connection)
+            .await?;
         if found {
             continue;
         }
         // Asked again with the file locked: another process may be adding it.
-        let mut once = pool.begin_with("begin immediate").await?;
+        let mut once = connection.begin_with("begin immediate").await?;
         let found: bool = sqlx::query_scalar(has)
             .bind(column)
             .fetch_one(&mut *once)
@@ -57,14 +62,14 @@ pub(super) async fn make_in_sqlite(pool: &SqlitePool) -> Result<(), VaultError> 
         once.commit().await?;
     }
     for index in INDEXES {
-        sqlx::query(index).execute(pool).await?;
+        sqlx::query(index).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-pub(super) async fn make_in_postgres(pool: &PgPool) -> Result<(), VaultError> {
+pub(super) async fn make_in_postgres(connection: &mut PgConnection) -> Result<(), VaultError> {
     // Two processes that create the same table at once trip over each other.
-    let mut once = pool.begin().await?;
+    let mut once = connection.begin().await?;
     sqlx::query("select pg_advisory_xact_lock(7296047)")
         .execute(&mut *once)
         .await?;

@@ -11,7 +11,7 @@ use super::{
     Vault, VaultError,
     database::{Database, on},
 };
-use crate::{clock::Timestamp, limits::TOKENS_OF_A_SUBJECT_MAX, seal};
+use crate::{clock::Timestamp, connections, limits::TOKENS_OF_A_SUBJECT_MAX, seal};
 
 /// Expired tokens that are deleted at once; the next token that is issued deletes more.
 const EXPIRED_AT_ONCE: i64 = 1_000;
@@ -141,20 +141,21 @@ impl Vault {
 
     async fn issue(&self, subject: &str, role: &str, lifetime: i64) -> Result<String, VaultError> {
         let token = URL_SAFE_NO_PAD.encode(seal::random::<32>()?);
-        let now = self.0.clock.now().micros();
-        on!(&self.0.database, pool => {
+        let (id, now) = (TokenId::of(&token), self.0.clock.now().micros());
+        on!(&self.0.database, |connection| async {
             sqlx::query(
                 "insert into vault_tokens (hash, subject, role, issued_at, expires_at) \
                  values ($1, $2, $3, $4, $5)",
             )
-            .bind(&TokenId::of(&token).0[..])
+            .bind(&id.0[..])
             .bind(subject)
             .bind(role)
             .bind(now)
             .bind(now.saturating_add(lifetime))
-            .execute(pool)
+            .execute(&mut *connection)
             .await?;
-        });
+            Ok(())
+        })?;
         let database = &self.0.database;
         database.tidy_tokens(now, self.0.tokens.lifetime).await?;
         if database.keep_newest_tokens(subject).await? > 0 {
@@ -170,16 +171,17 @@ impl Vault {
     /// [`VaultError`].
     pub async fn token_holder(&self, token: &str) -> Result<Option<TokenHolder>, VaultError> {
         let (id, now) = (TokenId::of(token), self.0.clock.now().micros());
-        let found: Option<(String, String, Option<i64>)> = on!(&self.0.database, pool => {
-            sqlx::query_as(
-                "select subject, role, used_at from vault_tokens \
+        let found: Option<(String, String, Option<i64>)> =
+            on!(&self.0.database, |connection| async {
+                Ok(sqlx::query_as(
+                    "select subject, role, used_at from vault_tokens \
                  where hash = $1 and (expires_at is null or expires_at > $2)",
-            )
-            .bind(&id.0[..])
-            .bind(now)
-            .fetch_optional(pool)
-            .await?
-        });
+                )
+                .bind(&id.0[..])
+                .bind(now)
+                .fetch_optional(&mut *connection)
+                .await?)
+            })?;
         Ok(found.map(|(subject, role, used_at)| {
             let hour = now - now.rem_euclid(USE_STEP);
             if used_at.is_none_or(|used_at| used_at < hour) {
@@ -247,8 +249,8 @@ impl Vault {
         role: Option<&str>,
     ) -> Result<Vec<StoredToken>, VaultError> {
         let now = self.0.clock.now().micros();
-        let rows: Vec<Row> = on!(&self.0.database, pool => {
-            sqlx::query_as(
+        let rows: Vec<Row> = on!(&self.0.database, |connection| async {
+            Ok(sqlx::query_as(
                 "select hash, subject, role, issued_at, expires_at, used_at from vault_tokens \
                  where ($1 is null or subject = $1) and ($2 is null or role = $2) \
                  and (expires_at is null or expires_at > $3) \
@@ -258,9 +260,9 @@ impl Vault {
             .bind(role)
             .bind(now)
             .bind(LISTED_MAX)
-            .fetch_all(pool)
-            .await?
-        });
+            .fetch_all(&mut *connection)
+            .await?)
+        })?;
         let default = now.saturating_add(self.0.tokens.lifetime);
         let tokens = rows
             .into_iter()
@@ -281,12 +283,13 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub async fn revoke_token(&self, token: &str) -> Result<(), VaultError> {
-        on!(&self.0.database, pool => {
+        on!(&self.0.database, |connection| async {
             sqlx::query("delete from vault_tokens where hash = $1")
                 .bind(&TokenId::of(token).0[..])
-                .execute(pool)
+                .execute(&mut *connection)
                 .await?;
-        });
+            Ok(())
+        })?;
         self.0.tokens.told_of_revocation();
         Ok(())
     }
@@ -299,14 +302,16 @@ impl Vault {
         let Some(prefix) = hex::decode(id).ok().filter(|it| it.len() == ID_BYTES) else {
             return Ok(false);
         };
-        let revoked = on!(&self.0.database, pool => {
-            sqlx::query("delete from vault_tokens where subject = $1 and substr(hash, 1, 16) = $2")
-                .bind(subject)
-                .bind(prefix)
-                .execute(pool)
-                .await?
-                .rows_affected()
-        });
+        let revoked = on!(&self.0.database, |connection| async {
+            Ok(sqlx::query(
+                "delete from vault_tokens where subject = $1 and substr(hash, 1, 16) = $2",
+            )
+            .bind(subject)
+            .bind(prefix)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected())
+        })?;
         self.0.tokens.told_of_revocation();
         Ok(revoked > 0)
     }
@@ -316,13 +321,13 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub async fn revoke_tokens_of(&self, subject: &str) -> Result<u64, VaultError> {
-        let revoked = on!(&self.0.database, pool => {
-            sqlx::query("delete from vault_tokens where subject = $1")
+        let revoked = on!(&self.0.database, |connection| async {
+            Ok(sqlx::query("delete from vault_tokens where subject = $1")
                 .bind(subject)
-                .execute(pool)
+                .execute(&mut *connection)
                 .await?
-                .rows_affected()
-        });
+                .rows_affected())
+        })?;
         self.0.tokens.told_of_revocation();
         Ok(revoked)
     }
@@ -332,21 +337,21 @@ impl Database {
     /// Gives tokens of an earlier release, which had no end, one from now on, and deletes some of
     /// those that have expired.
     pub(super) async fn tidy_tokens(&self, now: i64, lifetime: i64) -> Result<(), VaultError> {
-        on!(self, pool => {
+        on!(self, |connection| async {
             let endless: Option<i32> =
                 sqlx::query_scalar("select 1 from vault_tokens where expires_at is null limit 1")
-                    .fetch_optional(pool)
+                    .fetch_optional(&mut *connection)
                     .await?;
             if endless.is_some() {
                 sqlx::query("update vault_tokens set expires_at = $1 where expires_at is null")
                     .bind(now.saturating_add(lifetime))
-                    .execute(pool)
+                    .execute(&mut *connection)
                     .await?;
             }
             let expired: Option<i32> =
                 sqlx::query_scalar("select 1 from vault_tokens where expires_at <= $1 limit 1")
                     .bind(now)
-                    .fetch_optional(pool)
+                    .fetch_optional(&mut *connection)
                     .await?;
             if expired.is_some() {
                 sqlx::query(
@@ -355,73 +360,67 @@ impl Database {
                 )
                 .bind(now)
                 .bind(EXPIRED_AT_ONCE)
-                .execute(pool)
+                .execute(&mut *connection)
                 .await?;
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Deletes the tokens of a subject that are too many, and says how many those were.
     async fn keep_newest_tokens(&self, subject: &str) -> Result<u64, VaultError> {
-        Ok(on!(self, pool => {
-            sqlx::query(
+        on!(self, |connection| async {
+            Ok(sqlx::query(
                 "delete from vault_tokens where hash in (select hash from vault_tokens \
                  where subject = $1 order by coalesce(used_at, issued_at) desc, issued_at desc \
                  limit 1000 offset $2)",
             )
             .bind(subject)
             .bind(TOKENS_OF_A_SUBJECT_MAX)
-            .execute(pool)
+            .execute(&mut *connection)
             .await?
-            .rows_affected()
-        }))
+            .rows_affected())
+        })
     }
 
     async fn write_uses(&self, uses: &HashMap<TokenId, i64>) -> Result<(), VaultError> {
         match self {
-            Self::Sqlite(pool) => {
+            Self::Sqlite(database) => connections::on!(database, |connection| async {
                 let uses = uses.iter().map(|(id, hour)| (hex::encode(id.0), hour));
                 let list: serde_json::Value = uses.map(|it| serde_json::json!(it)).collect();
                 let statement = "update vault_tokens set used_at = value ->> 1 from json_each($1) \
                      where hash = unhex(value ->> 0)";
-                sqlx::query(statement)
-                    .bind(list.to_string())
-                    .execute(pool)
-                    .await?;
-            }
-            Self::Postgres(pool) => {
+                let write = sqlx::query(statement).bind(list.to_string());
+                Ok(write.execute(connection).await.map(drop)?)
+            }),
+            Self::Postgres(database) => connections::on!(database, |connection| async {
                 let ids: Vec<&[u8]> = uses.keys().map(|id| &id.0[..]).collect();
                 let hours: Vec<i64> = uses.values().copied().collect();
                 let statement = "update vault_tokens set used_at = uses.hour \
                      from unnest($1::bytea[], $2::bigint[]) as uses (id, hour) \
                      where vault_tokens.hash = uses.id";
-                sqlx::query(statement)
-                    .bind(ids)
-                    .bind(hours)
-                    .execute(pool)
-                    .await?;
-            }
+                let write = sqlx::query(statement).bind(ids).bind(hours);
+                Ok(write.execute(connection).await.map(drop)?)
+            }),
         }
-        Ok(())
     }
 
     async fn valid_tokens(&self, ids: &[TokenId], now: i64) -> Result<Vec<Vec<u8>>, VaultError> {
-        Ok(match self {
-            Self::Sqlite(pool) => {
+        match self {
+            Self::Sqlite(database) => connections::on!(database, |connection| async {
                 let ids: serde_json::Value = ids.iter().map(|id| hex::encode(id.0)).collect();
                 let statement = "select hash from json_each($1) cross join vault_tokens \
                      on hash = unhex(value) where expires_at is null or expires_at > $2";
                 let query = sqlx::query_scalar(statement).bind(ids.to_string());
-                query.bind(now).fetch_all(pool).await?
-            }
-            Self::Postgres(pool) => {
+                Ok(query.bind(now).fetch_all(connection).await?)
+            }),
+            Self::Postgres(database) => connections::on!(database, |connection| async {
                 let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
                 let statement = "select hash from vault_tokens where hash = any($1::bytea[]) \
                      and (expires_at is null or expires_at > $2)";
                 let query = sqlx::query_scalar(statement).bind(ids);
-                query.bind(now).fetch_all(pool).await?
-            }
-        })
+                Ok(query.bind(now).fetch_all(connection).await?)
+            }),
+        }
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Request, Writer};
 use crate::{
     append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
+    appending::Appending,
     clock::ManualClock,
     decide::{Prepared, PreparedEvent},
     follow::Recent,
@@ -59,6 +60,15 @@ fn prepared(name: &str, event_type: &'static str, expected: Expected) -> Prepare
 
 /// Lets a writer that knows the store's head carry out all requests in one batch.
 async fn write(chaos: &Chaos, requests: Vec<Prepared>) -> Vec<Result<Appended, AppendError>> {
+    let appending = Arc::new(Appending::default());
+    write_watched(chaos, requests, appending).await
+}
+
+async fn write_watched(
+    chaos: &Chaos,
+    requests: Vec<Prepared>,
+    appending: Arc<Appending>,
+) -> Vec<Result<Appended, AppendError>> {
     let (queue, waiting) = mpsc::channel(100);
     let room = Arc::new(Semaphore::new(10_000));
     let mut answers = Vec::new();
@@ -85,6 +95,7 @@ async fn write(chaos: &Chaos, requests: Vec<Prepared>) -> Vec<Result<Appended, A
         waiting,
         head,
         recent,
+        appending,
         Duration::from_millis(500),
     );
     writer.run(CancellationToken::new()).await;
@@ -178,6 +189,90 @@ async fn a_writer_that_was_overtaken_decides_again() {
     assert_eq!(*found, Version::new(1));
     assert_eq!(answers[1].as_ref().unwrap().position, Position::new(2));
     assert_eq!(streams(&chaos), ["a-1", "b-1"]);
+}
+
+/// A writer that knows the store's head, and goes on until its queue is dropped.
+struct Running {
+    queue: mpsc::Sender<Request>,
+    appending: Arc<Appending>,
+}
+
+impl Running {
+    fn start(chaos: &Chaos) -> Self {
+        let (queue, waiting) = mpsc::channel(100);
+        let head = chaos.memory.lock().unwrap().head();
+        let appending = Arc::new(Appending::default());
+        let writer = Writer::new(
+            Arc::new(chaos.clone()),
+            Arc::new(ManualClock::default()),
+            waiting,
+            head,
+            Arc::new(Recent::new(head.position)),
+            Arc::clone(&appending),
+            Duration::from_millis(500),
+        );
+        tokio::spawn(writer.run(CancellationToken::new()));
+        Self { queue, appending }
+    }
+
+    async fn append(&self, prepared: Prepared) -> Result<Appended, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        let room = Arc::new(Semaphore::new(1));
+        let request = Request {
+            prepared,
+            reply,
+            _room: room.try_acquire_many_owned(1).unwrap(),
+        };
+        self.queue.send(request).await.ok().unwrap();
+        answer.await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_loses_its_connection_while_it_catches_up_does_not_know_the_new_head() {
+    let chaos = Chaos::default();
+    let writer = Running::start(&chaos);
+    let first = prepared("a-1", "Made", Expected::NoStream);
+    writer.append(first).await.unwrap();
+    // Another process writes to the same stream; this one hears of it, and then loses its
+    // connection before it has read which versions moved.
+    {
+        let mut memory = chaos.memory.lock().unwrap();
+        memory.faults.push(Fault::OvertakenBy(7));
+        memory.lost_reads = 1;
+    }
+    let second = || prepared("a-1", "Made", Expected::Version(Version::new(1)));
+    let lost = writer.append(second()).await;
+    assert!(matches!(lost, Err(AppendError::Unavailable(_))), "{lost:?}");
+    assert!(writer.appending.failing().is_some());
+    let refused = writer.append(second()).await;
+    let Err(AppendError::Conflict { found, .. }) = &refused else {
+        panic!("the other process has written version 2: {refused:?}")
+    };
+    assert_eq!(*found, Version::new(2));
+    let third = prepared("a-1", "Made", Expected::Version(Version::new(2)));
+    let appended = writer.append(third).await.unwrap();
+    assert_eq!(appended.events[0].version, Version::new(3));
+    assert_eq!(writer.appending.failing(), None);
+}
+
+#[tokio::test]
+async fn bad_data_of_one_request_does_not_say_that_appends_fail() {
+    let chaos = Chaos::default();
+    let writer = Running::start(&chaos);
+    let bad = writer.append(prepared("a-1", "Bad", Expected::Any)).await;
+    assert!(bad.is_err());
+    assert_eq!(writer.appending.failing(), None);
+}
+
+#[tokio::test]
+async fn a_writer_that_has_ended_says_that_appends_fail() {
+    let chaos = Chaos::default();
+    let Running { queue, appending } = Running::start(&chaos);
+    drop(queue);
+    while appending.failing().is_none() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

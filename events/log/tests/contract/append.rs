@@ -12,6 +12,7 @@ use meguri_test_logs::{Backend, Home, on_both_backends};
 use super::{append, event, on_condition, stream, version};
 
 on_both_backends!(
+    a_log_that_is_closed_twice_at_once_finishes_what_was_accepted,
     positions_count_the_log_and_versions_count_each_stream,
     a_condition_that_does_not_hold_says_what_was_found_and_writes_nothing,
     a_condition_binds_a_stream_that_is_not_written,
@@ -248,5 +249,36 @@ async fn a_closed_log_takes_nothing_and_has_finished_what_it_took(backend: Backe
     assert_eq!(
         home.open().await.head().await.unwrap().position,
         Position::new(taken)
+    );
+}
+
+async fn a_log_that_is_closed_twice_at_once_finishes_what_was_accepted(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    // Several batches, so that the writer drains for a while.
+    let appends: Vec<_> = (0..60)
+        .map(|_| {
+            let log = log.clone();
+            let events = (0..300).map(|_| event("a-1", "Made"));
+            let append = append(events);
+            tokio::spawn(async move { log.append(append).await })
+        })
+        .collect();
+    while log.known_head() == Position::ZERO {
+        tokio::task::yield_now().await;
+    }
+    tokio::join!(log.close(), log.close(), log.close());
+    let mut acknowledged = 0;
+    for append in appends {
+        match append.await.unwrap() {
+            Ok(appended) => acknowledged += appended.events.len(),
+            Err(AppendError::Closed) => {}
+            Err(error) => panic!("it was accepted, and then: {error}"),
+        }
+    }
+    let again = home.open().await;
+    assert_eq!(
+        again.head().await.unwrap().position.get(),
+        acknowledged as u64
     );
 }

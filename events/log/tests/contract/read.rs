@@ -11,6 +11,7 @@ use super::{append, event, sealed, stream};
 
 on_both_backends!(
     a_stream_is_read_forward_backward_and_from_a_version,
+    a_long_stream_is_read_in_order_in_both_directions,
     the_log_is_read_in_blocks_that_meet_without_a_gap,
     a_filter_leaves_out_other_categories_types_and_streams,
     an_event_that_comes_bare_has_its_place_and_its_entry_and_nothing_else,
@@ -63,6 +64,28 @@ async fn a_stream_is_read_forward_backward_and_from_a_version(backend: Backend) 
         .await
         .unwrap();
     assert!(none.is_empty());
+}
+
+async fn a_long_stream_is_read_in_order_in_both_directions(backend: Backend) {
+    let home = Home::new(backend);
+    let log = home.open().await;
+    // More than one row of a block holds, with others in between.
+    for _ in 0..5 {
+        let events = (0..500).flat_map(|_| [event("a-1", "Made"), event("a-2", "Made")]);
+        log.append(append(events)).await.unwrap();
+    }
+    let read = async |range| versions(&log.read_stream(&stream("a-1"), range).await.unwrap());
+    let all: Vec<u64> = (1..=2_500).collect();
+    let backward: Vec<u64> = (1..=2_500).rev().collect();
+    assert_eq!(read(StreamRange::forward_from(Version::ZERO)).await, all);
+    assert_eq!(read(StreamRange::newest(10_000)).await, backward);
+    assert_eq!(read(StreamRange::newest(1_000)).await, backward[..1_000]);
+    assert_eq!(read(StreamRange::newest(1_001)).await, backward[..1_001]);
+    let range = StreamRange {
+        limit: 1_700,
+        ..StreamRange::forward_from(Version::new(801))
+    };
+    assert_eq!(read(range).await, all[800..]);
 }
 
 async fn read_through(log: &Log, filter: &Filter, limit: usize) -> Vec<Block> {

@@ -36,6 +36,8 @@ pub(super) struct Memory {
     pub(super) events: Vec<(StreamName, Uuid)>,
     pub(super) faults: Vec<Fault>,
     pub(super) commits: usize,
+    /// So many reads of a turn fail once its head was read, and the connection with them.
+    pub(super) lost_reads: usize,
 }
 
 #[derive(Clone, Default)]
@@ -196,7 +198,11 @@ impl Turn for Chaos {
     }
 
     async fn changed_since(&mut self, position: Position) -> Result<Heads, StoreError> {
-        let memory = self.memory.lock().unwrap();
+        let mut memory = self.memory.lock().unwrap();
+        if memory.lost_reads > 0 {
+            memory.lost_reads -= 1;
+            return Err(StoreError::Unreachable("the connection is gone".into()));
+        }
         let after = usize::try_from(position.get()).unwrap();
         let changed: Vec<_> = memory.events[after..]
             .iter()
@@ -217,6 +223,13 @@ impl Turn for Chaos {
 
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
         self.memory.lock().unwrap().write(batch)
+    }
+
+    async fn try_to_write(self: Box<Self>) -> Result<(), StoreError> {
+        if self.unreachable.load(Ordering::SeqCst) {
+            return Err(StoreError::Unreachable("down".into()));
+        }
+        Ok(())
     }
 
     async fn release(self: Box<Self>) -> Result<(), StoreError> {
