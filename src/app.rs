@@ -85,7 +85,7 @@ impl App {
 
     /// As [`App::start`], put together otherwise.
     pub async fn start_with(settings: &Settings, parts: Parts) -> Result<Self, Failure> {
-        let log = storage::open_with(settings, Arc::clone(&parts.clock)).await?;
+        let log = storage::open_to_serve(settings, Arc::clone(&parts.clock)).await?;
         Self::start_on(log, settings, parts, Instant::now()).await
     }
 

@@ -343,6 +343,10 @@ impl Failure {
                 "is the data folder writable, or the database at DATABASE_URL and VAULT_URL \
                  running? `meguri config` shows what is in force",
             ),
+            Self::Open(OpenError::Damaged { .. }) => Some(
+                "`meguri audit check` names all that is damaged; restore a backup, or on PostgreSQL \
+                 make a damaged index anew (REINDEX)",
+            ),
             Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
             Self::Settings(SettingsError::VaultMissing(_)) => Some(
                 "make a second database and set VAULT_URL=postgres://… to it, or unset \

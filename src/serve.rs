@@ -90,7 +90,7 @@ async fn replace(settings: &Settings, parts: Parts) -> Result<(App, Entrance), F
 
 /// Does beside the running server what takes time: what fails here fails while it serves on.
 async fn prepare(settings: &Settings, parts: &Parts) -> Result<(Log, Prepared), Failure> {
-    let log = storage::open_with(settings, Arc::clone(&parts.clock)).await?;
+    let log = storage::open_to_serve(settings, Arc::clone(&parts.clock)).await?;
     let prepared = prepare_views(&log, settings, parts).await;
     match prepared {
         Ok(prepared) => {

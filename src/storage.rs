@@ -35,13 +35,31 @@ pub async fn open(settings: &Settings) -> Result<Log, Failure> {
 
 /// Opens the log with another clock, making everything that is missing.
 pub async fn open_with(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+    let log = bare(settings, clock).await?;
+    with_erasures(log).await
+}
+
+/// As [`open_with`], to serve what is in it: where log or vault are damaged it does not open.
+pub async fn open_to_serve(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
+    let log = bare(settings, clock).await?;
+    if let Err(damaged) = log.check_integrity().await {
+        log.close().await;
+        return Err(damaged.into());
+    }
+    with_erasures(log).await
+}
+
+async fn bare(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
     make_folder(&settings.data.value)?;
     let options = LogOptions {
         clock,
         token_lifetime: settings.token_lifetime.value.duration(),
         ..LogOptions::new(location(settings), settings.kek())
     };
-    let log = Log::open(&options).await?;
+    Ok(Log::open(&options).await?)
+}
+
+async fn with_erasures(log: Log) -> Result<Log, Failure> {
     // Before anything is opened: a backup of the vault may have been put back.
     match meguri_commands::reapply_erasures(&log).await {
         Ok(_) => Ok(log),

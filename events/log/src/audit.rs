@@ -6,6 +6,7 @@ mod chain;
 mod closed;
 mod event;
 mod finding;
+mod identities;
 mod published;
 mod requests;
 pub(crate) mod store;
@@ -16,7 +17,8 @@ use futures::{StreamExt, stream};
 use tokio::runtime::Handle;
 
 use crate::{
-    header::Header, log::Log, read::ReadError, seal::Opener, stream::Position, vault::VaultError,
+    header::Header, integrity::not_found, log::Log, read::ReadError, seal::Opener,
+    stream::Position, vault::VaultError,
 };
 
 pub use accounts::{Accounts, ErasedKeys, RedactedEvent};
@@ -105,6 +107,17 @@ impl Log {
     ) -> Result<Audited, AuditError> {
         let audited = Audited::default();
         let mut audit = Audit { audited, tell };
+        for wrong in self
+            .audited()
+            .audit_integrity(None)
+            .await
+            .map_err(ReadError::from)?
+        {
+            audit.found(Finding::new(Place::Database, FindingKind::Integrity, wrong));
+        }
+        for wrong in self.vault().integrity(None).await? {
+            audit.found(Finding::new(Place::Vault, FindingKind::Integrity, wrong));
+        }
         // INVARIANT: read before the head, so that no true checkpoint is ahead of it.
         let mut tree = PublishedTree::begin(self, outside, &mut audit).await?;
         let head = self.store().head().await.map_err(ReadError::from)?;
@@ -136,6 +149,7 @@ impl Log {
             take(self, block, &mut tree, &mut chain, &mut audit).await?;
         }
         requests::check(self, &chain, &mut audit).await?;
+        identities::check(self, &mut chain, &mut audit).await?;
         chain.finish(&mut audit);
         tree.finish(self, &mut audit).await?;
         Ok(audit.audited)
@@ -150,6 +164,14 @@ async fn take(
     chain: &mut Chain,
     audit: &mut Audit<'_>,
 ) -> Result<(), AuditError> {
+    if let (Some(first), Some(last)) = (block.first(), block.last()) {
+        let after = Position::new(first.position.get().saturating_sub(1));
+        let unfound = log.audited().audit_lookups(after, last.position).await;
+        for position in unfound.map_err(ReadError::from)? {
+            let reason = not_found(position);
+            audit.found(Finding::at(position, FindingKind::Lookup, reason));
+        }
+    }
     for event in block {
         tree.take(log, &event, audit).await?;
         chain.take(event, audit);

@@ -62,6 +62,8 @@ mod evidence;
 mod follow;
 mod frontiers;
 mod header;
+mod identity;
+mod integrity;
 pub mod limits;
 mod log;
 mod moment;

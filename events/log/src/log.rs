@@ -19,6 +19,7 @@ use crate::{
     decide::{Prepared, PreparedEvent},
     follow::{Follower, Recent},
     header::{self, OpenHeader},
+    identity,
     limits::{
         APPEND_BYTES_MAX, EVENT_BYTES_MAX, QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX, READ_EVENTS_MAX,
         SCAN_POSITIONS_MAX, within,
@@ -334,7 +335,7 @@ impl Log {
             limit: range.limit.min(READ_EVENTS_MAX),
             ..range
         };
-        Ok(self.0.store.read_stream(stream, range).await?)
+        Ok(identity::read(&*self.0.store, stream, range).await?)
     }
 
     /// A block of events after a position, in the order of the log. Read on from [`Block::up_to`];

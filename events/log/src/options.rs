@@ -67,6 +67,16 @@ pub enum OpenError {
     /// The database cannot be reached, or refuses.
     #[error("the log cannot be opened: {0}")]
     Unavailable(String),
+    /// A database is damaged: nothing may be served from it.
+    #[error("{what} is damaged: {reason} ({count} findings)")]
+    Damaged {
+        /// Which.
+        what: &'static str,
+        /// The first thing that is wrong.
+        reason: String,
+        /// How many things are.
+        count: usize,
+    },
     /// The vault or its key.
     #[error(transparent)]
     Vault(#[from] KekError),

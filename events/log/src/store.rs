@@ -281,16 +281,6 @@ pub(crate) fn known_head(
     Ok((stream, Version::from_sql(version)?))
 }
 
-/// The versions of these streams as they are stored, one for each, checked.
-pub(crate) fn versions_of(streams: &[StreamName], versions: Vec<i64>) -> Result<Heads, StoreError> {
-    if versions.len() != streams.len() {
-        return Err(StoreError::Damaged("a stream has no version".into()));
-    }
-    let heads = streams.iter().cloned().zip(versions);
-    let heads = heads.map(|(stream, version)| Ok((stream, Version::from_sql(version)?)));
-    heads.collect()
-}
-
 /// What is remembered as it is stored (key, digest of the request, outcome), checked.
 pub(crate) fn stored_outcomes(
     rows: Vec<(Vec<u8>, Vec<u8>, String)>,

@@ -21,7 +21,13 @@ pub use kek::{Kek, KekError};
 pub use rotation::Rotated;
 pub use tokens::{StoredToken, TokenHolder, TokenId};
 
-use crate::{clock::Clock, connections::ConnectionError, seal, store::StoreError};
+use crate::{
+    clock::Clock,
+    connections::{self, ConnectionError},
+    integrity::pages,
+    seal,
+    store::StoreError,
+};
 use database::Database;
 use keys::Keys;
 
@@ -146,6 +152,23 @@ impl Vault {
     /// What there is under each of these ids, in their order; an id may come more than once.
     pub(crate) async fn keys(&self, ids: &[&str]) -> Result<Vec<FoundKey>, VaultError> {
         self.0.keys.of(ids).await
+    }
+
+    /// What the database itself finds wrong in its pages and indexes, as far as it can look within
+    /// this time.
+    pub(crate) async fn integrity(
+        &self,
+        within: Option<Duration>,
+    ) -> Result<Vec<String>, VaultError> {
+        match &self.0.database {
+            Database::Sqlite(connections) => connections::on!(connections, |connection| async {
+                Ok(pages::sqlite(connection, within).await?)
+            }),
+            Database::Postgres(connections) => {
+                let found = pages::postgres(connections, within).await;
+                found.map_err(|error| VaultError::Unavailable(error.to_string()))
+            }
+        }
     }
 
     pub(crate) async fn close(&self) {

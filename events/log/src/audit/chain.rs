@@ -1,7 +1,7 @@
 //! One event after the other: positions, versions, times and causes.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Chain {
     /// Every event by the random half of its id: where it stands, and a hash of what it says of
     /// itself.
     ids: HashMap<u64, (Position, u64)>,
+    /// The streams that tell who somebody is, by hashes of their names.
+    identities: HashSet<u64>,
     /// The events without a header: the hashes of their streams, and their versions.
     emptied: HashMap<Position, (u64, i64)>,
     streams: RandomState,
@@ -44,6 +46,7 @@ impl Chain {
             at: None,
             versions: HashMap::new(),
             ids: HashMap::new(),
+            identities: HashSet::new(),
             emptied: HashMap::new(),
             streams,
             unknown: HashMap::new(),
@@ -71,6 +74,18 @@ impl Chain {
         self.streams.hash_one((standing, id, at.micros()))
     }
 
+    /// The last version of a stream that tells who somebody is, once.
+    pub(super) fn take_identity(&mut self, stream: &[u8]) -> Option<i64> {
+        let stream = self.streams.hash_one(stream);
+        self.identities.remove(&stream);
+        self.versions.get(&stream).copied()
+    }
+
+    /// How many of these streams were not taken.
+    pub(super) fn identities(&self) -> usize {
+        self.identities.len()
+    }
+
     /// Every event up to here has come.
     pub(super) fn position(&self) -> Position {
         self.position
@@ -86,6 +101,9 @@ impl Chain {
         let position = event.position;
         self.gap(position, audit);
         self.version(position, event.stream, event.version, audit);
+        if event.is_identity {
+            self.identities.insert(event.stream);
+        }
         for key in event.closed {
             self.closed.section(key, position);
         }

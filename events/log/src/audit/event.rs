@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     header::{self, Header},
+    identity,
     recorded::Entry,
     seal::{self, Inspected, Opener},
     stream::{Position, Version},
@@ -27,6 +28,8 @@ pub(super) struct Checked {
     /// A hash of the name of its stream.
     pub(super) stream: u64,
     pub(super) version: i64,
+    /// Whether that stream tells who somebody is.
+    pub(super) is_identity: bool,
     /// As it is stored; none where it is of another length.
     pub(super) entry: Option<Entry>,
     /// What the header says of itself; none where there is none.
@@ -81,6 +84,7 @@ pub(super) fn check(
         position: row.position,
         stream: common.streams.hash_one(&row.stream),
         version: row.version,
+        is_identity: identity::is_named(&row.stream),
         entry,
         said: None,
         opened: 0,
@@ -126,6 +130,7 @@ impl Checked {
         // What is said by what is hashed goes on, so that one wrong column is one finding.
         self.stream = common.streams.hash_one(header.stream.as_bytes());
         self.version = version;
+        self.is_identity = identity::is_named(header.stream.as_bytes());
     }
 
     /// The entry is made of the header.

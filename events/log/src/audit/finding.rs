@@ -50,6 +50,12 @@ pub enum Place {
     Head,
     /// In what the log remembers of requests.
     Requests,
+    /// The database itself.
+    Database,
+    /// The vault's database.
+    Vault,
+    /// What is kept of the streams that tell who somebody is.
+    Identities,
 }
 
 impl fmt::Display for Place {
@@ -63,6 +69,9 @@ impl fmt::Display for Place {
             Self::Outside => f.write_str("checkpoint outside of the database"),
             Self::Head => f.write_str("end of the log"),
             Self::Requests => f.write_str("remembered requests"),
+            Self::Database => f.write_str("database"),
+            Self::Vault => f.write_str("vault"),
+            Self::Identities => f.write_str("streams of who somebody is"),
         }
     }
 }
@@ -102,6 +111,12 @@ pub enum FindingKind {
     Head,
     /// What the log remembers of a request is not what became of it.
     Outcome,
+    /// A page or an index of the database is damaged.
+    Integrity,
+    /// An event is not found where it is looked up.
+    Lookup,
+    /// What is kept of a stream that tells who somebody is, is not what its events say.
+    Identity,
 }
 
 impl FindingKind {
@@ -124,6 +139,9 @@ impl FindingKind {
             Self::Checkpoint => "checkpoint",
             Self::Head => "head",
             Self::Outcome => "outcome",
+            Self::Integrity => "integrity",
+            Self::Lookup => "lookup",
+            Self::Identity => "identity",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a backend has to do for an audit: give everything back as it is stored, whatever it is.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{store::StoreError, stream::Position};
@@ -15,6 +17,15 @@ pub(crate) struct StoredRow {
     pub(crate) blind: Option<Vec<u8>>,
     pub(crate) entry: Vec<u8>,
     pub(crate) sealed: Option<Vec<u8>>,
+}
+
+/// What is kept of a stream that tells who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct StoredIdentity {
+    pub(crate) stream: Vec<u8>,
+    pub(crate) version: i64,
+    /// Where the event of this version stands.
+    pub(crate) position: Option<i64>,
 }
 
 /// A full tile as it is stored.
@@ -46,6 +57,29 @@ pub(crate) struct StoredOutcomes {
 /// The part of a backend that is audited.
 #[async_trait]
 pub(crate) trait AuditStore: Send + Sync + 'static {
+    /// What the database itself finds wrong in its pages and indexes, as far as it can look within
+    /// this time; nothing where it cannot look at all.
+    async fn audit_integrity(&self, within: Option<Duration>) -> Result<Vec<String>, StoreError>;
+
+    /// Makes every index anew from its table.
+    async fn rebuild_indexes(&self) -> Result<(), StoreError>;
+
+    /// The events after `after` up to and including `up_to` that are not found by the index of
+    /// streams and versions.
+    async fn audit_lookups(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Position>, StoreError>;
+
+    /// What is kept of streams that tell who somebody is, those named after `after`, in order, at
+    /// most `limit`.
+    async fn audit_identities(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Vec<StoredIdentity>, StoreError>;
+
     /// How many events are stored, at whatever positions.
     async fn audit_count(&self) -> Result<u64, StoreError>;
 

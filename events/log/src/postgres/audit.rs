@@ -1,12 +1,17 @@
 //! Everything as it is stored in PostgreSQL, whatever it is.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use sqlx::Row;
+use sqlx::{Connection, Row};
 
 use super::{PostgresStore, reading};
 use crate::{
-    audit::store::{AuditStore, StoredCheckpoint, StoredOutcomes, StoredRow, StoredTile},
+    audit::store::{
+        AuditStore, StoredCheckpoint, StoredIdentity, StoredOutcomes, StoredRow, StoredTile,
+    },
     connections::on,
+    integrity::pages,
     publish::store::to_sql,
     store::StoreError,
     stream::Position,
@@ -16,8 +21,69 @@ const ROWS: &str = "select position, convert_to(stream, 'UTF8'), version, \
     convert_to(type, 'UTF8'), header, blind, entry, sealed from events \
     where position > $1 and position <= $2 order by position limit $3";
 
+/// Where there are few events PostgreSQL would not look into the index.
+const BY_INDEX: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off";
+const UNFOUND: &str = "select position from events stored where position > $1 and position <= $2 \
+    and (select found.position from events found \
+    where found.stream = stored.stream and found.version = stored.version) \
+    is distinct from stored.position order by position";
+
 #[async_trait]
 impl AuditStore for PostgresStore {
+    async fn audit_integrity(&self, within: Option<Duration>) -> Result<Vec<String>, StoreError> {
+        pages::postgres(&self.readers, within).await
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        // It would keep other processes from writing, for as long as it takes.
+        Err(StoreError::Refused(
+            "an operator makes the indexes of a PostgreSQL database anew (REINDEX)".into(),
+        ))
+    }
+
+    async fn audit_lookups(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Position>, StoreError> {
+        let found: Vec<i64> = on!(self.readers, |reader| async {
+            let mut looking = reader.begin().await.map_err(reading)?;
+            sqlx::raw_sql(BY_INDEX)
+                .execute(&mut *looking)
+                .await
+                .map_err(reading)?;
+            let found = sqlx::query_scalar(UNFOUND)
+                .bind(after.to_sql())
+                .bind(up_to.to_sql())
+                .fetch_all(&mut *looking)
+                .await
+                .map_err(reading)?;
+            looking.commit().await.map_err(reading)?;
+            Ok::<_, StoreError>(found)
+        })?;
+        let found = found.into_iter().map(Position::from_sql);
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    async fn audit_identities(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Vec<StoredIdentity>, StoreError> {
+        let kept = sqlx::query_as(
+            "select convert_to(stream, 'UTF8') as stream, version, \
+             (select position from events where events.stream = identities.stream \
+             and events.version = identities.version) as position \
+             from identities where stream > convert_from($1, 'UTF8') \
+             order by identities.stream limit $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit));
+        on!(self.readers, |reader| async {
+            kept.fetch_all(reader).await.map_err(reading)
+        })
+    }
+
     async fn audit_count(&self) -> Result<u64, StoreError> {
         let count: i64 = on!(self.readers, |connection| async {
             sqlx::query_scalar("select count(*) from events")

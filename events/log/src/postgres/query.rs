@@ -5,9 +5,10 @@ use sqlx::PgConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
+    identity::proven_heads,
     store::{
         Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
-        stored_outcomes, versions_of,
+        stored_outcomes,
     },
     stream::{Position, StreamName},
 };
@@ -31,15 +32,16 @@ pub(super) async fn stream_heads(
     streams: &[StreamName],
 ) -> Result<Heads, StoreError> {
     let names: Vec<&str> = streams.iter().map(StreamName::as_str).collect();
-    let versions: Vec<i64> = sqlx::query_scalar(
-        "select coalesce((select max(version) from events where stream = wanted.name), 0) \
+    let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+        "select coalesce((select max(version) from events where stream = wanted.name), 0), \
+         (select version from identities where stream = wanted.name) \
          from unnest($1::text[]) with ordinality as wanted (name, number) order by number",
     )
     .bind(names)
     .fetch_all(connection)
     .await
     .map_err(reading)?;
-    versions_of(streams, versions)
+    proven_heads(streams, rows)
 }
 
 pub(super) async fn changed_since(

@@ -1,12 +1,17 @@
 //! Everything as it is stored in SQLite, whatever it is.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{SqliteStore, reading};
 use crate::{
-    audit::store::{AuditStore, StoredCheckpoint, StoredOutcomes, StoredRow, StoredTile},
+    audit::store::{
+        AuditStore, StoredCheckpoint, StoredIdentity, StoredOutcomes, StoredRow, StoredTile,
+    },
     connections::on,
+    integrity::pages,
     publish::store::to_sql,
     store::StoreError,
     stream::Position,
@@ -36,6 +41,57 @@ fn rows_sql() -> String {
 
 #[async_trait]
 impl AuditStore for SqliteStore {
+    async fn audit_integrity(&self, within: Option<Duration>) -> Result<Vec<String>, StoreError> {
+        on!(self.readers, |reader| async {
+            pages::sqlite(reader, within).await.map_err(reading)
+        })
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        on!(self.writer, |writer| async {
+            let done = sqlx::query("reindex").execute(writer).await;
+            done.map(drop).map_err(reading)
+        })
+    }
+
+    async fn audit_lookups(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Position>, StoreError> {
+        let found = sqlx::query_scalar(
+            "select position from events as stored where position > $1 and position <= $2 \
+             and (select found.position from events as found indexed by sqlite_autoindex_events_1 \
+             where found.stream = stored.stream and found.version = stored.version) \
+             is not stored.position order by position",
+        )
+        .bind(after.to_sql())
+        .bind(up_to.to_sql());
+        let found: Vec<i64> = on!(self.readers, |reader| async {
+            found.fetch_all(reader).await.map_err(reading)
+        })?;
+        let found = found.into_iter().map(Position::from_sql);
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    async fn audit_identities(
+        &self,
+        after: &[u8],
+        limit: u32,
+    ) -> Result<Vec<StoredIdentity>, StoreError> {
+        let kept = sqlx::query_as(
+            "select cast(stream as blob) as stream, cast(version as integer) as version, \
+             (select position from events where events.stream = identities.stream \
+             and events.version = identities.version) as position \
+             from identities where stream > cast($1 as text) order by identities.stream limit $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit));
+        on!(self.readers, |reader| async {
+            kept.fetch_all(reader).await.map_err(reading)
+        })
+    }
+
     async fn audit_count(&self) -> Result<u64, StoreError> {
         on!(self.readers, |reader| async {
             let count = sqlx::query_scalar("select count(*) from events");

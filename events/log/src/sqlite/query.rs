@@ -5,9 +5,10 @@ use sqlx::SqliteConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
+    identity::proven_heads,
     store::{
         Blinds, Head, Heads, Outcomes, StoreError, json, known_head, stored_blinds, stored_head,
-        stored_outcomes, versions_of,
+        stored_outcomes,
     },
     stream::{Position, StreamName},
 };
@@ -27,15 +28,16 @@ pub(super) async fn stream_heads(
 ) -> Result<Heads, StoreError> {
     // Names need no escaping in JSON: they are plain ASCII.
     let list = json(streams);
-    let versions: Vec<i64> = sqlx::query_scalar(
-        "select ifnull((select max(version) from events where stream = wanted.value), 0) \
+    let rows: Vec<(i64, Option<i64>)> = sqlx::query_as(
+        "select ifnull((select max(version) from events where stream = wanted.value), 0), \
+         (select version from identities where stream = wanted.value) \
          from json_each($1) wanted order by wanted.key",
     )
     .bind(list)
     .fetch_all(connection)
     .await
     .map_err(reading)?;
-    versions_of(streams, versions)
+    proven_heads(streams, rows)
 }
 
 pub(super) async fn changed_since(

@@ -17,6 +17,7 @@ mod evidence;
 mod follow;
 mod frontiers;
 mod full_disk;
+mod identities;
 mod immutability;
 mod moment;
 mod open;
