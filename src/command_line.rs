@@ -11,7 +11,7 @@ use meguri_events::{KeyClass, OrderRef};
 use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::period::Period;
-use crate::settings::Flags;
+use crate::settings::{Flags, TOKENS_MIN};
 
 pub use dictionary::DictionaryCommand;
 pub use views::{ALL_VIEWS, ListArgs, ViewAccessArgs, ViewCommand, ViewsArgs, ViewsCommand};
@@ -197,7 +197,7 @@ pub enum TokenCommand {
         #[arg(value_name = "NAME")]
         name: String,
         /// How long the token is valid, such as `12h` or `30d`; without it as long as members'
-        #[arg(long, value_name = "PERIOD")]
+        #[arg(long, value_name = "PERIOD", value_parser = lifetime)]
         expires: Option<Period>,
     },
     /// Print whose tokens are valid until when, and in which hour each was used last
@@ -208,6 +208,15 @@ pub enum TokenCommand {
         #[arg(value_name = "ID|NAME")]
         which: String,
     },
+}
+
+/// How long a token is valid.
+fn lifetime(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    if period < TOKENS_MIN {
+        return Err(format!("a token is valid for {TOKENS_MIN} at least"));
+    }
+    Ok(period)
 }
 
 /// `meguri audit …`

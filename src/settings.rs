@@ -55,7 +55,7 @@ const DISCLOSES: AuditorDiscloses = AuditorDiscloses::Nothing;
 /// How long an access token is valid.
 pub const TOKENS_DEFAULT: Period = Period::days(90);
 /// The shortest time for which an access token may be valid.
-const TOKENS_MIN: Period = Period::seconds(60);
+pub const TOKENS_MIN: Period = Period::seconds(60);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 

@@ -139,11 +139,11 @@ mod tests {
             used_at,
         };
         let used = Some(time("2026-11-29T23:00:00Z"));
-        let tokens = [token("yuki", used), token("operator-in-chief", None)];
+        let tokens = [token("yuki", used), token("mori", None)];
         insta::assert_snapshot!(table("operator", &tokens), @r"
-        name               id                                issued            expires           last used
-        yuki               ec6b64f31af43e90e60de45a7fc836e6  2026-11-21 07:02  2027-02-19 07:02  2026-11-29 23 h
-        operator-in-chief  529d234df26066394c35e641b552966c  2026-11-21 07:02  2027-02-19 07:02  never
+        name  id                                issued            expires           last used
+        yuki  ec6b64f31af43e90e60de45a7fc836e6  2026-11-21 07:02  2027-02-19 07:02  2026-11-29 23 h
+        mori  e1d90e17f51e8f74ead2086eed13b926  2026-11-21 07:02  2027-02-19 07:02  never
         ");
     }
 }

@@ -9,7 +9,7 @@ use crate::CommandSettings;
 /// What is known of whoever gives a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Familiar {
-    /// The account was logged in to by this device.
+    /// The account was logged in to on this device, or the password is given beside a token.
     Device(String),
     /// The account was logged in to from this place.
     Place,

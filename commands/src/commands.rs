@@ -93,10 +93,10 @@ impl Commands {
         }
     }
 
-    /// The key under which the log remembers a request of somebody who is nobody yet. What was asked
-    /// is part of it: visitors share no space of keys, and one who comes back from another address
-    /// with the same request under the same key is recognised. All of it is under the vault's
-    /// pepper, for what a person gives to register may be guessed.
+    /// The key under which the log remembers the request of a visitor, who is nobody yet. What was
+    /// asked is part of it: visitors share no space of keys, and one who comes back from another
+    /// address with the same request under the same key is recognised. All of it is under the
+    /// vault's pepper, for what a person gives to register may be guessed.
     pub fn visitors_key(&self, digest: RequestDigest) -> RequestKey {
         let both = [digest.key, digest.request].map(hex::encode).concat();
         RequestKey {

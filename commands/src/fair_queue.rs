@@ -1,5 +1,5 @@
-//! A queue in front of a costly piece of work in which everybody who waits gets their share: whoever
-//! sends much waits behind their own requests, not in front of those of others.
+//! A queue in front of costly work in which everybody who waits gets their share: whoever sends
+//! much waits behind their own requests, not in front of those of others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,17 @@ pub(crate) enum Who {
     Stranger(String),
     /// An account, asked for from where it was used before.
     Known(String),
+    /// Somebody in this process, who is trusted not to flood it.
+    Process,
+}
+
+impl Who {
+    fn waiting_max(&self) -> usize {
+        match self {
+            Self::Stranger(_) | Self::Known(_) => WAITING_OF_ONE_MAX,
+            Self::Process => WAITING_MAX,
+        }
+    }
 }
 
 /// Hands out turns round by round: one for each caller who waits.
@@ -101,7 +112,7 @@ impl State {
         let all: usize = self.lines.iter().map(|line| line.waiting.len()).sum();
         let own = self.lines.iter().position(|line| line.who == who);
         let own_waiting = own.map_or(0, |line| self.lines[line].waiting.len());
-        if own_waiting >= WAITING_OF_ONE_MAX {
+        if own_waiting >= who.waiting_max() {
             return Err(Full);
         }
         if all >= WAITING_MAX {
@@ -171,6 +182,12 @@ mod tests {
         lines.iter().map(|line| line.waiting.len()).sum()
     }
 
+    fn waiting_of(queue: &FairQueue, who: &Who) -> usize {
+        let lines = &queue.state().lines;
+        let own = lines.iter().find(|line| line.who == *who);
+        own.map_or(0, |line| line.waiting.len())
+    }
+
     /// Lets callers wait in this order; each task tells who had the turn.
     async fn lined_up(
         queue: &Arc<FairQueue>,
@@ -178,10 +195,10 @@ mod tests {
     ) -> Vec<tokio::task::JoinHandle<Result<Turn, Full>>> {
         let mut tasks = Vec::new();
         for who in callers {
-            let before = waiting(queue);
-            let queue_of_task = Arc::clone(queue);
-            let task = tokio::spawn(async move { queue_of_task.turn(who).await });
-            while waiting(queue) == before && !task.is_finished() {
+            let before = waiting_of(queue, &who);
+            let (queue_of_task, who_of_task) = (Arc::clone(queue), who.clone());
+            let task = tokio::spawn(async move { queue_of_task.turn(who_of_task).await });
+            while waiting_of(queue, &who) == before && !task.is_finished() {
                 tokio::task::yield_now().await;
             }
             tasks.push(task);
@@ -235,6 +252,15 @@ mod tests {
         let known = lined_up(&queue, [Who::Known("aki".into())]).await;
         assert!(!known[0].is_finished());
         assert_eq!(waiting(&queue), WAITING_MAX);
+    }
+
+    #[tokio::test]
+    async fn this_process_waits_for_itself_only() {
+        let queue = FairQueue::new(1);
+        let _running = queue.turn(Who::Process).await.unwrap();
+        let waiting_here = lined_up(&queue, (0..WAITING_MAX).map(|_| Who::Process)).await;
+        assert!(waiting_here.iter().all(|task| !task.is_finished()));
+        assert_eq!(queue.turn(Who::Process).await.unwrap_err(), Full);
     }
 
     #[tokio::test]

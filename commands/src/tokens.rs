@@ -131,12 +131,14 @@ impl Commands {
     pub(crate) async fn let_in(&self, member: MemberId) -> Result<(String, String), CommandError> {
         let (vault, subject) = (self.log().vault(), member.stream());
         let token = vault.issue_token(&subject, MEMBER).await?;
-        // Asked when the token is there: whoever leaves after this is locked out of it, too.
+        if let Err(error) = self.remember_place(&subject).await {
+            tracing::warn!(%error, "from where a member has logged in is not remembered");
+        }
+        // Asked when all of that is there: whoever leaves after this is locked out of it, too.
         if self.has_left(member).await? {
-            vault.revoke_token(&token).await?;
+            vault.lock_out(&subject).await?;
             return Err(CommandError::WrongCredentials);
         }
-        self.remember_place(&subject).await?;
         Ok((token, self.name_device(&subject)))
     }
 

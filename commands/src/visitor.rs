@@ -1,7 +1,7 @@
 //! From where somebody asks who has not proven yet who they are.
 
 use meguri_http::ClientAddress;
-use meguri_log::Vault;
+use meguri_log::{TokenId, Vault};
 use uuid::Uuid;
 
 use crate::attempts::Familiar;
@@ -18,12 +18,24 @@ const DEVICE_PARTS: [usize; 3] = [8, 32, 64];
 pub struct Visitor {
     address: ClientAddress,
     device: Option<String>,
+    token: Option<TokenId>,
 }
 
 impl Visitor {
     /// Somebody at this address, with what an earlier log-in has told their device to say.
     pub fn new(address: ClientAddress, device: Option<String>) -> Self {
-        Self { address, device }
+        Self {
+            address,
+            device,
+            token: None,
+        }
+    }
+
+    /// Somebody who gives a password beside a valid token of the account.
+    #[must_use]
+    pub fn with_token(self, token: TokenId) -> Self {
+        let token = Some(token);
+        Self { token, ..self }
     }
 
     /// The place as limits know it.
@@ -33,7 +45,10 @@ impl Visitor {
 
     /// Whose turn it is where nothing more is known.
     pub(crate) fn who(&self) -> Who {
-        Who::Stranger(self.place())
+        match self.address.ip() {
+            Some(_) => Who::Stranger(self.place()),
+            None => Who::Process,
+        }
     }
 
     /// The place as the vault remembers it; none for somebody in this process.
@@ -47,6 +62,9 @@ impl Commands {
     /// What the visitor's device and place have to do with an account.
     pub(crate) async fn familiar(&self, subject: &str) -> Result<Familiar, CommandError> {
         let (visitor, vault) = (self.visitor(), self.log().vault());
+        if let Some(token) = visitor.token {
+            return Ok(Familiar::Device(token.to_string()));
+        }
         let device = visitor.device.as_deref();
         if let Some(name) = device.and_then(|device| self.named_device(subject, device)) {
             return Ok(Familiar::Device(name));

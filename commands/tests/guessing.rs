@@ -271,3 +271,33 @@ async fn a_flood_of_made_up_names_makes_nobody_elses_log_in_fail() {
         "the flood was one, and filled its own part alone: {busy}"
     );
 }
+
+#[tokio::test]
+async fn whoever_erases_themselves_waits_for_no_guesses_of_others() {
+    let world = World::on_sqlite().await;
+    let limits = CommandSettings {
+        log_in_rate_of_account: rate(0),
+        ..limits()
+    };
+    let app = world.app_with(limits).await;
+    let token = register(&app, "aki", HOME).await.text("token");
+    let erase = |password| {
+        let call = Call::new("DELETE", "/api/me").from(STRANGER).by(&token);
+        call.body(json!({"password": password}))
+    };
+    assert_eq!(log_in(&app, "aki", RIGHT, STRANGER).await, too_many());
+    for guess in 0..5 {
+        let expected = if guess < 3 { refused() } else { too_many() };
+        assert_eq!(
+            erase(WRONG).send(&app).await.outcome(),
+            expected,
+            "a stolen token guesses"
+        );
+    }
+    let another = Call::new("POST", "/api/tokens").from(HOME);
+    let another = another.body(json!({"user_name": "aki", "password": RIGHT}));
+    let another = another.send(&app).await.text("token");
+    let erase = Call::new("DELETE", "/api/me").from(STRANGER).by(&another);
+    let erased = erase.body(json!({"password": RIGHT})).send(&app).await;
+    assert_eq!(erased.status, 200, "by a token of one's own");
+}

@@ -98,8 +98,8 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 /// (C12). Nothing that anyone typed is ever part of it.
 ///
 /// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
-/// `id` without data tells how far the stream has looked. The stream ends when the server stops, and as
-/// soon as the access token is revoked or expires.
+/// `id` without data tells how far the stream has looked. The stream ends when the server stops,
+/// and as soon as the access token is revoked or expires.
 #[utoipa::path(
     get, path = "/stream", tag = "status", operation_id = "follow_stream",
     extensions(("x-summary-ja" = json!("起きたことをその場で受け取る"))),

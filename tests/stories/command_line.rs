@@ -132,6 +132,8 @@ fn tokens_of_operators_are_listed_and_revoked_by_id_and_by_name() {
     for expires in ["12h", "30d"] {
         desk.answer(&["operator", "add", "yuki", "--expires", expires]);
     }
+    let too_short = desk.run(&["operator", "add", "yuki", "--expires", "59s"]);
+    assert_eq!(too_short.status.code(), Some(2));
     let list = |role| {
         let lines = desk.answer(&[role, "list"]);
         let lines = lines.lines().skip(1).map(str::to_owned);

@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use meguri_events::{KeyClass, Timestamp};
-use meguri_http::{ClientAddress, Json, Member, Problem, WriteProblems};
+use meguri_http::{Bearer, ClientAddress, Json, Member, Problem, WriteProblems};
+use meguri_log::TokenId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -101,11 +102,13 @@ impl From<Erasure> for ErasureAnswer {
 pub(super) async fn erase_me(
     State(app): State<Commands>,
     who: Member,
+    Bearer(token): Bearer,
     address: ClientAddress,
     Json(body): Json<ErasureConfirmation>,
 ) -> Result<Json<ErasureAnswer>, Problem> {
     let caller = app.caller(&who, None, &())?;
-    let app = app.asked_from(Visitor::new(address, None));
+    let visitor = Visitor::new(address, None).with_token(TokenId::of(&token));
+    let app = app.asked_from(visitor);
     let erasure = app.erase_oneself(&caller, &body.password).await?;
     Ok(Json(erasure.into()))
 }
