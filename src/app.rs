@@ -21,11 +21,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::connections::{Connections, Ending, Entrance};
+use crate::connections::{ConnectionLimits, Connections, Ending, Entrance};
 use crate::failure::Failure;
 use crate::opened::noting;
 use crate::settings::{AuditorDiscloses, Settings};
-use crate::{dictionary, matches, storage, telemetry};
+use crate::{descriptors, dictionary, matches, storage, telemetry};
 
 /// How often one looks whether the views are free.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -61,6 +61,7 @@ pub struct App {
     commands: Commands,
     publisher: Publisher,
     router: Router,
+    connections: ConnectionLimits,
     /// Cancelled when no more requests are taken: ends live streams.
     stopping: CancellationToken,
     /// Cancelled when the last answer is out: ends policies and what else runs beside.
@@ -113,31 +114,21 @@ impl App {
                 return Err(error);
             }
         };
-        let follow_up = FollowUpPeriods {
-            remind_after: settings.remind_after.value.duration(),
-            complete_after: settings.complete_after.value.duration(),
-        };
-        let of_commands = CommandSettings {
-            follow_up,
-            erasure: settings.erasure(),
-            ..parts.commands
-        };
-        let commands = Commands::new(log.clone(), of_commands);
+        let commands = Commands::new(log.clone(), command_settings(settings, parts.commands));
         let stopping = CancellationToken::new();
-        let tokens = Tokens::from_ref(&commands);
-        let render = rendering(&metrics);
+        let connections = connection_limits(settings);
+        let (tokens, render) = (Tokens::from_ref(&commands), rendering(&metrics));
+        let limits = limits(settings, parts.limits, tokens.clone());
         let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
+            .streams_at_most(connections.all / 4)
             .published_by(publisher.watch());
         let read = match settings.auditor_discloses.value {
             AuditorDiscloses::Nothing => read,
             AuditorDiscloses::Everything => read.open_to_auditors(noting(log.clone())),
         };
-        let limits = Limits {
-            trusted_proxies: settings.trusted_proxies.value.clone(),
-            ..parts.limits
-        };
         let mut app = Self {
             router: guard(router(&commands, &read)?, &limits),
+            connections,
             grace: settings.shutdown_grace.value.duration(),
             stopped: CancellationToken::new(),
             beside: vec![],
@@ -213,7 +204,7 @@ impl App {
         entrance: Entrance,
         told: impl Future<Output = Ending>,
     ) -> Result<(), Failure> {
-        let mut connections = Connections::new(self.router.clone());
+        let mut connections = Connections::new(self.router.clone(), self.connections.clone());
         let supervisor = self.log.supervisor().clone();
         let told = async {
             tokio::select! {
@@ -245,6 +236,31 @@ impl App {
         self.publisher.close().await;
         self.views.close().await;
         self.log.close().await;
+    }
+}
+
+/// Limits on connections, as many as the system lets this process have.
+pub(crate) fn connection_limits(settings: &Settings) -> ConnectionLimits {
+    let proxies = settings.trusted_proxies.value.clone();
+    ConnectionLimits::within(descriptors::raise(), proxies)
+}
+
+fn command_settings(settings: &Settings, parts: CommandSettings) -> CommandSettings {
+    CommandSettings {
+        follow_up: FollowUpPeriods {
+            remind_after: settings.remind_after.value.duration(),
+            complete_after: settings.complete_after.value.duration(),
+        },
+        erasure: settings.erasure(),
+        ..parts
+    }
+}
+
+fn limits(settings: &Settings, parts: Limits, operators: Tokens) -> Limits {
+    Limits {
+        trusted_proxies: settings.trusted_proxies.value.clone(),
+        operators: Some(operators),
+        ..parts
     }
 }
 

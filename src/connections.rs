@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,22 +17,54 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, header};
-use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use meguri_http::{ClientAddress, OverShare};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use crate::handover::Successor;
 
+mod limits;
+mod places;
+mod rest;
 mod wire;
 
+pub(crate) use limits::ConnectionLimits;
+use places::{Places, Room};
+use rest::Rest;
 pub use wire::Kept;
 use wire::{Exchanges, Half, UnderWay, Wire};
+
+/// Connections that wait to be accepted: as many as a flood brings before others are served.
+const BACKLOG: u32 = 4_096;
+
+/// Listens at an address such as `127.0.0.1:8080` or `localhost:0`.
+pub(crate) async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in lookup_host(address).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Where clients come in.
 #[derive(Debug)]
@@ -69,17 +102,21 @@ enum Then {
 /// The open connections of a server.
 pub(crate) struct Connections {
     router: Router,
+    limits: Arc<ConnectionLimits>,
     then: watch::Sender<Then>,
     open: JoinSet<Option<Kept>>,
+    places: Places,
 }
 
 impl Connections {
     /// None yet; requests will be answered by this router.
-    pub(crate) fn new(router: Router) -> Self {
+    pub(crate) fn new(router: Router, limits: ConnectionLimits) -> Self {
         Self {
             router,
             then: watch::Sender::new(Then::Next),
             open: JoinSet::new(),
+            places: Places::new(&limits),
+            limits: Arc::new(limits),
         }
     }
 
@@ -89,22 +126,32 @@ impl Connections {
         entrance: Entrance,
         told: impl Future<Output = E>,
     ) -> E {
-        let Entrance { mut listener, kept } = entrance;
+        let Entrance { listener, kept } = entrance;
         for connection in kept {
             self.serve(connection);
         }
         let mut told = pin!(told);
+        let mut rest = Rest::default();
         loop {
             tokio::select! {
+                biased;
                 ending = &mut told => return ending,
-                (stream, _) = Listener::accept(&mut listener) => {
-                    // Answers are small: one that waits to be joined by the next comes 40 ms late.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "a connection cannot be told to send at once");
-                    }
-                    self.serve(stream.into());
+                // Before the next one comes, so that who has gone is not counted.
+                Some(closed) = self.open.join_next_with_id() => {
+                    self.places.leave(closed.map_or_else(|error| error.id(), |(task, _)| task));
                 }
-                Some(_closed) = self.open.join_next() => {}
+                accepted = listener.accept(), if !rest.is_needed() => match accepted {
+                    Ok((stream, _)) => {
+                        rest.ended();
+                        self.serve(prepared(stream, &self.limits).into());
+                    }
+                    Err(error) if rest::is_of_the_client(&error) => {}
+                    Err(error) => {
+                        rest.begin(&error);
+                        self.places.give_up_some(rest::GIVEN_UP);
+                    }
+                },
+                () = rest.over() => {}
             }
         }
     }
@@ -126,32 +173,76 @@ impl Connections {
         }
     }
 
+    /// Serves a connection, if there is a place for it; else it is closed.
     fn serve(&mut self, connection: Kept) {
         // Who has no address any more has gone away.
-        if let Ok(peer) = connection.stream.peer_addr() {
-            let (router, then) = (self.router.clone(), self.then.subscribe());
-            self.open.spawn(serve(router, connection, peer, then));
-        }
+        let Ok(peer) = connection.stream.peer_addr() else {
+            return;
+        };
+        let Some(room) = self.places.find(peer.ip()) else {
+            return;
+        };
+        let exchanges = Arc::<Exchanges>::default();
+        let of = Of {
+            router: self.router.clone(),
+            limits: Arc::clone(&self.limits),
+            peer,
+            room,
+            exchanges: Arc::clone(&exchanges),
+        };
+        let task = self
+            .open
+            .spawn(serve(of, connection, self.then.subscribe()));
+        let client = ClientAddress::from(peer.ip()).network();
+        self.places.enter(client, room, exchanges, task);
     }
 }
 
-/// Answers request after request; returns the connection if the successor is to go on with it.
-async fn serve(
+/// Of whom a connection is, and who answers it.
+struct Of {
     router: Router,
-    connection: Kept,
+    limits: Arc<ConnectionLimits>,
     peer: SocketAddr,
-    mut told: watch::Receiver<Then>,
-) -> Option<Kept> {
-    let exchanges = Arc::<Exchanges>::default();
+    room: Room,
+    exchanges: Arc<Exchanges>,
+}
+
+/// Sets what the system does for a connection. Without it, it is slower to answer or to notice
+/// that a client has vanished, and no worse.
+fn prepared(stream: TcpStream, limits: &ConnectionLimits) -> TcpStream {
+    // Answers are small: one that waits to be joined by the next comes 40 ms late.
+    let sends = stream.set_nodelay(true);
+    let vanished = u32::try_from(limits.stall_time.as_millis()).unwrap_or(u32::MAX);
+    let notices = set_tcp_user_timeout(&stream, vanished).map_err(io::Error::from);
+    if let Err(error) = sends.and(notices) {
+        tracing::debug!(%error, "an option of a connection cannot be set");
+    }
+    stream
+}
+
+fn http(limits: &ConnectionLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    // Between two requests and for their heads together; a head has less (`Wire`).
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.idle_time)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.buffer_bytes);
+    http
+}
+
+/// Answers request after request; returns the connection if the successor is to go on with it.
+async fn serve(of: Of, connection: Kept, mut told: watch::Receiver<Then>) -> Option<Kept> {
+    let exchanges = Arc::clone(&of.exchanges);
+    let wire = Wire::new(connection, Arc::clone(&exchanges), &of.limits);
+    let builder = http(&of.limits);
     let service = {
-        let (told, exchanges) = (told.clone(), Arc::clone(&exchanges));
+        let told = told.clone();
         service_fn(move |request| {
             let last = *told.borrow() != Then::Next;
-            answer(&router, request, peer, last, &exchanges)
+            answer(&of, request, last)
         })
     };
-    let wire = TokioIo::new(Wire::new(connection, Arc::clone(&exchanges)));
-    let mut http = http1::Builder::new().serve_connection(wire, service);
+    let mut http = builder.serve_connection(TokioIo::new(wire), service);
     let then = tokio::select! {
         ended = &mut http => return closed(ended),
         Ok(then) = told.wait_for(|then| *then != Then::Next) => *then,
@@ -185,16 +276,19 @@ fn closed(ended: hyper::Result<()>) -> Option<Kept> {
 
 /// Answers one request; the last of a connection tells the client so.
 fn answer(
-    router: &Router,
+    of: &Of,
     request: Request<Incoming>,
-    peer: SocketAddr,
     last: bool,
-    exchanges: &Arc<Exchanges>,
 ) -> impl Future<Output = Result<Response<Half<Body>>, Infallible>> + use<> {
-    let [asked, answered] = [(); 2].map(|()| UnderWay::new(exchanges));
+    let last = of.exchanges.begin() >= of.limits.requests || last;
+    let [asked, answered] = [(); 2].map(|()| UnderWay::new(&of.exchanges));
     let mut request = request.map(|body| Body::new(Half::new(body, asked)));
-    request.extensions_mut().insert(ConnectInfo(peer));
-    let response = router.clone().oneshot(request);
+    let extensions = request.extensions_mut();
+    extensions.insert(ConnectInfo(of.peer));
+    if of.room == Room::Reserve {
+        extensions.insert(OverShare);
+    }
+    let response = of.router.clone().oneshot(request);
     async move {
         let mut response = response.await?;
         if last {

@@ -109,6 +109,7 @@ impl Offer {
 
     /// Waits until a process has the listening socket and asks this one to make way.
     pub async fn taken(self) -> Successor {
+        let mut failing = false;
         loop {
             let asked = match self.socket.accept().await {
                 Ok((stream, _)) => timeout(PATIENCE, self.converse(stream)).await,
@@ -117,10 +118,13 @@ impl Offer {
             match asked {
                 Ok(Ok(Some(successor))) => return successor,
                 // It only looked whether there is a server, or it ended before it could go on.
-                Ok(Ok(None)) | Err(_) => {}
+                Ok(Ok(None)) | Err(_) => failing = false,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "a process could not ask this one to make way");
-                    // The same failure may come again at once.
+                    // The same failure may come again at once, and for as long as it lasts.
+                    if !failing {
+                        tracing::warn!(%error, "a process could not ask this one to make way");
+                    }
+                    failing = true;
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }

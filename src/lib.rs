@@ -9,6 +9,7 @@ pub mod command_line;
 pub mod config;
 pub mod connections;
 pub mod demo;
+mod descriptors;
 pub mod dictionary;
 pub mod erase;
 pub mod failure;

@@ -13,11 +13,11 @@ use tokio::time::Instant;
 
 use crate::app::{App, Parts};
 use crate::command_line::ServeArgs;
-use crate::connections::{Ending, Entrance};
+use crate::connections::{self, Ending, Entrance};
 use crate::failure::{Failure, to_stdout};
 use crate::handover::{HandoverError, Offer, Place, Predecessor};
 use crate::settings::{Origin, Settings};
-use crate::{dictionary, storage};
+use crate::{descriptors, dictionary, storage};
 
 /// How long a server that is replaced may take after it has answered everyone.
 const TO_CLOSE: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ pub async fn run_with(
     out: &mut (dyn Write + Send),
     told_to_stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    // Before the connections of another process arrive.
+    descriptors::raise();
     let data = &settings.data.value;
     let (app, entrance) = if args.replace && Predecessor::find(data).await?.is_some() {
         replace(settings, parts).await?
@@ -148,9 +150,8 @@ async fn is_wanted(address: SocketAddr, settings: &Settings) -> Result<bool, Fai
 }
 
 async fn listen(settings: &Settings) -> Result<TcpListener, Failure> {
-    TcpListener::bind(&settings.listen.value)
-        .await
-        .map_err(failed(settings))
+    let listener = connections::listen(&settings.listen.value).await;
+    listener.map_err(failed(settings))
 }
 
 fn failed(settings: &Settings) -> impl FnOnce(io::Error) -> Failure {

@@ -235,8 +235,6 @@ impl Settings {
         let publish = PublishSettings::resolve(&from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
-        let proxies = file.trusted_proxies.as_ref().map(|all| all.join(","));
-        let tell_of_matches = file.tell_of_matches.map(|tell| tell.to_string());
         Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
             database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
@@ -266,8 +264,8 @@ impl Settings {
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
-            tell_of_matches: from.pick(TELL, None, tell_of_matches, false)?,
-            trusted_proxies: from.pick(PROXIES, None, proxies, TrustedProxies::default())?,
+            tell_of_matches: from.switch(TELL, file.tell_of_matches)?,
+            trusted_proxies: from.list(PROXIES, file.trusted_proxies)?,
             token_lifetime: from.pick(TOKENS, None, file.token_lifetime, TOKENS_DEFAULT)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,

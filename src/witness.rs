@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use meguri_log::{SigningKey, SystemClock};
 use meguri_proofs::Cosigner;
-use tokio::net::TcpListener;
 
+use crate::app::connection_limits;
 use crate::command_line::WitnessArgs;
+use crate::connections::{self, Connections, Ending};
 use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
 use crate::storage;
@@ -41,8 +42,7 @@ pub async fn run(
         address: listen.clone(),
         source,
     };
-    let listener = TcpListener::bind(listen).await;
-    let listener = listener.map_err(failed)?;
+    let listener = connections::listen(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let witness = cosigner.verifier();
     let logs: Vec<_> = args.log.iter().map(|log| log.name().as_str()).collect();
@@ -60,7 +60,15 @@ pub async fn run(
         memory: memory.into(),
         clock: Arc::new(SystemClock),
     };
-    let served = axum::serve(listener, routes::router(Arc::new(duty)));
-    let served = served.with_graceful_shutdown(crate::serve::signalled());
-    served.await.map_err(failed)
+    let router = routes::router(Arc::new(duty), settings.trusted_proxies.value.clone());
+    let mut connections = Connections::new(router, connection_limits(settings));
+    connections
+        .accept(listener.into(), crate::serve::signalled())
+        .await;
+    let grace = settings.shutdown_grace.value.duration();
+    let answered = connections.finish(Ending::Stop);
+    if tokio::time::timeout(grace, answered).await.is_err() {
+        tracing::warn!(?grace, "some clients did not finish in time");
+    }
+    Ok(())
 }

@@ -120,6 +120,20 @@ impl Tokens {
     }
 }
 
+impl Tokens {
+    /// Whether this `Authorization` is the token of somebody who looks after the server.
+    pub(crate) async fn is_of_operator(&self, authorization: &HeaderValue) -> bool {
+        let text = authorization.to_str().ok();
+        let Some((_, token)) = text.and_then(|text| text.split_once(' ')) else {
+            return false;
+        };
+        let holder = self.reader.holder(token.trim()).await;
+        holder.is_ok_and(|holder| {
+            holder.is_some_and(|it| [OPERATOR, AUDITOR].contains(&it.role.as_str()))
+        })
+    }
+}
+
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens")

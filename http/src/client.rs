@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -29,6 +29,13 @@ impl ClientAddress {
     /// The address itself; none for a request that came over no network.
     pub fn ip(self) -> Option<IpAddr> {
         self.0
+    }
+
+    /// Whether it is the address by which programs of this machine reach each other. Other
+    /// addresses of the loopback are those of others.
+    pub fn is_this_machine(self) -> bool {
+        let own = [IpAddr::V4(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+        self.0.is_some_and(|ip| own.contains(&ip))
     }
 
     /// Whom limits mean by it: the address, or the /64 network of an IPv6 address.

@@ -1,19 +1,17 @@
 //! What surrounds every route: request id, log line, metrics, limits, problems in one's language.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
-use tokio::task::JoinError;
+use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{Buckets, ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
+use crate::gate::{Gate, admit};
+use crate::{ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
 
 /// Header that carries the request's id, in both directions.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -27,26 +25,22 @@ pub struct RequestId(pub String);
 /// Wraps the finished router. Outermost first: request id, log and metrics; problems in the
 /// reader's language; limits.
 pub fn guard(router: Router, limits: &Limits) -> Router {
-    let gate = Arc::new(Gate {
-        slots: Arc::new(Semaphore::new(limits.in_flight)),
-        addresses: limits.per_address.map(Buckets::new),
-        time: limits.time,
-    });
-    // A layer that is added later is passed earlier.
-    router
+    let router = router
         .fallback(async || Problem::new(kinds::NOT_FOUND))
-        .method_not_allowed_fallback(async || Problem::new(kinds::METHOD_NOT_ALLOWED))
-        .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(from_fn_with_state(gate, admit))
-        .layer(from_fn_with_state(limits.trusted_proxies.clone(), identify))
+        .method_not_allowed_fallback(async || Problem::new(kinds::METHOD_NOT_ALLOWED));
+    limit(router, limits)
         .layer(from_fn(speak))
         .layer(from_fn(observe))
 }
 
-struct Gate {
-    slots: Arc<Semaphore>,
-    addresses: Option<Buckets>,
-    time: std::time::Duration,
+/// The limits alone, for a router that says in its own words what is wrong. Its refusals are
+/// [`Problem`]s in the extensions of the response.
+pub fn limit(router: Router, limits: &Limits) -> Router {
+    // A layer that is added later is passed earlier.
+    router
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(from_fn_with_state(Gate::new(limits), admit))
+        .layer(from_fn_with_state(limits.trusted_proxies.clone(), identify))
 }
 
 /// Finds out whose request it is, once; every limit by address goes by this.
@@ -58,50 +52,6 @@ async fn identify(
     let client = ClientAddress::resolve(&proxies, request.extensions(), request.headers());
     request.extensions_mut().insert(client);
     next.run(request).await
-}
-
-/// Refuses what is too much, and ends what takes too long.
-async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let client = request.extensions().get::<ClientAddress>();
-    let client = client.copied().unwrap_or_default();
-    if let Some(addresses) = &gate.addresses
-        && client.ip().is_some_and(|ip| !ip.is_loopback())
-        && let Err(too_many) = addresses.take(&client.to_string(), Instant::now())
-    {
-        return Problem::from(too_many).into_response();
-    }
-    let Ok(slot) = Arc::clone(&gate.slots).try_acquire_owned() else {
-        return Problem::new(kinds::BUSY).retry_after(1).into_response();
-    };
-    // A task of its own: what was begun is not cut off in the middle of a statement when the
-    // client goes away or the time is up.
-    let handled = async move {
-        let response = next.run(request).await;
-        drop(slot);
-        response
-    };
-    let handled = tokio::spawn(handled.in_current_span());
-    match tokio::time::timeout(gate.time, handled).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => failed(error),
-        Err(_) => Problem::new(kinds::OUTCOME_UNKNOWN)
-            .retry_after(1)
-            .into_response(),
-    }
-}
-
-/// What is answered for a handler that panicked.
-fn failed(error: JoinError) -> Response {
-    let cause = error
-        .try_into_panic()
-        .unwrap_or_else(|error| Box::new(error.to_string()));
-    let text = cause
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| cause.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    tracing::error!(panic = text, "a handler panicked");
-    Problem::new(kinds::INTERNAL).into_response()
 }
 
 /// Writes problems in the reader's language; turns bare errors of the framework into problems.
@@ -214,10 +164,10 @@ mod tests {
     use super::*;
     use crate::{Json, PROBLEM_MEDIA_TYPE, ProblemBody};
     use axum::body::{Body, to_bytes};
-    use axum::extract::ConnectInfo;
     use axum::routing::{get, post};
-    use std::net::SocketAddr;
+    use std::sync::Arc;
     use std::time::Duration;
+    use tokio::sync::Semaphore;
     use tower::ServiceExt;
 
     fn app(limits: &Limits) -> Router {
@@ -247,7 +197,10 @@ mod tests {
             .uri(path)
             .header(header::ACCEPT_LANGUAGE, "en")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from("\"0123456789\""))
+            .body(match method {
+                "POST" => Body::from("\"0123456789\""),
+                _ => Body::empty(),
+            })
             .unwrap()
     }
 
@@ -289,46 +242,16 @@ mod tests {
         assert!(went_on.is_ok());
     }
 
-    #[tokio::test]
-    async fn more_than_the_slots_is_refused_at_once() {
-        let limits = Limits {
-            in_flight: 0,
-            ..Limits::default()
-        };
-        let (status, problem) = answer(&limits, request("POST", "/echo")).await;
-        assert_eq!(
-            (status.as_u16(), problem.title.as_str()),
-            (503, kinds::BUSY.en)
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_is_limited_and_loopback_is_not() {
-        let limits = Limits {
-            per_address: Some(crate::Rate {
-                burst: 1,
-                per_minute: 0,
-            }),
-            trusted_proxies: "10.0.0.0/8".parse().unwrap(),
-            ..Limits::default()
-        };
-        let app = app(&limits);
-        for (peer, expected) in [
-            ("192.0.2.1:1", 200),
-            ("192.0.2.1:2", 429),
-            ("192.0.2.2:1", 200),
-            ("127.0.0.1:1", 200),
-            ("127.0.0.1:1", 200),
-            // It asks for the first one.
-            ("10.0.0.1:1", 429),
+    #[test]
+    fn a_method_that_nobody_defined_is_other_whatever_its_length() {
+        for (sent, name) in [
+            ("GET", "GET"),
+            ("DELETE", "DELETE"),
+            ("get", "other"),
+            ("PURGE", "other"),
+            (&"X".repeat(10_000), "other"),
         ] {
-            let mut request = request("POST", "/echo");
-            let headers = request.headers_mut();
-            headers.insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
-            let peer: SocketAddr = peer.parse().unwrap();
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let response = app.clone().oneshot(request).await.unwrap();
-            assert_eq!(response.status().as_u16(), expected, "{peer}");
+            assert_eq!(known(&sent.parse().unwrap()), name);
         }
     }
 

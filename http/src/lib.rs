@@ -8,6 +8,7 @@
 mod actor;
 mod client;
 mod documented;
+mod gate;
 mod guard;
 mod idempotency;
 mod json;
@@ -16,6 +17,7 @@ mod limits;
 mod live_token;
 mod problem;
 mod request;
+mod shares;
 
 pub use actor::{
     AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, OPERATOR, Operator, TokenReader, Tokens,
@@ -23,7 +25,8 @@ pub use actor::{
 };
 pub use client::{BadNetwork, ClientAddress, TrustedProxies};
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
-pub use guard::{REQUEST_ID_HEADER, RequestId, guard};
+pub use gate::{OverShare, waiting};
+pub use guard::{REQUEST_ID_HEADER, RequestId, guard, limit};
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};
 pub use json::{Json, Path, Query};
 pub use language::Language;
@@ -31,3 +34,4 @@ pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate, TooMany};
 pub use live_token::LiveToken;
 pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
 pub use request::IfMatch;
+pub use shares::{Share, Shares};

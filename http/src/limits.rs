@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Problem, TrustedProxies, kinds};
+use crate::{Problem, Tokens, TrustedProxies, kinds};
 
 /// It was asked for too often; ask again after the time named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,32 +35,66 @@ pub struct Rate {
     pub per_minute: u32,
 }
 
-/// Limits of the whole server.
+/// Limits of the whole server. One is who asks from one address, or with one token.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Largest body, in bytes.
     pub body_bytes: usize,
-    /// Longest time from request to the first byte of the answer.
+    /// Longest time until a body has arrived.
+    pub body_time: Duration,
+    /// Bytes of bodies that arrive at once.
+    pub bodies_bytes: usize,
+    /// Of these, those of one address.
+    pub bodies_bytes_of_one: usize,
+    /// Longest time from the whole request to the first byte of the answer.
     pub time: Duration,
-    /// Most requests in work at once; more are answered 503 at once instead of queueing.
+    /// Most requests with a token in work at once. Without one it is an eighth.
     pub in_flight: usize,
-    /// Requests of one address. Loopback is not limited: a proxy in front is to limit its clients.
+    /// Of those without a token, the ones of one address; more wait for their turn.
+    pub in_flight_of_one: usize,
+    /// Of those with a token, the ones of one token; more wait for their turn.
+    pub in_flight_of_token: usize,
+    /// Longest wait for a turn; 503 after it.
+    pub turn_time: Duration,
+    /// Turns for the state of the server and for operators, when all others are taken.
+    pub reserve: usize,
+    /// Requests that wait at once for a position or a checkpoint, without a turn.
+    pub waits: usize,
+    /// Of these, those of one address.
+    pub waits_of_one: usize,
+    /// Requests of one address without a token. Programs of the same machine, which a proxy that
+    /// nobody named is, too, are not limited.
     pub per_address: Option<Rate>,
+    /// How long a refusal of too much is held back.
+    pub pause: Duration,
     /// Who is believed when it says for whom it asks.
     pub trusted_proxies: TrustedProxies,
+    /// Where the tokens of operators are looked up, who are let in by the reserve.
+    pub operators: Option<Tokens>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: BODY_BYTES_MAX,
+            body_time: Duration::from_secs(20),
+            bodies_bytes: 64 * 1024 * 1024,
+            bodies_bytes_of_one: 8 * 1024 * 1024,
             time: Duration::from_secs(30),
             in_flight: 1024,
+            in_flight_of_one: 8,
+            in_flight_of_token: 32,
+            turn_time: Duration::from_secs(5),
+            reserve: 16,
+            waits: 1024,
+            waits_of_one: 64,
             per_address: Some(Rate {
                 burst: 1000,
                 per_minute: 6_000,
             }),
+            pause: Duration::from_secs(1),
             trusted_proxies: TrustedProxies::default(),
+            operators: None,
         }
     }
 }
@@ -89,6 +123,11 @@ impl Buckets {
 
     /// Takes one; refuses with the time to wait when there is none.
     pub fn take(&self, key: &str, now: Instant) -> Result<(), TooMany> {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many; refuses with the time to wait when there are fewer.
+    pub fn take_many(&self, key: &str, many: u32, now: Instant) -> Result<(), TooMany> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.len() >= KEYS_MAX && !levels.contains_key(key) {
             self.forget_idle(&mut levels, now);
@@ -100,15 +139,30 @@ impl Buckets {
         });
         level.left = self.refilled(*level, now);
         level.at = now;
-        if level.left >= 1.0 {
-            level.left -= 1.0;
+        self.enough(*level, f64::from(many))?;
+        level.left -= f64::from(many);
+        Ok(())
+    }
+
+    /// Whether there is one, without taking it.
+    pub fn has(&self, key: &str, now: Instant) -> Result<(), TooMany> {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(level) = levels.get(key).copied() else {
+            return Ok(());
+        };
+        let left = self.refilled(level, now);
+        self.enough(Level { left, at: now }, 1.0)
+    }
+
+    fn enough(&self, level: Level, many: f64) -> Result<(), TooMany> {
+        if level.left >= many {
             return Ok(());
         }
-        let wait = (1.0 - level.left) * 60.0 / f64::from(self.rate.per_minute.max(1));
+        let wait = (many - level.left) * 60.0 / f64::from(self.rate.per_minute.max(1));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and 60"
+            reason = "above 0, and no longer than the burst takes to refill"
         )]
         let seconds = wait.ceil() as u64;
         Err(TooMany {

@@ -96,6 +96,9 @@ pub mod kinds {
         PRECONDITION_FAILED = PRECONDITION_FAILED "precondition-failed"
             "ほかの変更が先に行われました。最新の内容を確認してください"
             "This was changed in the meantime; read it again";
+        /// The body did not arrive in the time that it may take.
+        BODY_TOO_SLOW = REQUEST_TIMEOUT "body-too-slow"
+            "本文が時間内に届きませんでした" "The body did not arrive in time";
         /// The body is larger than what is accepted.
         TOO_LARGE = PAYLOAD_TOO_LARGE "too-large"
             "本文が大きすぎます" "The body is too large";

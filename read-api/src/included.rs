@@ -42,7 +42,7 @@ pub async fn included(State(api): State<ReadApi>, request: Request, next: Next) 
         return Response::from_parts(head, Body::empty());
     };
     let waiting = tokio::time::timeout(INCLUDED_WAIT_MAX, with_proof(&api, &bytes));
-    let Ok(Some(answer)) = waiting.await else {
+    let Ok(Ok(Some(answer))) = meguri_http::waiting(waiting).await else {
         return Response::from_parts(head, Body::from(bytes));
     };
     head.headers.remove(header::CONTENT_LENGTH);

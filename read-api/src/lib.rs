@@ -46,7 +46,7 @@ use axum::extract::FromRef;
 use meguri_http::{Tokens, documented};
 use meguri_log::{Log, Publication};
 use meguri_projections::Views;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,7 +69,7 @@ pub struct ReadApi {
     metrics: Metrics,
     shutdown: CancellationToken,
     parties: parties::Parties,
-    streams: Arc<Semaphore>,
+    streams: Arc<stream::Streams>,
     keep_alive: Duration,
     publication: Option<watch::Receiver<Publication>>,
     for_auditors: evidence::ForAuditors,
@@ -91,7 +91,7 @@ impl ReadApi {
             metrics,
             shutdown,
             parties: parties::Parties::default(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(stream::Streams::new(STREAMS_MAX)),
             keep_alive: stream::KEEP_ALIVE,
             publication: None,
             for_auditors: evidence::ForAuditors::default(),
@@ -109,6 +109,13 @@ impl ReadApi {
     #[must_use]
     pub fn published_by(mut self, publication: watch::Receiver<Publication>) -> Self {
         self.publication = Some(publication);
+        self
+    }
+
+    /// Lets so many streams of members be open, and so many without a token, at most.
+    #[must_use]
+    pub fn streams_at_most(mut self, most: usize) -> Self {
+        self.streams = Arc::new(stream::Streams::new(most.min(STREAMS_MAX)));
         self
     }
 

@@ -7,23 +7,55 @@ use axum::http::request::Parts;
 use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId, PostId};
-use meguri_http::{Bearer, LiveToken, Member, Problem, Problems, Query, kinds};
+use meguri_http::{
+    Bearer, ClientAddress, LiveToken, Member, Problem, Problems, Query, Share, Shares, kinds,
+};
 use meguri_log::{Block, Follower, Position, ReadError, Recorded};
 use serde::de::IntoDeserializer as _;
 use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::block::{Hidden, Reader};
 use crate::{ReadApi, asker, freshness, matches};
 
-/// Most streams that are open at once; one more is answered 503.
+/// Most streams of members that are open at once, and most of those without a token; one more is
+/// answered 503.
 pub const STREAMS_MAX: usize = 1_024;
+/// Of these, those of one member.
+const STREAMS_OF_MEMBER: usize = 16;
+/// Of these, those of one address without a token.
+const STREAMS_OF_ADDRESS: usize = 32;
 
 /// How often a silent stream says that it is alive.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The streams that are open. Those without a token never keep members from theirs.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    members: Shares<MemberId>,
+    anonymous: Shares<ClientAddress>,
+}
+
+impl Streams {
+    /// So many of each, at most.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            members: Shares::new(most, STREAMS_OF_MEMBER),
+            anonymous: Shares::new(most, STREAMS_OF_ADDRESS),
+        }
+    }
+
+    fn open(&self, viewer: Option<MemberId>, client: ClientAddress) -> Result<Share, Problem> {
+        let open = match viewer {
+            Some(viewer) => self.members.try_take(viewer, 1),
+            None => self.anonymous.try_take(client.network(), 1),
+        };
+        open.ok_or_else(|| Problem::new(kinds::BUSY).retry_after(5))
+    }
+}
 
 /// Where to begin.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -118,16 +150,13 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 pub(crate) async fn follow_stream(
     State(api): State<ReadApi>,
     member: Option<Member>,
+    client: ClientAddress,
     bearer: Option<Bearer>,
     resume: Resume,
     Query(query): Query<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
-    let permit = api
-        .streams
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Problem::new(kinds::BUSY).retry_after(5))?;
     let viewer = member.as_ref().map(asker::id_of).transpose()?;
+    let open = api.streams.open(viewer, client)?;
     let hidden = api
         .hidden_from(Reader::of(viewer), query.min_position)
         .await?;
@@ -151,7 +180,7 @@ pub(crate) async fn follow_stream(
         token: bearer.map(|bearer| api.tokens.watch(&bearer)),
         ticks,
         api,
-        _permit: permit,
+        _open: open,
     };
     Ok(Sse::new(futures::stream::unfold(watch, Watch::next)))
 }
@@ -169,7 +198,7 @@ struct Watch {
     hidden: Hidden,
     token: Option<LiveToken>,
     ticks: Interval,
-    _permit: OwnedSemaphorePermit,
+    _open: Share,
 }
 
 /// The next events. Waits for the head that the views of this process keep up to date, and not by

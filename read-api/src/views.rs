@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meguri_http::{Problem, kinds};
+use meguri_http::{Problem, kinds, waiting};
 use meguri_log::{Position, ReadError};
 use meguri_projections::{AsOf, Moment, PastError, QueryError, ViewState, ViewStatus, WaitError};
 use tokio::time::Instant;
@@ -149,7 +149,7 @@ impl ReadApi {
         let position = self.views.position_of(as_of).await.map_err(no_past)?;
         self.views_at_least(today, Some(position.get())).await?;
         let then: Vec<&str> = then.iter().map(|view| view.name()).collect();
-        let moment = self.views.as_of(&then, position, AS_OF_WAIT_MAX).await;
+        let moment = waiting(self.views.as_of(&then, position, AS_OF_WAIT_MAX)).await?;
         moment.map_err(no_past)
     }
 
@@ -195,7 +195,7 @@ impl ReadApi {
         deadline: Instant,
     ) -> Result<(), Problem> {
         let left = deadline.saturating_duration_since(Instant::now());
-        match self.views.wait_for(view.name(), asked, left).await {
+        match waiting(self.views.wait_for(view.name(), asked, left)).await? {
             // What a stopped view has is looked at by the caller, as for any other read.
             Ok(()) | Err(WaitError::Stopped { .. }) => Ok(()),
             Err(WaitError::TooSlow { reached, .. }) => Err(not_yet(asked, reached)),
@@ -218,9 +218,9 @@ impl ReadApi {
         let asked = Position::new(min_position.unwrap_or(0));
         let deadline = Instant::now() + MIN_POSITION_WAIT_MAX;
         let mut known = self.log.watch_head();
-        let moved = known.wait_for(|head| *head >= asked);
+        let moved = async { drop(known.wait_for(|head| *head >= asked).await) };
         // What this process has heard may be behind what others have written: the head decides.
-        drop(tokio::time::timeout_at(deadline, moved).await);
+        drop(waiting(tokio::time::timeout_at(deadline, moved)).await?);
         let head = self.head().await?;
         if head < asked {
             Err(not_yet(asked, head))

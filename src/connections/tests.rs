@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::Request as Asked;
 use axum::middleware::map_request;
 use axum::routing::{get, post};
+use meguri_http::TrustedProxies;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::handover::pair;
+
+mod bounds;
 
 /// More than the sockets between two processes hold.
 const LARGE: usize = 32 * 1024 * 1024;
@@ -28,6 +31,14 @@ struct House {
     go: Arc<Notify>,
     replace: oneshot::Sender<Ending>,
     ended: JoinHandle<()>,
+}
+
+/// Tells where the connection of a request is counted.
+async fn room(request: Asked) -> &'static str {
+    match request.extensions().get::<OverShare>() {
+        Some(OverShare) => "reserve",
+        None => "common",
+    }
 }
 
 fn router(came: &Arc<Notify>, go: &Arc<Notify>) -> Router {
@@ -44,6 +55,7 @@ fn router(came: &Arc<Notify>, go: &Arc<Notify>) -> Router {
     let came = Arc::clone(came);
     Router::new()
         .route("/quick", get(async || "quick"))
+        .route("/room", get(room))
         .route("/slow", get(slow))
         .route("/large", get(async || vec![b'x'; LARGE]))
         .route("/deaf", post(deaf))
@@ -53,8 +65,16 @@ fn router(came: &Arc<Notify>, go: &Arc<Notify>) -> Router {
         }))
 }
 
+fn limits() -> ConnectionLimits {
+    ConnectionLimits::within(1_024, TrustedProxies::default())
+}
+
 impl House {
     async fn new() -> Self {
+        Self::with(limits()).await
+    }
+
+    async fn with(limits: ConnectionLimits) -> Self {
         let [came, go] = [(); 2].map(|()| Arc::<Notify>::default());
         let router = router(&came, &go);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,7 +83,7 @@ impl House {
             .unwrap();
         let (replace, told) = oneshot::channel();
         let ended = tokio::spawn(async move {
-            let mut connections = Connections::new(router);
+            let mut connections = Connections::new(router, limits);
             let told = async { told.await.unwrap() };
             let ending = connections.accept(listener.into(), told).await;
             connections.finish(ending).await;
@@ -153,7 +173,7 @@ async fn the_beginning_of_a_request_goes_with_the_connection() {
     house.read_to("quick").await;
     let kept = house.replaced(async |_| {}).await;
     assert_eq!(kept.len(), 1);
-    let mut wire = Wire::new(kept.into_iter().next().unwrap(), Arc::default());
+    let mut wire = Wire::new(kept.into_iter().next().unwrap(), Arc::default(), &limits());
     house.send("ck HTTP/1.1\r\n\r\n").await;
     let mut read = [0; 23];
     wire.read_exact(&mut read).await.unwrap();

@@ -2,14 +2,21 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep_until};
+
+use super::ConnectionLimits;
+
+/// An answer of which nothing was taken for so long may be given up for another client.
+const STANDS_AFTER: Duration = Duration::from_secs(5);
 
 /// A connection between two requests.
 #[derive(Debug)]
@@ -28,7 +35,7 @@ impl From<TcpStream> for Kept {
 }
 
 /// What is under way on a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Exchanges {
     /// Halves of exchanges, a request or its answer, that are not through.
     under_way: AtomicUsize,
@@ -36,9 +43,52 @@ pub(super) struct Exchanges {
     ended: AtomicBool,
     /// Whether something of an answer waits until the client takes it.
     blocked: AtomicBool,
+    /// Exchanges that have begun.
+    begun: AtomicUsize,
+    /// When the last exchange ended, or its answer began to wait, in milliseconds of [`now`].
+    since: AtomicU64,
+}
+
+/// Milliseconds of this process.
+fn now() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Default for Exchanges {
+    fn default() -> Self {
+        Self {
+            under_way: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            begun: AtomicUsize::new(0),
+            since: AtomicU64::new(now()),
+        }
+    }
 }
 
 impl Exchanges {
+    /// Counts one more, and says how many there have been.
+    pub(super) fn begin(&self) -> usize {
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Since when nothing happens before the client does something: sends a request, or takes an
+    /// answer. None while something is at work for it.
+    pub(super) fn waits_since(&self) -> Option<u64> {
+        let since = self.since.load(Ordering::Relaxed);
+        if self.under_way.load(Ordering::Relaxed) == 0 {
+            return Some(since);
+        }
+        let stands = self.blocked.load(Ordering::Relaxed)
+            && Duration::from_millis(now().saturating_sub(since)) > STANDS_AFTER;
+        stands.then_some(since)
+    }
+
+    fn wait(&self) {
+        self.since.store(now(), Ordering::Relaxed);
+    }
+
     /// Whether every request has been answered to the last byte. To be asked when HTTP waits:
     /// if nothing is under way, it waits for the next request, or for the rest of its head.
     pub(super) fn none(&self) -> bool {
@@ -66,6 +116,7 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Relaxed);
+        self.0.wait();
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -110,13 +161,101 @@ impl<B: HttpBody + Unpin> HttpBody for Half<B> {
 pub(super) struct Wire {
     connection: Kept,
     exchanges: Arc<Exchanges>,
+    head: Head,
+    stall: Stall,
+}
+
+/// The head that is being read.
+struct Head {
+    time: Duration,
+    /// When its first byte came, and how many exchanges there had been then.
+    began: Option<(Instant, usize)>,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the client takes of answers while the server waits for it.
+struct Stall {
+    time: Duration,
+    bytes: usize,
+    /// What it has taken since this was counted last, and how long it has let the server wait.
+    taken: usize,
+    waited: Duration,
+    since: Option<Instant>,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+/// Waits until then; the timer is made when it is needed for the first time.
+fn until(at: Instant, timer: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
+    let at = at.into();
+    let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+    if timer.deadline() != at {
+        timer.as_mut().reset(at);
+    }
+    timer.as_mut().poll(context)
+}
+
+impl Head {
+    fn read(&mut self, exchanges: &Exchanges) {
+        let begun = exchanges.begun.load(Ordering::Relaxed);
+        if self.began.is_none_or(|(_, of)| of != begun) {
+            self.began = Some((Instant::now(), begun));
+        }
+    }
+
+    /// Whether more of it is waited for, and has been for too long.
+    fn is_late(&mut self, exchanges: &Exchanges, context: &mut Context<'_>) -> bool {
+        let begun = exchanges.begun.load(Ordering::Relaxed);
+        match self.began {
+            Some((at, of)) if of == begun => {
+                until(at + self.time, &mut self.end, context).is_ready()
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+impl Stall {
+    fn took(&mut self, bytes: usize) {
+        if let Some(since) = self.since.take() {
+            self.waited += since.elapsed();
+        }
+        self.taken += bytes;
+        if self.taken >= self.bytes {
+            self.taken = 0;
+            self.waited = Duration::ZERO;
+        }
+    }
+
+    /// Whether the client lets the server wait for too long.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let left = self.time.saturating_sub(self.waited);
+        until(since + left, &mut self.end, context).is_ready()
+    }
 }
 
 impl Wire {
-    pub(super) fn new(connection: Kept, exchanges: Arc<Exchanges>) -> Self {
+    pub(super) fn new(
+        connection: Kept,
+        exchanges: Arc<Exchanges>,
+        limits: &ConnectionLimits,
+    ) -> Self {
         Self {
             connection,
             exchanges,
+            head: Head {
+                time: limits.head_time,
+                began: None,
+                end: None,
+            },
+            stall: Stall {
+                time: limits.stall_time,
+                bytes: limits.stall_bytes,
+                taken: 0,
+                waited: Duration::ZERO,
+                since: None,
+                end: None,
+            },
         }
     }
 
@@ -127,9 +266,22 @@ impl Wire {
         Kept { stream, ahead }
     }
 
-    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let blocked = written.is_pending();
-        self.exchanges.blocked.store(blocked, Ordering::Relaxed);
+        if !self.exchanges.blocked.swap(blocked, Ordering::Relaxed) && blocked {
+            self.exchanges.wait();
+        }
+        match written {
+            Poll::Ready(Ok(bytes)) => self.stall.took(bytes),
+            Poll::Pending if self.stall.is_over(context) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Ready(Err(_)) | Poll::Pending => {}
+        }
         written
     }
 }
@@ -140,13 +292,29 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Kept { stream, ahead } = &mut self.connection;
-        if ahead.is_empty() {
-            return Pin::new(stream).poll_read(context, buffer);
+        let Self {
+            connection: Kept { stream, ahead },
+            exchanges,
+            head,
+            ..
+        } = &mut *self;
+        if !ahead.is_empty() {
+            let fits = ahead.len().min(buffer.remaining());
+            buffer.put_slice(&ahead.split_to(fits));
+            head.read(exchanges);
+            return Poll::Ready(Ok(()));
         }
-        let fits = ahead.len().min(buffer.remaining());
-        buffer.put_slice(&ahead.split_to(fits));
-        Poll::Ready(Ok(()))
+        let before = buffer.filled().len();
+        let read = Pin::new(stream).poll_read(context, buffer);
+        let waits = exchanges.under_way.load(Ordering::Relaxed) == 0;
+        match read {
+            Poll::Ready(Ok(())) if waits && buffer.filled().len() > before => head.read(exchanges),
+            Poll::Pending if waits && head.is_late(exchanges, context) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Ready(_) | Poll::Pending => {}
+        }
+        read
     }
 }
 
@@ -157,7 +325,7 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.connection.stream).poll_write(context, bytes);
-        self.wrote(written)
+        self.wrote(written, context)
     }
 
     fn poll_write_vectored(
@@ -166,7 +334,7 @@ impl AsyncWrite for Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.connection.stream).poll_write_vectored(context, slices);
-        self.wrote(written)
+        self.wrote(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::UnixStream;
 
-/// Longest line, in bytes: HTTP reads less than 500 KiB ahead, and writes 4 bytes for each here.
+/// Longest line, in bytes: HTTP reads less than 64 KiB ahead, and writes 4 bytes for each here; a
+/// release before this one reads less than 500 KiB.
 const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes that are read at once.

@@ -123,6 +123,24 @@ impl Sources<'_> {
         }
     }
 
+    /// A setting that is on or off, as in the file; off where nobody says anything.
+    pub(super) fn switch(
+        &self,
+        names: Names,
+        file: Option<bool>,
+    ) -> Result<Setting<bool>, SettingsError> {
+        self.pick(names, None, file.map(|on| on.to_string()), false)
+    }
+
+    /// A list, in the file as an array of texts; empty where nobody says anything.
+    pub(super) fn list<T: FromStr<Err: fmt::Display> + Default>(
+        &self,
+        names: Names,
+        file: Option<Vec<String>>,
+    ) -> Result<Setting<T>, SettingsError> {
+        self.pick(names, None, file.map(|all| all.join(",")), T::default())
+    }
+
     /// A path, which any text is.
     pub(super) fn path(
         &self,

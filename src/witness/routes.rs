@@ -4,10 +4,12 @@ use std::io;
 use std::sync::{Arc, PoisonError};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use meguri_http::{Language, Limits, Problem, TrustedProxies, limit};
 use meguri_log::Clock;
 use meguri_proofs::{
     AddCheckpoint, Cosigner, NOTE_BYTES_MAX, Signature, VerifierKey, WitnessRefusal,
@@ -36,12 +38,32 @@ enum Unsigned {
     Failed(String),
 }
 
-pub(super) fn router(duty: Arc<Duty>) -> Router {
-    Router::new()
+pub(super) fn router(duty: Arc<Duty>, trusted_proxies: TrustedProxies) -> Router {
+    let router = Router::new()
         .route("/", get(key))
         .route("/add-checkpoint", post(add_checkpoint))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(duty)
+        .with_state(duty);
+    let limits = Limits {
+        body_bytes: BODY_BYTES_MAX,
+        trusted_proxies,
+        ..Limits::default()
+    };
+    limit(router, &limits).layer(map_response(plainly))
+}
+
+/// Says a problem as the protocol says everything: in a line of text.
+async fn plainly(response: Response) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>() else {
+        return response;
+    };
+    let text = format!("{}\n", problem.body(Language::English).title);
+    let mut plain = (problem.status(), text).into_response();
+    for (name, value) in response.headers() {
+        if *name == header::RETRY_AFTER || *name == header::CONNECTION {
+            plain.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    plain
 }
 
 async fn key(State(duty): State<Arc<Duty>>) -> String {

@@ -161,7 +161,37 @@ impl Installation {
 
     /// As [`Installation::launch`], any subcommand that serves.
     pub(crate) fn launch_with(&self, arguments: &[&str]) -> Server {
-        let mut command = self.command(arguments);
+        self.launched(self.command(arguments))
+    }
+
+    /// As [`Installation::launch_with`], by a process that may have so many descriptors at most, or
+    /// as many as this one may.
+    pub(crate) fn launch_within(&self, descriptors: u64, arguments: &[&str]) -> Server {
+        let limited = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            "ulimit -n \"$0\" 2>/dev/null || ulimit -n \"$(ulimit -Hn)\"; exec \"$@\"",
+            &descriptors.to_string(),
+        ]);
+        command.arg(limited.get_program()).args(limited.get_args());
+        for (name, value) in limited.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(self.folder.path());
+        self.launched(command)
+    }
+
+    /// As [`Installation::serve`], within so many descriptors.
+    pub(crate) async fn serve_within(&self, descriptors: u64) -> Server {
+        let serve = ["serve", "--listen", "127.0.0.1:0"];
+        Self::ready(self.launch_within(descriptors, &serve)).await
+    }
+
+    fn launched(&self, mut command: Command) -> Server {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
