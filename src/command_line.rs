@@ -68,6 +68,8 @@ pub enum Command {
     /// Build the dictionary that search cuts Japanese text by
     #[command(subcommand)]
     Dictionary(DictionaryCommand),
+    /// See which duties of the policies have failed, why, and when they are tried again
+    Policies,
     /// Print what is in force, and where each value came from
     Config,
 }

@@ -19,6 +19,7 @@ pub mod log;
 mod matches;
 mod opened;
 pub mod period;
+pub mod policies;
 pub mod serve;
 pub mod settings;
 pub mod storage;
@@ -67,6 +68,7 @@ pub async fn dispatch(
         Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Witness(args) => witness::run(settings, args, out).await,
         Command::Dictionary(command) => dictionary::run(settings, command, out).await,
+        Command::Policies => policies::run(settings, out).await,
         Command::Config => config::run(settings, out),
     }
 }

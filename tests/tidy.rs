@@ -78,7 +78,7 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ),
     ("projections/src/control/answer.rs", 1, "one answer"),
     ("projections/src/index.rs", 1, "awaited at once"),
-    ("projections/src/index/open.rs", 1, "awaited at once"),
+    ("projections/src/index/open.rs", 2, "awaited at once"),
     ("projections/src/past/build.rs", 1, "awaited at once"),
     (
         "projections/src/past/kept.rs",
@@ -108,8 +108,13 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ),
     (
         "projections/src/worker.rs",
-        3,
+        4,
         "its worker, which is watched, awaits it",
+    ),
+    (
+        "projections/src/worker/switching.rs",
+        1,
+        "a build: its worker watches it",
     ),
     ("src/connections.rs", 1, "one connection"),
     ("src/demo.rs", 1, "shows a rate until it is aborted"),

@@ -18,11 +18,12 @@ mod book;
 mod duty;
 mod epochs;
 mod fold;
+mod parked;
 
 pub use duty::Trigger;
 pub use epochs::keep_epochs;
+pub use parked::{ParkedDuty, Undone, UnreadableEvent, undone};
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,8 +40,10 @@ use duty::Duty;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The least time between two looks: while much happens, policies are no hurry.
 const REST: Duration = Duration::from_millis(50);
-/// How long a command that failed is left alone.
-const LEFT_ALONE: Duration = Duration::from_secs(30);
+/// How long one waits before the book is opened again.
+const OPEN_AGAIN: Duration = Duration::from_secs(5);
+/// How long a book is believed: then it is folded anew, whatever has happened to it meanwhile.
+const BELIEVED_FOR: Duration = Duration::from_hours(24);
 const EVENTS_AT_ONCE: usize = 1_000;
 const DUTIES_AT_ONCE: i64 = 100;
 
@@ -70,13 +73,23 @@ pub enum PolicyError {
 /// kept in the folder `policies` below `dir`.
 ///
 /// # Errors
-/// [`PolicyError`] if its folder cannot be used; later failures are logged and tried again.
+/// None: failures are logged and tried again.
 pub async fn run(
     commands: Commands,
     dir: impl AsRef<Path>,
     stop: CancellationToken,
 ) -> Result<(), PolicyError> {
-    let mut runner = Runner::open(commands, dir.as_ref()).await?;
+    let dir = dir.as_ref();
+    let mut runner = loop {
+        match Runner::open(commands.clone(), dir).await {
+            Ok(runner) => break runner,
+            Err(error) => tracing::error!(%error, "the policies cannot begin: tried again"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(OPEN_AGAIN) => {}
+        }
+    };
     runner.run(&stop).await;
     runner.close().await;
     Ok(())
@@ -87,8 +100,8 @@ pub async fn run(
 pub struct Runner {
     commands: Commands,
     book: Book,
-    /// What failed, and until when it is left alone.
-    left_alone: HashMap<[u8; 32], Instant>,
+    /// Since when the book is believed.
+    since: Instant,
 }
 
 impl Runner {
@@ -101,7 +114,7 @@ impl Runner {
         Ok(Self {
             commands,
             book,
-            left_alone: HashMap::new(),
+            since: Instant::now(),
         })
     }
 
@@ -133,20 +146,37 @@ impl Runner {
         self.commands.log()
     }
 
-    /// Catches up with the log, then does what is due. Answers how many commands it gave.
+    /// Catches up with the log, then does what is due. Answers how many commands it gave. A book
+    /// that turns out to be damaged is thrown away and folded anew.
     ///
     /// # Errors
-    /// [`PolicyError`]; it can be asked again. A command that fails is only logged, and left
-    /// alone for half a minute.
+    /// [`PolicyError`]; it can be asked again. A command that fails is parked, and tried again
+    /// later.
     pub async fn step(&mut self) -> Result<usize, PolicyError> {
+        if self.since.elapsed() > BELIEVED_FOR {
+            self.book.begin_again().await?;
+            self.since = Instant::now();
+        }
+        match self.try_step().await {
+            Err(PolicyError::Book(error)) if book::is_damage(&error) => {
+                tracing::warn!(%error, "the book of the policies cannot be read");
+                self.book.throw_away().await?;
+                self.try_step().await
+            }
+            tried => tried,
+        }
+    }
+
+    async fn try_step(&self) -> Result<usize, PolicyError> {
         self.catch_up().await?;
         let duties = self.due().await?;
         let mut done = 0;
         for duty in duties {
-            if self.perform(&duty).await {
+            if self.perform(&duty).await? {
                 done += 1;
             }
         }
+        self.measure().await?;
         Ok(done)
     }
 
@@ -171,33 +201,40 @@ impl Runner {
         }
     }
 
-    async fn due(&mut self) -> Result<Vec<Duty>, PolicyError> {
-        let now = Instant::now();
-        self.left_alone.retain(|_, until| *until > now);
+    async fn due(&self) -> Result<Vec<Duty>, PolicyError> {
         let clock = self.log().clock().now();
-        let duties = self
-            .book
-            .due(clock, self.commands.settings().follow_up, DUTIES_AT_ONCE);
-        let mut duties = duties.await?;
-        duties.retain(|duty| !self.left_alone.contains_key(&duty.key().key));
-        Ok(duties)
+        let periods = self.commands.settings().follow_up;
+        self.book.due(clock, periods, DUTIES_AT_ONCE).await
     }
 
-    /// Whether it was done; what failed is left alone for a while.
-    async fn perform(&mut self, duty: &Duty) -> bool {
+    /// Whether it was done; what failed is parked.
+    async fn perform(&self, duty: &Duty) -> Result<bool, PolicyError> {
         let result = duty.perform(&self.commands, &self.book).await;
         let outcome = if result.is_ok() { "done" } else { "failed" };
         let labels = [("policy", duty.policy()), ("outcome", outcome)];
         metrics::counter!("meguri_policy_commands_total", &labels).increment(1);
         match result {
-            Ok(()) => true,
+            Ok(()) => {
+                self.book.unpark(duty).await?;
+                Ok(true)
+            }
             Err(error) => {
-                tracing::warn!(policy = duty.policy(), %error, "left alone for a while");
-                self.left_alone
-                    .insert(duty.key().key, Instant::now() + LEFT_ALONE);
-                false
+                let now = self.log().clock().now();
+                let tries = self.book.park(duty, now, &error.to_string()).await?;
+                let (policy, position) = (duty.policy(), duty.trigger.position);
+                tracing::warn!(policy, %position, %error, tries, "a duty is parked for a while");
+                Ok(false)
             }
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "gauges are approximate")]
+    async fn measure(&self) -> Result<(), PolicyError> {
+        let now = self.log().clock().now();
+        let (parked, unreadable) = self.book.count_undone(now).await?;
+        metrics::gauge!("meguri_policy_duties_parked").set(parked as f64);
+        metrics::gauge!("meguri_policy_events_unreadable").set(unreadable as f64);
+        Ok(())
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use meguri_commands::policies::{Runner, run};
+use meguri_commands::policies::{self, ParkedDuty, Runner, Undone, run};
 use meguri_commands::{Caller, NewMessage};
-use meguri_events::ExchangeId;
+use meguri_events::{CompletionReported, Event, ExchangeId, MemberId, Timestamp};
+use meguri_log::{Append, Cause, NewEvent};
+use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::support::{World, code, interrupted_after, new_post};
 
@@ -77,7 +80,169 @@ async fn assert_all_ended(world: &World, exchanges: &[ExchangeId]) {
     assert_eq!(world.count("ExchangeAborted").await, 2);
 }
 
+/// An event that nobody can read, or one that nobody has decided on.
+async fn raw(world: &World, stream: &str, event_type: &str, schema: u32, data: String) {
+    let event = NewEvent {
+        id: Uuid::now_v7(),
+        stream: stream.parse().unwrap(),
+        event_type: event_type.to_owned().into(),
+        schema,
+        data: data.into(),
+        sealed: Vec::new(),
+    };
+    let cause = Cause {
+        actor: "system".to_owned(),
+        ..Cause::default()
+    };
+    let append = Append {
+        cause,
+        events: vec![event],
+        ..Append::default()
+    };
+    world.log().append(append).await.unwrap();
+}
+
+/// A one-sided report in an exchange whose stream no command can read.
+async fn broken_exchange(world: &World, reported: &CompletionReported) {
+    let exchange = ExchangeId::new(Uuid::now_v7());
+    let reported = Event::from(CompletionReported {
+        exchange,
+        ..reported.clone()
+    });
+    let encoded = reported.encode().unwrap();
+    let stream = exchange.stream();
+    raw(
+        world,
+        &stream,
+        "CompletionReported",
+        1,
+        encoded.data.to_string(),
+    )
+    .await;
+    raw(world, &stream, "MessagePosted", 999, "{}".to_owned()).await;
+}
+
 on_both_backends! {
+    async fn duties_that_fail_for_ever_hide_no_other_and_are_listed_with_their_reason(
+        world: &World
+    ) {
+        const FAILING: usize = 130;
+        let reported = CompletionReported {
+            exchange: ExchangeId::new(Uuid::now_v7()),
+            by: MemberId::new(Uuid::now_v7()),
+            partner: MemberId::new(Uuid::now_v7()),
+            reported_at: Timestamp::from_micros(world.log().clock().now().micros()),
+        };
+        for _ in 0..FAILING {
+            broken_exchange(world, &reported).await;
+        }
+        world.pass_days(1);
+        one_sided(world).await;
+        world.pass_days(20);
+        let dir = world.dir().join("failing");
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        settle(&mut runner).await;
+        assert_eq!(world.count("ExchangeCompleted").await, 1, "it is hidden by the others");
+        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        assert_eq!(undone.parked.len(), FAILING);
+        let parked = &undone.parked[0];
+        assert_eq!((parked.policy.as_str(), parked.kind.as_str()), ("completion", "complete"));
+        assert_eq!(parked.tries, 1);
+        assert!(!parked.reason.is_empty());
+
+        // Each is tried again, later each time, also by a process that comes after.
+        runner.close().await;
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        let tries = |undone: &Undone| undone.parked.iter().map(|duty| duty.tries).max();
+        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        assert_eq!(tries(&undone), Some(1), "it is not its time yet");
+        world.clock.advance_seconds(31);
+        settle(&mut runner).await;
+        settle(&mut runner).await;
+        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        assert_eq!(undone.parked.len(), FAILING);
+        assert_eq!(tries(&undone), Some(2));
+        let wait = |duty: &ParkedDuty| duty.again_at.micros() - world.log().clock().now().micros();
+        assert!(undone.parked.iter().any(|duty| wait(duty) > 31_000_000), "it waits no longer");
+    }
+
+    async fn an_event_that_cannot_be_read_stops_no_policy_and_is_listed(world: &World) {
+        let (exchange, ..) = one_sided(world).await;
+        raw(world, &exchange.stream(), "CompletionReminded", 999, "{}".to_owned()).await;
+        let natsu = world.member("natsu").await;
+        world.commands.post_need(&natsu, new_post("草むしり")).await.unwrap();
+        world.commands.leave(&natsu).await.unwrap();
+        let dir = world.dir().join("unreadable");
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        assert_eq!(world.count("NeedClosed").await, 1, "what came after is followed up");
+        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        assert_eq!(undone.unreadable.len(), 1);
+        assert_eq!(undone.unreadable[0].event_type, "CompletionReminded");
+        runner.close().await;
+        // Perhaps another release can read it: the next start tries.
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        assert_eq!(undone.unreadable.len(), 1);
+    }
+
+    async fn who_left_is_locked_out_whatever_bit_of_the_book_has_turned_h01(world: &World) {
+        let password = meguri_commands::Password::new("おだやかな朝のひかり");
+        let new = crate::support::new_member("aki");
+        let aki = world.commands.register_with_password(new, &password, None).await.unwrap();
+        let caller = Caller::member(MemberId::new(aki.done.id()));
+        world.commands.leave(&caller).await.unwrap();
+        let dir = world.dir().join("turned");
+        // It has heard that they left, and was stopped before it did anything about it.
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        let _ = interrupted_after(12, runner.step()).await;
+        runner.close().await;
+        let mut files = tokio::fs::read_dir(dir.join("policies")).await.unwrap();
+        let mut book = None;
+        while let Some(file) = files.next_entry().await.unwrap() {
+            let is_book = file.path().extension().is_some_and(|it| it == "sqlite");
+            book = book.or(is_book.then(|| file.path()));
+        }
+        let book = book.unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&book);
+        let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(
+            "update folded set position = 1000; update departed set locked_out = 1; \
+             delete from departed",
+        )
+        .execute(&mut other)
+        .await
+        .unwrap();
+        other.close().await.unwrap();
+        settle(&mut Runner::open(world.commands.clone(), &dir).await.unwrap()).await;
+        let holder = world.log().vault().token_holder(&aki.token).await.unwrap();
+        assert_eq!(holder, None, "who left keeps a valid token");
+    }
+
+    async fn a_book_that_is_damaged_while_it_is_used_is_folded_anew(world: &World) {
+        let dir = world.dir().join("used");
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        one_sided(world).await;
+        let mut files = tokio::fs::read_dir(dir.join("policies")).await.unwrap();
+        while let Some(file) = files.next_entry().await.unwrap() {
+            if file.path().extension().is_some_and(|it| it == "sqlite") {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file.path());
+                let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                let drop = sqlx::raw_sql("drop table reported; drop table held");
+                drop.execute(&mut other).await.unwrap();
+                other.close().await.unwrap();
+            }
+        }
+        world.pass_days(14);
+        settle(&mut runner).await;
+        settle(&mut runner).await;
+        assert_eq!(world.count("ExchangeCompleted").await, 1);
+    }
+
     async fn the_silent_party_is_reminded_after_7_days_and_done_after_14_h44(world: &World) {
         let (exchange, ..) = one_sided(world).await;
         let mut runner = runner(world).await;

@@ -64,6 +64,9 @@ pub(crate) enum Ask {
     Retry(oneshot::Sender<Result<(), String>>),
     /// Remove what is left of erased rows from the live file, and all older files.
     RemoveRemains(oneshot::Sender<Result<(), String>>),
+    /// Throw every file away, for this reason, and build the view from the log; answered when
+    /// nothing is left of them.
+    StartOver(String, oneshot::Sender<Result<(), String>>),
     /// Serve the live file no more, for it is not what it should be, and build the view anew;
     /// answered when it is not served any more.
     Withdraw(Mismatch, oneshot::Sender<()>),

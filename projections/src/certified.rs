@@ -1,12 +1,21 @@
 //! Whether the views that are live in a folder hold what the log says, asked by somebody who does
 //! not run them.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use meguri_log::{Log, Position};
 
 use crate::{
-    error::StoreError, pair::Pair, proof, set::ViewSet, settings::ViewSettings, shelf::Shelf,
+    error::StoreError,
+    pair::Pair,
+    proof::{self, Mismatch, ProofError},
+    set::ViewSet,
+    settings::ViewSettings,
+    shelf::Shelf,
+    view::AnyView,
 };
 
 /// What the certificate of a live view comes to.
@@ -22,8 +31,9 @@ pub struct Certified {
 
 impl ViewSet {
     /// Compares what each view has consumed, as the file that is live in this folder says, with the
-    /// log's own tree there. Views that have no file are left out. Nothing is changed, also where
-    /// another process runs them.
+    /// log's own tree there, every row with what was written, and its indexes with its rows. Views
+    /// that have no file are left out; of a file that another release has built, its tree is
+    /// compared alone. Nothing is changed, also where another process runs them.
     ///
     /// # Errors
     /// [`StoreError`] where the folder or the log cannot be read.
@@ -34,16 +44,12 @@ impl ViewSet {
             let Some(database) = place.live_database() else {
                 continue;
             };
-            let certificate = match Pair::open(database).await {
-                Ok(mut file) => file.certificate().await,
-                Err(error) => Err(error),
-            };
-            let (position, mismatch) = match certificate {
-                Ok((_, certificate)) => {
-                    let mismatch = proof::of_tree(&certificate, log).await?;
-                    (certificate.position(), mismatch.map(|it| it.to_string()))
-                }
-                Err(error) => (Position::ZERO, Some(error.to_string())),
+            let of_today = place.other_version().is_none();
+            let looked = look(database, &**view, of_today, log).await;
+            let (position, mismatch) = match looked {
+                Ok((position, mismatch)) => (position, mismatch.map(|it| it.to_string())),
+                Err(ProofError::Log(error)) => return Err(error.into()),
+                Err(ProofError::File(error)) => (Position::ZERO, Some(error.to_string())),
             };
             certified.push(Certified {
                 view: view.name(),
@@ -53,4 +59,25 @@ impl ViewSet {
         }
         Ok(certified)
     }
+}
+
+async fn look(
+    database: PathBuf,
+    view: &dyn AnyView,
+    of_today: bool,
+    log: &Log,
+) -> Result<(Position, Option<Mismatch>), ProofError> {
+    let mut file = Pair::open(database).await?;
+    if !of_today {
+        let (_, certificate) = file.certificate().await?;
+        let mismatch = proof::of_tree(&certificate, log).await?;
+        return Ok((certificate.position(), mismatch));
+    }
+    file.begin().await?;
+    let looked = file.look(view, log).await?;
+    let mismatch = match looked.mismatch {
+        None => file.integrity().await?,
+        found => found,
+    };
+    Ok((looked.position, mismatch))
 }

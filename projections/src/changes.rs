@@ -1,6 +1,6 @@
 //! What a new version of a view changes: found out before it serves, and told from then on.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use meguri_log::Position;
 
@@ -8,11 +8,12 @@ use crate::{
     compare::TableDiff,
     diff::{Diff, folder_of},
     folding::{End, Folding, Trouble},
+    note,
     pair::Pair,
 };
 
 /// Beside the database of a version: what it has changed.
-const FILE: &str = "changes.json";
+const FILE: &str = "changes";
 
 /// The older file is held still for the last so many events only: it cannot tidy up meanwhile.
 const HELD_EVENTS_MAX: u64 = 1_000;
@@ -115,11 +116,11 @@ impl Folding {
 
 /// Writes down what the version in this folder has changed.
 pub(crate) fn keep(folder: &Path, changes: &Diff) -> io::Result<()> {
-    fs::write(folder.join(FILE), serde_json::to_vec(changes)?)
+    note::keep(&folder.join(FILE), &serde_json::to_string(changes)?)
 }
 
 /// What the version in this folder has changed, where that is known.
 pub(crate) fn kept(folder: &Path) -> Option<Diff> {
     // What cannot be read is not told: it is of interest, and of no other use.
-    serde_json::from_slice(&fs::read(folder.join(FILE)).ok()?).ok()
+    serde_json::from_str(&note::kept(&folder.join(FILE))?).ok()
 }

@@ -3,11 +3,14 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::seal::Seal;
 
 /// How often the journal is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -16,15 +19,18 @@ const EVERY: Duration = Duration::from_millis(500);
 const JOURNAL_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Looks after the journal of this database for as long as the handle lives.
-pub(crate) fn keep_short(database: PathBuf) -> AbortOnDropHandle<()> {
+pub(crate) fn keep_short(database: PathBuf, seal: Arc<Seal>) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut journal = database.clone().into_os_string();
         journal.push("-wal");
         loop {
             tokio::time::sleep(EVERY).await;
             let long = std::fs::metadata(&journal).is_ok_and(|file| file.len() > JOURNAL_BYTES);
-            if long && let Err(error) = shorten(&database).await {
-                tracing::debug!(%error, "the journal of a view stays long for now");
+            if long {
+                let _ours = seal.writing();
+                if let Err(error) = shorten(&database).await {
+                    tracing::debug!(%error, "the journal of a view stays long for now");
+                }
             }
         }
     }))

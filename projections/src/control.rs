@@ -1,6 +1,7 @@
 //! Commands about views, from another process, through a local socket: one line of JSON asks, lines
 //! of JSON answer.
 
+mod acceptor;
 mod answer;
 
 use std::{
@@ -27,6 +28,7 @@ use crate::{
     verify::Verified,
     views::Views,
 };
+pub use acceptor::Acceptor;
 pub use answer::answer;
 
 /// The name of the socket in the data folder.
@@ -165,27 +167,23 @@ impl Server {
 
     /// Answers until it is told to stop.
     pub async fn run(self, views: Views, stop: CancellationToken) {
+        let mut acceptor = Acceptor::of("the views");
         loop {
             let connection = tokio::select! {
                 () = stop.cancelled() => return,
-                connection = self.listener.accept() => connection,
+                connection = acceptor.next(|| self.listener.accept()) => connection,
             };
-            match connection {
-                Ok((stream, _)) => {
-                    let (views, stop) = (views.clone(), stop.clone());
-                    tokio::spawn(async move {
-                        tokio::select! {
-                            () = stop.cancelled() => {}
-                            // Who asked has gone away.
-                            Err(error) = converse(stream, &views) => {
-                                tracing::debug!(%error, "a connection to the views broke off");
-                            }
-                            else => {}
-                        }
-                    });
+            let ((stream, _), views, stop) = (connection, views.clone(), stop.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    // Who asked has gone away.
+                    Err(error) = converse(stream, &views) => {
+                        tracing::debug!(%error, "a connection to the views broke off");
+                    }
+                    else => {}
                 }
-                Err(error) => tracing::warn!(%error, "a connection to the views failed"),
-            }
+            });
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::PathBuf,
     sync::{
         Arc,
@@ -14,13 +14,15 @@ use std::{
 
 use meguri_events::{Event, MemberEvent, Opened, RedactionEvent};
 use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     ask::{Ask, RebuildStep},
+    note,
     opening::Opening,
     past::Kept,
+    patience::Patience,
     settings::FileLimits,
     shelf::Shelf,
     slot::Slot,
@@ -29,8 +31,9 @@ use crate::{
 /// Events of erasures that are read at once.
 const EVENTS_AT_ONCE: usize = 1_000;
 
-/// How long one waits before a view is asked again.
+/// How long one waits before a view is asked again, at first and at last.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 
 /// Steps of a rebuild that may wait to be heard.
 const STEPS_WAITING: usize = 16;
@@ -56,22 +59,41 @@ impl LastErasure {
 pub(crate) struct Keeper {
     log: Log,
     dir: PathBuf,
-    limits: FileLimits,
-    views: Vec<(Arc<Slot>, mpsc::Sender<Ask>)>,
+    views: Vec<Eraser>,
     kept: Arc<Kept>,
     last: LastErasure,
     stop: CancellationToken,
 }
 
-/// What it has heard of erasures and redactions.
-#[derive(Debug, Default)]
+/// Sees to one view: it waits for no other.
+struct Eraser {
+    dir: PathBuf,
+    limits: FileLimits,
+    /// A view that has not erased by then is not served any more, and is built anew.
+    within: Duration,
+    slot: Arc<Slot>,
+    ask: mpsc::Sender<Ask>,
+    stop: CancellationToken,
+}
+
+/// What was heard of erasures and redactions.
+#[derive(Clone, Debug, Default)]
 struct Heard {
-    /// It has heard everything up to here.
+    /// Everything up to here was heard.
     up_to: Position,
     /// The last of them that views have to acknowledge.
     due: Position,
-    /// The types of redacted events, by where the log says that they are.
-    redacted: BTreeMap<Position, String>,
+    /// What was redacted, by where the log says that it is.
+    redacted: BTreeMap<Position, Redacted>,
+}
+
+/// What views may have to forget because of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Redacted {
+    /// An event of this type.
+    Type(String),
+    /// Nobody can tell what: what the event says cannot be read.
+    Unknown,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +104,14 @@ enum Trouble {
     Filter(#[from] BadFilter),
     #[error(transparent)]
     Folder(#[from] io::Error),
-    #[error("the view {0} has not come so far, or cannot be asked: {1}")]
-    View(&'static str, String),
+    #[error("{0}")]
+    View(String),
+}
+
+impl Trouble {
+    fn view(reason: impl Into<String>) -> Self {
+        Self::View(reason.into())
+    }
 }
 
 impl Keeper {
@@ -93,14 +121,22 @@ impl Keeper {
         asks: &[mpsc::Sender<Ask>],
         kept: &Arc<Kept>,
     ) -> Self {
+        let stop = opening.stop.child_token();
+        let eraser = |(slot, ask): (&Arc<Slot>, &mpsc::Sender<Ask>)| Eraser {
+            dir: opening.dir.to_owned(),
+            limits: opening.limits,
+            within: opening.erase_within,
+            slot: Arc::clone(slot),
+            ask: ask.clone(),
+            stop: stop.clone(),
+        };
         Self {
             log: opening.log.clone(),
             dir: opening.dir.to_owned(),
-            limits: opening.limits,
-            views: slots.iter().cloned().zip(asks.iter().cloned()).collect(),
+            views: slots.iter().zip(asks).map(eraser).collect(),
             kept: Arc::clone(kept),
             last: LastErasure::default(),
-            stop: opening.stop.child_token(),
+            stop,
         }
     }
 
@@ -109,50 +145,41 @@ impl Keeper {
         self.last.clone()
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until it is told to stop. Each view is seen to by itself.
     pub(crate) async fn run(self) {
-        let mut head = self.log.watch_head();
-        let (mut so_far, mut done) = (Heard::default(), Position::ZERO);
-        for (slot, _) in &self.views {
-            if let Ok(shelf) = self.shelf(slot) {
-                slot.erased(shelf.erased_up_to());
-            }
-        }
-        loop {
-            head.mark_unchanged();
-            let worked = self.work(&mut so_far, &mut done).await;
-            if let Err(trouble) = &worked {
-                tracing::debug!(%trouble, "something of what is erased is still there");
-            }
-            let again = async {
-                match worked {
-                    Ok(()) => std::future::pending().await,
-                    Err(_) => tokio::time::sleep(ASK_AGAIN).await,
-                }
-            };
-            tokio::select! {
-                () = self.stop.cancelled() => return,
-                _ = head.changed() => {}
-                () = again => {}
-            }
-        }
+        let heard = watch::Sender::new(Heard::default());
+        let views = self.views.iter().map(|view| view.run(heard.subscribe()));
+        tokio::join!(self.listen(&heard), futures::future::join_all(views));
     }
 
-    async fn work(&self, heard: &mut Heard, done: &mut Position) -> Result<(), Trouble> {
-        self.listen(heard).await?;
-        if heard.due > *done {
-            self.forget_past(heard.due).await?;
-            for (slot, ask) in &self.views {
-                self.see_to(slot, ask, heard).await?;
+    /// Hears of erasures, and tells the views, until it is told to stop.
+    async fn listen(&self, told: &watch::Sender<Heard>) {
+        let mut grown = self.log.watch_head();
+        let mut heard = Heard::default();
+        let mut patience = Patience::new(self.stop.clone());
+        while !self.stop.is_cancelled() {
+            grown.mark_unchanged();
+            let worked = self.hear(&mut heard).await;
+            if told.borrow().due < heard.due {
+                told.send_replace(heard.clone());
             }
-            *done = heard.due;
+            match worked {
+                Ok(()) => {
+                    patience.reset();
+                    tokio::select! {
+                        () = self.stop.cancelled() => {}
+                        _ = grown.changed() => {}
+                    }
+                }
+                Err(Trouble::Read(ReadError::Closed)) => return,
+                Err(trouble) => patience.wait("erasures are not heard of", &trouble).await,
+            }
         }
-        Ok(())
     }
 
     /// Hears of erasures and redactions: forgets in this process the keys that are destroyed, and
     /// sees to it that what is redacted is empty before anything is built from it.
-    async fn listen(&self, heard: &mut Heard) -> Result<(), Trouble> {
+    async fn hear(&self, heard: &mut Heard) -> Result<(), Trouble> {
         let filter = Filter::default().event_type("MemberErased")?;
         let filter = filter.event_type("KeysDestroyed")?;
         let filter = filter.event_type("EventRedacted")?;
@@ -162,117 +189,222 @@ impl Keeper {
                 .read_all(heard.up_to, &filter, EVENTS_AT_ONCE)
                 .await?;
             for recorded in &block.events {
-                match event_of(recorded) {
-                    Some(Event::Member(MemberEvent::MemberErased(_))) => {
-                        self.last.heard_of(recorded.position());
-                    }
-                    Some(Event::Member(MemberEvent::KeysDestroyed(destroyed))) => {
-                        let subject = destroyed.member.stream();
-                        for keys in destroyed.keys {
-                            let class = keys.class.code();
-                            self.log.vault().forget_keys(&subject, class, keys.last);
-                        }
-                        heard.due = recorded.position();
-                    }
-                    Some(Event::Redaction(RedactionEvent::EventRedacted(redacted))) => {
-                        self.log
-                            .empty_event(Position::new(redacted.position))
-                            .await?;
-                        heard.due = recorded.position();
-                        let event_type = redacted.event_type.to_string();
-                        heard.redacted.insert(recorded.position(), event_type);
-                    }
-                    Some(_) | None => {}
-                }
+                self.hear_one(recorded, heard).await?;
             }
             if block.up_to <= heard.up_to {
-                return Ok(());
+                return self.forget_past(heard.due).await;
             }
             heard.up_to = block.up_to;
         }
     }
 
-    /// Removes what was kept of the past: it was built with keys that are destroyed now.
-    async fn forget_past(&self, due: Position) -> Result<(), Trouble> {
-        let note = self.dir.join(ERASED);
-        let text = fs::read_to_string(&note).unwrap_or_default();
-        if text.trim().parse().unwrap_or(0) < due.get() {
-            self.kept.forget().await?;
-            fs::write(note, format!("{due}\n"))?;
+    async fn hear_one(&self, recorded: &Recorded, heard: &mut Heard) -> Result<(), Trouble> {
+        let position = recorded.position();
+        match event_of(recorded) {
+            Ok(Some(Event::Member(MemberEvent::MemberErased(_)))) => {
+                self.last.heard_of(position);
+            }
+            Ok(Some(Event::Member(MemberEvent::KeysDestroyed(destroyed)))) => {
+                let subject = destroyed.member.stream();
+                for keys in destroyed.keys {
+                    let class = keys.class.code();
+                    self.log.vault().forget_keys(&subject, class, keys.last);
+                }
+                heard.due = position;
+            }
+            Ok(Some(Event::Redaction(RedactionEvent::EventRedacted(redacted)))) => {
+                let emptied = Position::new(redacted.position);
+                self.log.empty_event(emptied).await?;
+                heard.due = position;
+                let of = Redacted::Type(redacted.event_type.to_string());
+                heard.redacted.insert(position, of);
+            }
+            // Itself redacted, or of no concern here.
+            Ok(Some(_) | None) => {}
+            Err(reason) => {
+                // What it erases is not known. It holds nobody up, and every view takes what it
+                // has from what is left in the log and the vault.
+                tracing::error!(
+                    %position, event_type = recorded.event_type(), reason,
+                    "an erasure cannot be read: every view is built anew, and an operator has \
+                     to look at the event"
+                );
+                metrics::gauge!("meguri_erasures_unreadable").increment(1);
+                heard.due = position;
+                heard.redacted.insert(position, Redacted::Unknown);
+            }
         }
         Ok(())
     }
 
-    /// Has one view remove what is left of erased rows, once it has folded the erasure.
-    async fn see_to(
-        &self,
-        slot: &Slot,
-        ask: &mpsc::Sender<Ask>,
-        heard: &Heard,
-    ) -> Result<(), Trouble> {
+    /// Removes what was kept of the past: it was built with keys that are destroyed now.
+    async fn forget_past(&self, due: Position) -> Result<(), Trouble> {
+        let path = self.dir.join(ERASED);
+        if note::position(&path) < due {
+            self.kept.forget().await?;
+            note::keep_position(&path, due)?;
+        }
+        Ok(())
+    }
+}
+
+impl Eraser {
+    /// Runs until it is told to stop.
+    async fn run(&self, mut told: watch::Receiver<Heard>) {
+        if let Ok(shelf) = self.shelf() {
+            self.slot.erased(shelf.erased_up_to());
+        }
+        while !self.stop.is_cancelled() {
+            let heard = told.borrow_and_update().clone();
+            if self.slot.standing().borrow().erased < heard.due {
+                self.slot.owes_erasure(heard.due);
+                self.erase(&heard).await;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                changed = told.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Has the view erase, however long that takes. When it takes too long, the view is not served
+    /// until it has.
+    async fn erase(&self, heard: &Heard) {
+        let deadline = tokio::time::Instant::now() + self.within;
+        let mut again = ASK_AGAIN;
+        let mut late = false;
+        while !self.stop.is_cancelled() {
+            let worked = if late {
+                self.start_over(heard.due).await
+            } else {
+                let erasing = self.see_to(heard);
+                let worked = tokio::time::timeout_at(deadline.max(soon()), erasing).await;
+                worked.unwrap_or_else(|_| Err(Trouble::view("it takes too long")))
+            };
+            let Err(trouble) = worked else { return };
+            let was_late = late;
+            // What is built for the first time is not served yet, and ends by erasing.
+            let standing = self.slot.standing().borrow().clone();
+            let builds = standing.live.is_none() && standing.stopped.is_none();
+            late = was_late || (tokio::time::Instant::now() >= deadline && !builds);
+            let view = self.slot.name();
+            if late && !was_late {
+                let within = self.within;
+                tracing::warn!(
+                    view, position = %heard.due, %trouble, ?within,
+                    "what is erased is still there: the view is not served, and is built anew"
+                );
+                let reason = format!("what is erased at position {} is still there", heard.due);
+                self.slot.withdraw(reason);
+                continue;
+            }
+            if late {
+                tracing::warn!(view, position = %heard.due, %trouble, "not erased yet");
+            } else {
+                tracing::debug!(view, position = %heard.due, %trouble, "not erased yet");
+            }
+            let wait = tokio::time::Instant::now() + again;
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep_until(wait) => {}
+            }
+            again = (again * 2).min(ASK_AGAIN_MAX);
+        }
+    }
+
+    /// Has the view remove what is left of erased rows, once it has folded the erasure.
+    async fn see_to(&self, heard: &Heard) -> Result<(), Trouble> {
         let due = heard.due;
-        let standing = slot.standing().borrow().clone();
-        if standing.erased >= due {
-            return Ok(());
-        }
-        let trouble = |reason: &str| Trouble::View(slot.name(), reason.to_owned());
+        let standing = self.slot.standing().borrow().clone();
         if standing.live.is_none_or(|live| live < due) {
-            return Err(trouble("it is behind"));
+            return Err(Trouble::view("it is behind"));
         }
-        let wants = slot.view.wants();
+        let wants = self.slot.view.wants();
         let redacted = heard.redacted_since(standing.erased, wants);
         if redacted {
             // What the rows owe to one event cannot be told from the rest.
-            self.build_anew(slot, ask).await?;
+            self.build_anew().await?;
         }
         if redacted || wants.contains(&"MemberErased") {
-            let (answer, answered) = oneshot::channel();
-            let asked = ask.send(Ask::RemoveRemains(answer)).await;
-            asked.map_err(|_| trouble("it is closed"))?;
-            let removed = answered.await.map_err(|_| trouble("it is closed"))?;
-            removed.map_err(|reason| trouble(&reason))?;
+            self.ask_for(Ask::RemoveRemains).await?;
         }
-        self.shelf(slot)?.note_erased(due)?;
-        slot.erased(due);
-        tracing::info!(view = slot.name(), position = %due, "nothing of what is erased is left");
+        self.has_erased(due)
+    }
+
+    /// Throws away all that the view has, and has it built from what is left in the log.
+    async fn start_over(&self, due: Position) -> Result<(), Trouble> {
+        let reason = format!("what is erased at position {due} was still there");
+        self.ask_for(|answer| Ask::StartOver(reason, answer))
+            .await?;
+        self.has_erased(due)
+    }
+
+    fn has_erased(&self, due: Position) -> Result<(), Trouble> {
+        self.shelf()?.note_erased(due)?;
+        self.slot.erased(due);
+        let view = self.slot.name();
+        tracing::info!(view, position = %due, "nothing of what is erased is left");
         Ok(())
     }
 
-    /// Has one view built anew, which takes it from what is left in the log.
-    async fn build_anew(&self, slot: &Slot, ask: &mpsc::Sender<Ask>) -> Result<(), Trouble> {
-        let trouble = |reason: &str| Trouble::View(slot.name(), reason.to_owned());
+    async fn ask_for(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Ask,
+    ) -> Result<(), Trouble> {
+        let closed = || Trouble::view("it is closed");
+        let (answer, answered) = oneshot::channel();
+        self.ask.send(ask(answer)).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?.map_err(Trouble::View)
+    }
+
+    /// Has the view built anew, which takes it from what is left in the log.
+    async fn build_anew(&self) -> Result<(), Trouble> {
+        let closed = || Trouble::view("it is closed");
         let (steps, mut told) = mpsc::channel(STEPS_WAITING);
-        let asked = ask.send(Ask::Rebuild(steps)).await;
-        asked.map_err(|_| trouble("it is closed"))?;
+        let asked = self.ask.send(Ask::Rebuild(steps)).await;
+        asked.map_err(|_| closed())?;
         while let Some(step) = told.recv().await {
             match step {
                 RebuildStep::Switched { .. } => return Ok(()),
-                RebuildStep::Failed { reason } => return Err(trouble(&reason)),
+                RebuildStep::Failed { reason } => return Err(Trouble::View(reason)),
                 RebuildStep::Folded { .. }
                 | RebuildStep::Phase { .. }
                 | RebuildStep::Comparing { .. }
                 | RebuildStep::Tracing { .. } => {}
             }
         }
-        Err(trouble("it is closed"))
+        Err(closed())
     }
 
-    fn shelf(&self, slot: &Slot) -> io::Result<Shelf> {
-        Shelf::open(&self.dir, Arc::clone(&slot.view), self.limits)
+    fn shelf(&self) -> io::Result<Shelf> {
+        Shelf::open(&self.dir, Arc::clone(&self.slot.view), self.limits)
     }
+}
+
+/// The least time that an attempt gets.
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + ASK_AGAIN
 }
 
 impl Heard {
-    /// Whether an event of one of these types was redacted after this.
+    /// Whether an event of one of these types may have been redacted after this.
     fn redacted_since(&self, after: Position, types: &[&str]) -> bool {
         let mut since = self.redacted.range(after.next()..);
-        since.any(|(_, event_type)| types.contains(&event_type.as_str()))
+        since.any(|(_, redacted)| match redacted {
+            Redacted::Type(event_type) => types.contains(&event_type.as_str()),
+            Redacted::Unknown => true,
+        })
     }
 }
 
-/// What happened; nothing of it is sealed.
-fn event_of(recorded: &Recorded) -> Option<Event> {
-    let header = recorded.header()?.ok()?;
+/// What happened, or why that cannot be read; nothing where it was redacted. Nothing of it is
+/// sealed.
+fn event_of(recorded: &Recorded) -> Result<Option<Event>, String> {
+    let Some(header) = recorded.header() else {
+        return Ok(None);
+    };
+    let header = header.map_err(|error| error.to_string())?;
     let none: &[(&str, Opened<'_>)] = &[];
-    Event::decode(header.event_type, header.schema, header.data, none).ok()
+    let event = Event::decode(header.event_type, header.schema, header.data, none);
+    event.map(Some).map_err(|error| error.to_string())
 }

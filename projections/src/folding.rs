@@ -1,7 +1,10 @@
 //! Folding the log into one file: catching up by itself, then living from the feed, or building to
 //! the end.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use meguri_log::{Filter, Log, Position, ReadError};
 use tokio::sync::{broadcast, watch};
@@ -19,6 +22,7 @@ use crate::{
     rebuilds::Rebuilds,
     redactions::Redactions,
     row::TableError,
+    shelf,
     slot::{BuildPhase, Slot},
     store::{More, ViewFile},
 };
@@ -52,6 +56,41 @@ pub(crate) enum Trouble {
     Store(#[from] StoreError),
     #[error(transparent)]
     Proof(#[from] ProofError),
+    #[error("what is built together cannot be read: {0}")]
+    Together(String),
+}
+
+impl Trouble {
+    /// What is wrong with the file, if that is the reason: trying again does not help.
+    fn damage(self, folder: &Path) -> Result<String, Self> {
+        match self {
+            Self::Table(error) if is_read_only(&error) && !can_be_written(folder) => {
+                Err(Self::Table(error))
+            }
+            Self::Table(error) => proof::damage(&error).ok_or(Self::Table(error)),
+            Self::Store(error) => shelf::damage(error).map_err(Self::Store),
+            other @ (Self::Read(_) | Self::Decode(_) | Self::Proof(_) | Self::Together(_)) => {
+                Err(other)
+            }
+        }
+    }
+}
+
+/// Whether SQLite calls a file read-only: it is damaged so, or its whole disk is.
+fn is_read_only(error: &TableError) -> bool {
+    match error {
+        TableError::Database(error) => error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code == "8"),
+        TableError::Cell(_) | TableError::Damaged(_) | TableError::Missing { .. } => false,
+    }
+}
+
+/// Whether files can be made in this folder.
+fn can_be_written(folder: &Path) -> bool {
+    let probe = folder.join("probe");
+    std::fs::write(&probe, []).is_ok() && std::fs::remove_file(&probe).is_ok()
 }
 
 /// One file, and what it takes to fold the log into it.
@@ -150,7 +189,10 @@ impl Folding {
             match self.finish().await {
                 Ok(None) => {}
                 Ok(Some(mismatch)) => return End::Mismatch(mismatch),
-                Err(trouble) => patience.wait(self.slot.name(), &trouble).await,
+                Err(trouble) => match trouble.damage(self.file.place()) {
+                    Ok(reason) => return End::Mismatch(Mismatch::Damaged { reason }),
+                    Err(trouble) => patience.wait(self.slot.name(), &trouble).await,
+                },
             }
         }
     }
@@ -192,7 +234,10 @@ impl Folding {
                     }
                 }
                 Err(Trouble::Read(ReadError::Closed)) => return End::Stopped,
-                Err(trouble) => patience.wait(self.slot.name(), &trouble).await,
+                Err(trouble) => match trouble.damage(self.file.place()) {
+                    Ok(reason) => return End::Mismatch(Mismatch::Damaged { reason }),
+                    Err(trouble) => patience.wait(self.slot.name(), &trouble).await,
+                },
             }
         }
         End::Stopped
@@ -202,14 +247,22 @@ impl Folding {
     async fn travel(&mut self) -> Result<(usize, Advanced), Trouble> {
         let from = self.file.position();
         let mut batches = self.rebuilds.join(from, self.slot.view.kinds());
+        let mut came = false;
         loop {
             let batch = tokio::select! {
                 () = self.stop.cancelled() => None,
                 batch = batches.recv() => batch,
             };
-            let Some(batch) = batch else {
-                return Ok((usize::MAX, Advanced::Folded));
+            let batch = match batch {
+                Some(Ok(batch)) => batch,
+                Some(Err(reason)) => return Err(Trouble::Together(reason)),
+                None if came || self.stop.is_cancelled() => {
+                    return Ok((usize::MAX, Advanced::Folded));
+                }
+                // The same may come of it at once.
+                None => return Err(Trouble::Together("its reader broke off".to_owned())),
             };
+            came = true;
             match self.fold(&batch).await? {
                 Advanced::Folded if self.until == Some(self.file.position()) => {
                     return Ok((usize::MAX, Advanced::Folded));

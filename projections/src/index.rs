@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -20,6 +20,7 @@ use crate::{
     error::StoreError,
     proof::Mismatch,
     row::{TableError, select},
+    seal::Stamp,
     views::{
         posts::Post,
         search::{SynonymGroup, Word},
@@ -83,6 +84,8 @@ pub(crate) struct TextIndex {
     turn: Mutex<Option<[TableDigest; 2]>>,
     synonyms: RwLock<Arc<Synonyms>>,
     level: watch::Sender<Option<Position>>,
+    /// The files of the last commit, and what they looked like.
+    stamps: RwLock<Vec<(PathBuf, Stamp)>>,
 }
 
 /// How far the index is level, and whether that took a commit.
@@ -103,8 +106,10 @@ impl TextIndex {
         fingerprint: &str,
         analyzer: Analyzer,
         rows: &Certificate,
+        as_left: bool,
     ) -> Result<Self, IndexTrouble> {
         let opening = Opening {
+            as_left,
             folder: view.join(FOLDER),
             fingerprint: fingerprint.to_owned(),
             analyzer,
@@ -117,7 +122,42 @@ impl TextIndex {
             turn: Mutex::default(),
             synonyms: RwLock::default(),
             level: watch::Sender::new(position),
+            stamps: RwLock::default(),
         })
+    }
+
+    /// Removes the index of a view, if there is one: it is made anew of the rows.
+    ///
+    /// # Errors
+    /// Where something is still there.
+    pub(crate) fn remove(view: &Path) -> io::Result<()> {
+        open::remove(&view.join(FOLDER))
+    }
+
+    /// Whether nobody else has written to the files of the last commit, as far as can be seen from
+    /// outside. Those that are gone were merged into others.
+    pub(crate) fn is_whole(&self) -> bool {
+        let stamps = self.stamps.read().unwrap_or_else(PoisonError::into_inner);
+        stamps
+            .iter()
+            .all(|(path, stamp)| Stamp::of(path).is_ok_and(|now| now == *stamp) || !path.exists())
+    }
+
+    /// Whether a file is shorter than it was: reading it would end the process.
+    fn is_cut_short(&self) -> bool {
+        let stamps = self.stamps.read().unwrap_or_else(PoisonError::into_inner);
+        let shorter = |(path, stamp): &(PathBuf, Stamp)| {
+            Stamp::of(path).is_ok_and(|now| now.is_shorter_than(stamp))
+        };
+        stamps.iter().any(shorter)
+    }
+
+    /// From now on the files of the last commit are watched, as they are.
+    pub(crate) fn seal(&self) {
+        let files = self.index.files().unwrap_or_default().into_iter();
+        let stamps = files.filter_map(|path| Stamp::of(&path).ok().map(|stamp| (path, stamp)));
+        let stamps = stamps.collect();
+        *self.stamps.write().unwrap_or_else(PoisonError::into_inner) = stamps;
     }
 
     /// What can be found is that of the rows as of here; none where it was never level.
@@ -210,7 +250,9 @@ impl TextIndex {
             After::Commit => index.commit(&payload),
             After::Purge => index.purge(&payload),
         })
-        .await
+        .await?;
+        self.seal();
+        Ok(())
     }
 
     /// Puts the words of the rows in force. Answers which have changed.

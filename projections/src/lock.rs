@@ -15,6 +15,11 @@ const LOCK: &str = "lock";
 /// Makes the folder. Views hold what people typed in clear, so that it is for the user of the
 /// process alone.
 pub(crate) fn make(dir: &Path) -> std::io::Result<()> {
+    if dir.is_file() {
+        // What belongs there grows back.
+        tracing::warn!(dir = %dir.display(), "a file stands where the folder of views belongs");
+        std::fs::remove_file(dir)?;
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 

@@ -1,9 +1,9 @@
 //! Opening a view: what is there of it is served at once, if it is what the log says.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
 
 use meguri_log::Log;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     store::ViewFile,
     throttle::Reads,
     view::AnyView,
-    worker::Worker,
+    worker::{self, Worker},
 };
 
 /// What all views of a process share.
@@ -33,6 +33,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) tasks: &'a TaskTracker,
     pub(crate) lock: &'a Arc<File>,
     pub(crate) block_events: usize,
+    pub(crate) erase_within: Duration,
+    pub(crate) check_turns: &'a Arc<Semaphore>,
 }
 
 /// A view that is ready to run.
@@ -60,21 +62,15 @@ impl Opening<'_> {
     pub(crate) async fn open(&self, view: Arc<dyn AnyView>) -> Result<Opened, StoreError> {
         let slot = Arc::new(Slot::new(Arc::clone(&view), self.reads.clone()));
         let folders = Shelf::open(self.dir, view, self.limits)?;
-        let Found {
-            mut file,
-            is_new,
-            mismatch,
-        } = folders.live(self.log).await?;
-        if let Some(mismatch) = mismatch {
-            slot.withdraw(mismatch.to_string());
-        }
-        if let Some(behind) = file.take_if(|_| is_new) {
-            file = Some(self.caught_up(behind, &slot).await);
-        }
-        if let Some(file) = &mut file {
-            file.level_index().await?;
-            slot.install(file);
-        }
+        let file = match self.serve(&folders, &slot).await {
+            Ok(file) => file,
+            Err(error) => {
+                // It grows back beside what is there, as soon as it can.
+                tracing::error!(view = slot.name(), %error, "a view does not open, and is built");
+                slot.withdraw(error.to_string());
+                None
+            }
+        };
         let (ask, asked) = mpsc::channel(1);
         let worker = Worker {
             slot: Arc::clone(&slot),
@@ -87,6 +83,10 @@ impl Opening<'_> {
             asked,
             live: None,
             build: None,
+            checker: None,
+            check_turns: Arc::clone(self.check_turns),
+            goes_on: None,
+            rest: worker::REST,
         };
         Ok(Opened {
             worker,
@@ -94,6 +94,30 @@ impl Opening<'_> {
             slot,
             ask,
         })
+    }
+
+    /// Serves what there is of a view, where it is what it should be.
+    async fn serve(
+        &self,
+        folders: &Shelf,
+        slot: &Arc<Slot>,
+    ) -> Result<Option<ViewFile>, StoreError> {
+        let Found {
+            mut file,
+            is_new,
+            mismatch,
+        } = folders.live(self.log).await?;
+        if let Some(mismatch) = mismatch {
+            slot.withdraw(mismatch.to_string());
+        }
+        if let Some(behind) = file.take_if(|_| is_new) {
+            file = Some(self.caught_up(behind, slot).await);
+        }
+        if let Some(file) = &mut file {
+            file.level_index().await?;
+            slot.install(file);
+        }
+        Ok(file)
     }
 
     /// Another release has served until now, perhaps: nothing older is read than it has shown.

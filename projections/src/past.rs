@@ -17,7 +17,7 @@ use sqlx::SqlitePool;
 use tokio::sync::mpsc;
 
 use self::build::Entry;
-use crate::{ask::RebuildStep, index::TextIndex, views::Views};
+use crate::{ask::RebuildStep, index::TextIndex, seal::Seal, views::Views};
 
 pub use as_of::{AsOf, BadAsOf};
 pub(crate) use kept::{AS_OF, Kept};
@@ -28,6 +28,7 @@ pub struct Past {
     entry: Arc<Entry>,
     readers: SqlitePool,
     index: Option<Arc<TextIndex>>,
+    seal: Arc<Seal>,
 }
 
 /// What was built of the past.
@@ -104,6 +105,16 @@ impl Past {
     /// Every event up to here is in it, and none after.
     pub fn position(&self) -> Position {
         self.entry.position
+    }
+
+    /// Whether the file is as it was left.
+    pub(crate) fn is_whole(&self) -> bool {
+        let index = self.index.as_ref();
+        let whole = self.seal.is_whole() && index.is_none_or(|index| index.is_whole());
+        if !whole {
+            self.entry.doubt();
+        }
+        whole
     }
 
     /// Whether this is the same file.

@@ -140,17 +140,24 @@ pub(crate) fn damage(error: &TableError) -> Option<String> {
     /// The file says that it is of a newer format, which can be read only.
     const SQLITE_READONLY: u32 = 8;
     const SQLITE_CORRUPT: u32 = 11;
+    const SQLITE_FORMAT: u32 = 24;
     const SQLITE_NOTADB: u32 = 26;
+    /// It ends before it should.
+    const SQLITE_IOERR_SHORT_READ: u32 = 522;
     match error {
-        // A text that is none.
+        // A text that is none, or a certificate that is not there.
         TableError::Database(
-            error @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+            error @ (sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::RowNotFound),
         ) => Some(error.to_string()),
         TableError::Database(error) => {
             let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
             // Extended codes carry the primary one in their lowest byte.
-            let damaged = [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_NOTADB].contains(&(code & 0xff));
-            (damaged || code == SQLITE_READONLY).then(|| error.to_string())
+            let damaged = [SQLITE_ERROR, SQLITE_CORRUPT, SQLITE_FORMAT, SQLITE_NOTADB];
+            let damaged = damaged.contains(&(code & 0xff));
+            let damaged = damaged || [SQLITE_READONLY, SQLITE_IOERR_SHORT_READ].contains(&code);
+            damaged.then(|| error.to_string())
         }
         TableError::Cell(_) | TableError::Damaged(_) | TableError::Missing { .. } => {
             Some(error.to_string())

@@ -60,7 +60,8 @@ impl Reader {
         rest: &str,
         cells: Vec<Cell>,
     ) -> Result<Vec<R>, QueryError> {
-        Ok(select(&self.file()?, rest, cells).await?)
+        let selected = select(&self.file()?, rest, cells).await;
+        selected.map_err(|error| self.failed(error))
     }
 
     /// The one row that there should be.
@@ -75,12 +76,14 @@ impl Reader {
         keys: impl IntoIterator<Item = R::Key>,
     ) -> Result<Vec<R>, QueryError> {
         let keys: Vec<R::Key> = keys.into_iter().collect();
-        Ok(select_by_keys(&self.file()?, keys.iter()).await?)
+        let selected = select_by_keys(&self.file()?, keys.iter()).await;
+        selected.map_err(|error| self.failed(error))
     }
 
     /// One moment of the view, for several queries that must not see different ones.
     pub(crate) async fn moment(&self) -> Result<Transaction<'static, Sqlite>, QueryError> {
-        Ok(self.file()?.begin().await?)
+        let begun = self.file()?.begin().await;
+        begun.map_err(|error| self.failed(error.into()))
     }
 
     /// What is found of the rows.
@@ -90,10 +93,41 @@ impl Reader {
             Self::Past(past) => (past.index(), past.view()),
             Self::None(view) => (None, *view),
         };
+        if !self.is_whole() {
+            return Err(QueryError::NotReady(view));
+        }
         index.ok_or(QueryError::NotReady(view))
     }
 
+    fn view(&self) -> &'static str {
+        match self {
+            Self::Live(slot) => slot.name(),
+            Self::Past(past) => past.view(),
+            Self::None(view) => view,
+        }
+    }
+
+    /// Whether the file is as this process left it.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Live(slot) => slot.is_whole(),
+            Self::Past(past) => past.is_whole(),
+            Self::None(_) => true,
+        }
+    }
+
+    /// What cannot be read is looked through.
+    fn failed(&self, error: TableError) -> QueryError {
+        if let Self::Live(slot) = self {
+            slot.suspect();
+        }
+        error.into()
+    }
+
     fn file(&self) -> Result<SqlitePool, QueryError> {
+        if !self.is_whole() {
+            return Err(QueryError::NotReady(self.view()));
+        }
         match self {
             Self::Live(slot) => {
                 slot.reads.count();

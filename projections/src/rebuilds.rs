@@ -29,7 +29,7 @@ pub(crate) struct Rebuilds(mpsc::UnboundedSender<Traveller>);
 struct Traveller {
     after: Position,
     wants: Kinds,
-    batches: mpsc::Sender<Arc<Batch>>,
+    batches: mpsc::Sender<Result<Arc<Batch>, String>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +74,13 @@ impl Rebuilds {
     }
 
     /// Every event from after `after` to where the log ends, in batches, of which the first may
-    /// begin earlier. It may end early, too: then the rest is read by itself, or joined for again.
-    pub(crate) fn join(&self, after: Position, wants: Kinds) -> mpsc::Receiver<Arc<Batch>> {
+    /// begin earlier. It may end early, too: then the rest is read by itself, or joined for again;
+    /// where it ended with a failure, that is the last that comes.
+    pub(crate) fn join(
+        &self,
+        after: Position,
+        wants: Kinds,
+    ) -> mpsc::Receiver<Result<Arc<Batch>, String>> {
         let (batches, coming) = mpsc::channel(BATCHES_WAITING);
         // Refused when everything ends; then the receiver ends, too.
         let _ = self.0.send(Traveller {
@@ -106,7 +111,10 @@ async fn travel(log: &Log, mut group: Vec<Traveller>, mut throttle: Throttle) {
         let batch = match batch {
             Ok(batch) => Arc::new(batch),
             Err(error) => {
-                tracing::warn!(%error, "reading for views broke off; they go on by themselves");
+                // Each says so, and waits before it joins again.
+                for one in group {
+                    let _ = one.batches.send(Err(error.to_string())).await;
+                }
                 return;
             }
         };
@@ -114,7 +122,7 @@ async fn travel(log: &Log, mut group: Vec<Traveller>, mut throttle: Throttle) {
         for one in group {
             // One that has come further than this waits for its turn.
             let old = batch.up_to() <= one.after;
-            if old || one.batches.send(Arc::clone(&batch)).await.is_ok() {
+            if old || one.batches.send(Ok(Arc::clone(&batch))).await.is_ok() {
                 left.push(one);
             }
         }

@@ -1,5 +1,7 @@
 //! How the views are run.
 
+use std::time::Duration;
+
 use crate::set::ViewSet;
 
 /// How the views are run.
@@ -14,6 +16,9 @@ pub struct ViewSettings {
     pub transaction_events: u64,
     /// Percent of the time that building may work while others write or read.
     pub build_percent: u32,
+    /// How long a view may take to remove what is erased from its files. One that takes longer is
+    /// not served any more, and is built anew.
+    pub erase_within: Duration,
     /// How much of the past is kept, over all views.
     pub past: PastBounds,
     /// What is run.
@@ -37,6 +42,7 @@ impl Default for ViewSettings {
             readers: 4,
             transaction_events: 131_072,
             build_percent: 40,
+            erase_within: Duration::from_mins(10),
             past: PastBounds::default(),
             views: ViewSet::default(),
         }

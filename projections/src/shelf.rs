@@ -15,7 +15,7 @@ use crate::{
     error::StoreError,
     mark,
     past::AS_OF,
-    proof::{self, Mismatch},
+    proof::{self, Mismatch, ProofError},
     row::TableError,
     settings::FileLimits,
     store::{self, ViewFile},
@@ -27,6 +27,10 @@ mod erased;
 /// The file that names the live folder. It is replaced as a whole, so that at any moment it names
 /// either the old folder or the new one.
 const CURRENT: &str = "current";
+
+/// A database that is no larger is read from end to end before it serves, unless it is as it was
+/// left: within a second or two.
+const LOOKED_THROUGH_BYTES: u64 = 128 * 1024 * 1024;
 
 /// All folders of one view, `<views>/<name>/<version>-<fingerprint>[.<rebuild>]/`.
 pub(crate) struct Shelf {
@@ -73,7 +77,7 @@ impl Shelf {
         limits: FileLimits,
     ) -> io::Result<Self> {
         let shelf = Self::at(views, view, limits);
-        fs::create_dir_all(&shelf.dir)?;
+        make_folder(&shelf.dir)?;
         Ok(shelf)
     }
 
@@ -276,9 +280,12 @@ impl Shelf {
         log: &Log,
     ) -> Result<Result<ViewFile, Mismatch>, StoreError> {
         let mismatch = match self.open_file(folder).await {
-            Ok(file) => match proof::of_tree(file.certificate(), log).await? {
+            Ok(mut file) => match self.look(&mut file, log).await? {
                 None => return Ok(Ok(file)),
-                Some(mismatch) => mismatch,
+                Some(mismatch) => {
+                    file.close().await;
+                    mismatch
+                }
             },
             Err(error) => Mismatch::Damaged {
                 reason: damage(error)?,
@@ -286,6 +293,40 @@ impl Shelf {
         };
         tracing::error!(view = self.view.name(), folder, %mismatch, "not used, and built anew");
         Ok(Err(mismatch))
+    }
+
+    /// How a file is not what it should be. One that was not left as it is now is read from end to
+    /// end before it serves, unless that takes long: then it is read while it serves.
+    async fn look(&self, file: &mut ViewFile, log: &Log) -> Result<Option<Mismatch>, StoreError> {
+        if let Some(mismatch) = proof::of_tree(file.certificate(), log).await? {
+            return Ok(Some(mismatch));
+        }
+        let bytes = fs::metadata(file.database()).map_or(0, |found| found.len());
+        if !file.is_built() || file.is_as_left() || bytes > LOOKED_THROUGH_BYTES {
+            return Ok(None);
+        }
+        self.look_through(file, log).await
+    }
+
+    /// Reads a file from end to end: how it is not what it should be.
+    pub(crate) async fn look_through(
+        &self,
+        file: &mut ViewFile,
+        log: &Log,
+    ) -> Result<Option<Mismatch>, StoreError> {
+        file.commit().await?;
+        let mismatch = match file.integrity().await {
+            Ok(None) => proof::of_file(file, log).await,
+            Ok(mismatch) => return Ok(mismatch),
+            Err(error) => Err(error.into()),
+        };
+        mismatch.or_else(|error| match error {
+            ProofError::Log(error) => Err(error.into()),
+            ProofError::File(error) => {
+                let reason = damage(error.into())?;
+                Ok(Some(Mismatch::Damaged { reason }))
+            }
+        })
     }
 
     /// A folder of today's fingerprint that never became live.
@@ -321,7 +362,7 @@ impl Shelf {
     pub(crate) fn folders(&self) -> io::Result<Vec<String>> {
         let mut folders = Vec::new();
         let entries = match fs::read_dir(&self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(folders),
+            Err(error) if is_no_folder(&error) => return Ok(folders),
             entries => entries?,
         };
         for entry in entries {
@@ -359,6 +400,22 @@ impl Shelf {
             },
         )
     }
+}
+
+fn is_no_folder(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Makes a folder; a file in its place is none of ours.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        tracing::warn!(path = %path.display(), "a file stands where a folder of views belongs");
+        fs::remove_file(path)?;
+    }
+    fs::create_dir_all(path)
 }
 
 /// What is wrong with a file, if that is why it does not open.

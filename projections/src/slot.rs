@@ -5,11 +5,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use meguri_log::Position;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{
-    diff::Diff, index::TextIndex, outcome::Poison, pace::Pace, store::ViewFile, throttle::Reads,
-    view::AnyView,
+    diff::Diff, index::TextIndex, outcome::Poison, pace::Pace, seal::Seal, store::ViewFile,
+    throttle::Reads, view::AnyView,
 };
 
 /// What a view is doing.
@@ -130,6 +130,9 @@ pub struct ViewStatus {
     /// Up to the erasure at this position nothing of what is erased is left in any of its files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub erased_up_to: Option<Position>,
+    /// The erasure at this position is not done yet: what it names may be left in its files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub erasure_due: Option<Position>,
 }
 
 impl ViewStatus {
@@ -148,6 +151,8 @@ pub(crate) struct Slot {
     pub(crate) looked_into: tokio::sync::Mutex<()>,
     readable: RwLock<Option<Readable>>,
     standing: watch::Sender<Standing>,
+    /// Somebody has found something odd in the file.
+    suspicion: Notify,
 }
 
 /// What a view is read from.
@@ -155,6 +160,7 @@ pub(crate) struct Slot {
 struct Readable {
     readers: SqlitePool,
     index: Option<Arc<TextIndex>>,
+    seal: Arc<Seal>,
 }
 
 /// Where a view stands.
@@ -170,6 +176,8 @@ pub(crate) struct Standing {
     pub(crate) withdrawn: Option<String>,
     /// Up to this erasure nothing of what is erased is left, in no file.
     pub(crate) erased: Position,
+    /// The last erasure that there is.
+    pub(crate) erasure_due: Position,
 }
 
 /// Where a build stands, and how fast it came there.
@@ -207,6 +215,7 @@ impl Slot {
             looked_into: tokio::sync::Mutex::default(),
             readable: RwLock::default(),
             standing,
+            suspicion: Notify::new(),
         }
     }
 
@@ -221,6 +230,43 @@ impl Slot {
     /// What is found of the rows, where the view is searched.
     pub(crate) fn index(&self) -> Option<Arc<TextIndex>> {
         self.readable().and_then(|it| it.index)
+    }
+
+    /// Whether the file and its index are as this process left them. Where they are not, nothing is
+    /// read before somebody has looked through them.
+    pub(crate) fn is_whole(&self) -> bool {
+        let whole = self
+            .readable()
+            .is_none_or(|it| it.seal.is_whole() && it.index.is_none_or(|index| index.is_whole()));
+        if !whole {
+            self.suspect();
+        }
+        whole
+    }
+
+    /// Something is odd about the file: it is looked through at once.
+    pub(crate) fn suspect(&self) {
+        self.suspicion.notify_one();
+    }
+
+    /// Waits until something is odd.
+    pub(crate) async fn suspected(&self) {
+        self.suspicion.notified().await;
+    }
+
+    /// The file was looked through, and is what it should be.
+    pub(crate) fn is_sound(&self) {
+        if let Some(readable) = self.readable() {
+            readable.seal.put();
+            if let Some(index) = readable.index {
+                index.seal();
+            }
+        }
+    }
+
+    /// Whether another file is in the place of the one that is read.
+    pub(crate) fn is_another_file(&self) -> bool {
+        self.readable().is_some_and(|it| it.seal.is_another())
     }
 
     fn readable(&self) -> Option<Readable> {
@@ -241,6 +287,7 @@ impl Slot {
         *readable = Some(Readable {
             readers: file.readers(),
             index: file.index(),
+            seal: file.sealed(),
         });
         drop(readable);
         // INVARIANT: after the swap, so that who waits for the position reads the new file.
@@ -249,6 +296,8 @@ impl Slot {
                 live: Some(file.readable()),
                 changes: file.changes(),
                 erased: standing.erased,
+                erasure_due: standing.erasure_due,
+                building: standing.building,
                 ..Standing::default()
             };
         });
@@ -270,8 +319,12 @@ impl Slot {
     }
 
     pub(crate) fn reached(&self, position: Position, head: Position) {
-        self.standing
-            .send_modify(|standing| standing.live = Some(position));
+        self.standing.send_modify(|standing| {
+            // What is withdrawn may go on, and is not read.
+            if standing.withdrawn.is_none() {
+                standing.live = Some(position);
+            }
+        });
         self.measure(position, head);
     }
 
@@ -303,6 +356,14 @@ impl Slot {
     pub(crate) fn erased(&self, up_to: Position) {
         self.standing
             .send_modify(|standing| standing.erased = up_to);
+        self.measure_state();
+    }
+
+    /// There is an erasure that the view has not done yet.
+    pub(crate) fn owes_erasure(&self, due: Position) {
+        self.standing
+            .send_modify(|standing| standing.erasure_due = due);
+        self.measure_state();
     }
 
     pub(crate) fn stopped(&self, poison: Poison) {
@@ -326,6 +387,7 @@ impl Slot {
             stopped,
             withdrawn,
             erased,
+            erasure_due,
         } = self.standing.borrow().clone();
         let built = building.map(|building| building.position);
         let position = live.or(built).unwrap_or_default();
@@ -349,6 +411,7 @@ impl Slot {
             changes,
             text_cut_by: TextCut::of(&*self.view),
             erased_up_to: (erased > Position::ZERO).then_some(erased),
+            erasure_due: (erased < erasure_due).then_some(erasure_due),
         }
     }
 
@@ -388,6 +451,8 @@ impl Slot {
             .set(flag(standing.stopped.is_some()));
         metrics::gauge!("meguri_view_withdrawn", "view" => self.name())
             .set(flag(standing.withdrawn.is_some()));
+        metrics::gauge!("meguri_view_erasure_due", "view" => self.name())
+            .set(flag(standing.erased < standing.erasure_due));
     }
 }
 

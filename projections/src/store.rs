@@ -20,12 +20,14 @@ use crate::{
     diff::Diff,
     error::StoreError,
     index::TextIndex,
-    mark,
+    integrity, mark,
     outcome::{Advanced, Poison, before, narrowed},
+    proof::Mismatch,
     redactions::Redactions,
     rescan,
     row::TableError,
     schema,
+    seal::{self, Seal},
     settings::FileLimits,
     view::{AnyFold, AnyView, BlockError},
 };
@@ -78,6 +80,10 @@ pub(crate) struct ViewFile {
     journal: Option<AbortOnDropHandle<()>>,
     /// What is found of the rows, where the view is searched and they can be read.
     index: Option<Arc<TextIndex>>,
+    /// Whether somebody else writes to the database.
+    seal: Arc<Seal>,
+    /// Whether all files are as they were left when they were last closed.
+    as_left: bool,
 }
 
 /// Whether another batch comes right behind one.
@@ -107,6 +113,7 @@ impl ViewFile {
     ) -> Result<Self, StoreError> {
         let path = dir.join(folder);
         std::fs::create_dir_all(&path)?;
+        let as_left = seal::is_as_left(&path);
         let file = SqliteConnectOptions::new().filename(path.join(FILE));
         let options = file
             .clone()
@@ -139,6 +146,8 @@ impl ViewFile {
             _building: building,
             journal: None,
             index: None,
+            seal: Arc::new(Seal::new(dir.join(folder).join(FILE))),
+            as_left,
         };
         file.set_up().await?;
         file.open_index().await?;
@@ -166,7 +175,9 @@ impl ViewFile {
             self.limits.transaction_events
         };
         self.fold = self.start();
-        self.journal = self.built.then(|| checkpoint::keep_short(self.database()));
+        self.journal = self
+            .built
+            .then(|| checkpoint::keep_short(self.database(), Arc::clone(&self.seal)));
         sqlx::raw_sql(sqlx::AssertSqlSafe(pragmas))
             .execute(&mut self.writer)
             .await?;
@@ -188,9 +199,25 @@ impl ViewFile {
         self.readers.clone()
     }
 
+    /// Its folder.
+    pub(crate) fn place(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the database is.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(FILE)
+    }
+
+    /// Whether somebody else writes to the database, watched from now on.
+    pub(crate) fn sealed(&self) -> Arc<Seal> {
+        self.seal.put();
+        Arc::clone(&self.seal)
+    }
+
+    /// Whether all files are as they were left when they were last closed.
+    pub(crate) fn is_as_left(&self) -> bool {
+        self.as_left
     }
 
     /// Folds what is new in a batch, up to a position, and writes it with the certificate, in one
@@ -215,7 +242,8 @@ impl ViewFile {
             .is_some_and(AbortOnDropHandle::is_finished)
         {
             // It panicked: a journal that nobody keeps short grows without bound.
-            self.journal = Some(checkpoint::keep_short(self.database()));
+            let seal = Arc::clone(&self.seal);
+            self.journal = Some(checkpoint::keep_short(self.database(), seal));
         }
         if batch.after > self.position() {
             return Ok(Advanced::Rewound);
@@ -360,6 +388,15 @@ impl ViewFile {
         rescan::content(&mut self.writer, &*self.view).await
     }
 
+    /// Whether its pages are whole, and its tables, indexes and declarations what they should be.
+    pub(crate) async fn integrity(&mut self) -> Result<Option<Mismatch>, TableError> {
+        let mismatch = integrity::of_file(&mut self.writer).await?;
+        if mismatch.is_some() || !self.built {
+            return Ok(mismatch);
+        }
+        integrity::of_schema(&mut self.writer, &*self.view).await
+    }
+
     /// Ends the building: from now on the file has its indexes and can be read while it follows.
     /// Nothing may be uncommitted.
     pub(crate) async fn finish(&mut self) -> Result<(), StoreError> {
@@ -383,11 +420,17 @@ impl ViewFile {
         if let Err(error) = self.commit().await {
             tracing::debug!(%error, "the last of a view is folded again at the next start");
         }
+        self.journal = None;
+        let flushed = self.built && self.flush().await.is_ok();
         if let Some(index) = &self.index {
             index.let_go().await;
         }
+        let folder = self.path.clone();
         // Whatever this says, all that was committed is in the file and its journal.
         let _ = self.writer.close().await;
+        if flushed && let Err(error) = seal::leave(&folder) {
+            tracing::debug!(%error, "the next start reads the whole file");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use meguri_log::{Log, Position};
 use meguri_supervision::OnFailure;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -21,7 +21,7 @@ use crate::{
     error::StoreError,
     feed::Feed,
     inspect, lock,
-    opening::Opening,
+    opening::{Opened, Opening},
     outcome::Poison,
     past::Kept,
     rebuilds::Rebuilds,
@@ -155,8 +155,7 @@ impl Views {
     ) -> Result<Self, OpenViewsError> {
         let lock = Arc::new(lock::take(&dir)?);
         inspect::sweep(&dir)?;
-        let views = settings.views.0.clone();
-        let feed = Feed::new(views.iter().map(AsRef::as_ref));
+        let feed = Feed::new(settings.views.0.iter().map(AsRef::as_ref));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let reads = Reads::default();
@@ -173,20 +172,15 @@ impl Views {
             tasks: &tasks,
             lock: &lock,
             block_events: settings.block_events.max(1),
+            erase_within: settings.erase_within,
+            check_turns: &Arc::new(Semaphore::new(1)),
         };
-        let opened = opening.all(views).await?;
+        let opened = opening.all(settings.views.0.clone()).await?;
         let slots: Vec<_> = opened.iter().map(|one| Arc::clone(&one.slot)).collect();
         let kept = Arc::new(Kept::open(&opening, &slots, &settings.past)?);
-        let mut asks = Vec::with_capacity(slots.len());
         // Only now, so that after a failure nothing runs on.
+        let asks = run_all(&opening, opened);
         let supervisor = log.supervisor();
-        for one in opened {
-            let (name, running) = (one.slot.name(), one.worker.run(one.live));
-            let running =
-                supervisor.watch(format!("view {name}"), OnFailure::Unready, &stop, running);
-            tasks.spawn(lock::held(Arc::clone(&lock), running));
-            asks.push(one.ask);
-        }
         let keeper = Keeper::new(&opening, &slots, &asks, &kept);
         let erased = keeper.last();
         let keeping = supervisor.watch("erasures", OnFailure::Unready, &stop, keeper.run());
@@ -195,7 +189,6 @@ impl Views {
         let feeding = supervisor.watch("feed", OnFailure::EndProcess, &stop, feeding);
         tasks.spawn(lock::held(lock, feeding));
         tasks.close();
-        let guard = stop.clone().drop_guard();
         let running = Running {
             log,
             slots,
@@ -205,8 +198,8 @@ impl Views {
             dir,
             limits: settings.limits(),
             tasks,
+            _stop_with_the_last: stop.clone().drop_guard(),
             stop,
-            _stop_with_the_last: guard,
         };
         Ok(Self(Arc::new(running)))
     }
@@ -358,6 +351,20 @@ impl Views {
     pub(crate) fn slot(&self, view: &str) -> Option<&Arc<Slot>> {
         self.0.slots.iter().find(|slot| slot.name() == view)
     }
+}
+
+/// Runs these views. Answers how each is asked.
+fn run_all(opening: &Opening<'_>, opened: Vec<Opened>) -> Vec<mpsc::Sender<Ask>> {
+    let supervisor = opening.log.supervisor();
+    let run = |one: Opened| {
+        let name = format!("view {}", one.slot.name());
+        let running = one.worker.run(one.live);
+        let running = supervisor.watch(name, OnFailure::Unready, opening.stop, running);
+        let held = lock::held(Arc::clone(opening.lock), running);
+        opening.tasks.spawn(held);
+        one.ask
+    };
+    opened.into_iter().map(run).collect()
 }
 
 fn reached(standing: &Standing, position: Position) -> bool {

@@ -1,19 +1,24 @@
 //! The worker of one view: keeps its file level with the log, builds anew beside it, and switches.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use meguri_log::Log;
-use tokio::{sync::mpsc, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::{JoinError, JoinHandle},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     arrival::Arrival,
-    ask::{Ask, RebuildStep, Steps, failed, tell},
+    ask::{Ask, Steps, failed},
+    checking::Checker,
     feed::Feed,
     folding::{End, Folding, Role},
     outcome::Poison,
     patience::Patience,
-    proof::{self, Mismatch},
+    proof::Mismatch,
     rebuilds::Rebuilds,
     shelf::{Found, Shelf},
     slot::Slot,
@@ -21,6 +26,11 @@ use crate::{
 };
 
 mod remains;
+mod switching;
+
+/// How long a view rests whose task broke off, before it goes on: at first, and at last.
+pub(crate) const REST: Duration = Duration::from_secs(1);
+const REST_MAX: Duration = Duration::from_mins(5);
 
 /// Runs one view.
 pub(crate) struct Worker {
@@ -34,12 +44,28 @@ pub(crate) struct Worker {
     pub(crate) asked: mpsc::Receiver<Ask>,
     pub(crate) live: Option<Task>,
     pub(crate) build: Option<Task>,
+    /// Looks through the live file, and ends when it has found something.
+    pub(crate) checker: Option<AbortOnDropHandle<Mismatch>>,
+    /// One view at a time is looked through.
+    pub(crate) check_turns: Arc<Semaphore>,
+    /// When a view goes on by itself whose task broke off, and how long it rests the next time.
+    pub(crate) goes_on: Option<Instant>,
+    pub(crate) rest: Duration,
 }
 
 /// A file that is being folded into, in a task of its own.
 pub(crate) struct Task {
     stop: CancellationToken,
     handle: JoinHandle<(Folding, End)>,
+    asked_by: Option<Steps>,
+}
+
+/// What became of a task.
+enum Ended {
+    /// It came to rest.
+    Rested(Box<Folding>, End),
+    /// It panicked outside of any fold.
+    BrokeOff(String),
 }
 
 impl Worker {
@@ -52,52 +78,89 @@ impl Worker {
             }
             None => self.build_first().await,
         }
-        loop {
-            tokio::select! {
-                () = self.stop.cancelled() => break,
-                Some(asked) = self.asked.recv() => self.answer(asked).await,
-                done = finished(&mut self.live) => {
-                    self.live = None;
-                    match done {
-                        Some((folding, end)) => self.rest(folding, end).await,
-                        None => self.broke(),
-                    }
-                }
-                done = finished(&mut self.build) => {
-                    self.build = None;
-                    self.slot.built();
-                    match done {
-                        Some((folding, end)) => self.built(folding, end).await,
-                        None => self.broke(),
-                    }
-                }
-            }
+        while !self.stop.is_cancelled() {
+            self.turn().await;
         }
+        self.checker = None;
+        let readers = self.slot.readers();
         for task in [self.live.take(), self.build.take()].into_iter().flatten() {
             if let Some(folding) = task.end().await {
                 folding.file.close().await;
             }
         }
-        if let Some(readers) = self.slot.readers() {
+        if let Some(readers) = readers {
             readers.close().await;
         }
     }
 
-    /// A task panicked outside of any fold. The file is whole, for a transaction was lost at most.
-    fn broke(&self) {
-        let position = self
-            .slot
-            .standing()
-            .borrow()
-            .live
-            .unwrap_or_default()
-            .next();
-        let reason = "its worker broke off; what it has is right".to_owned();
-        self.slot.stopped(Poison::new(position, reason));
+    /// Waits for one thing to happen, and does what follows.
+    async fn turn(&mut self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            Some(asked) = self.asked.recv() => self.answer(asked).await,
+            ended = finished(&mut self.live) => {
+                self.live = None;
+                self.checker = None;
+                match ended {
+                    Ended::Rested(folding, end) => self.rest(*folding, end).await,
+                    Ended::BrokeOff(reason) => self.broke_off(&reason),
+                }
+            }
+            ended = finished(&mut self.build) => {
+                let asked_by = self.build.take().and_then(|task| task.asked_by);
+                self.slot.built();
+                match ended {
+                    Ended::Rested(folding, end) => self.built(*folding, end).await,
+                    Ended::BrokeOff(reason) => self.build_broke_off(asked_by.as_ref(), &reason),
+                }
+            }
+            found = found(&mut self.checker) => {
+                self.checker = None;
+                match found {
+                    Ok(mismatch) => self.withdraw(&mismatch).await,
+                    Err(error) => {
+                        tracing::error!(view = self.slot.name(), %error, "a check broke off");
+                        self.check();
+                    }
+                }
+            }
+            () = until(self.goes_on) => {
+                self.goes_on = None;
+                if self.live.is_none() && self.build.is_none()
+                    && let Err(reason) = self.retry().await
+                {
+                    self.broke_off(&reason);
+                }
+            }
+        }
     }
 
-    fn spawn(&self, file: ViewFile, role: Role) -> Task {
+    /// A task panicked outside of any fold. The file is whole, for a transaction was lost at most:
+    /// it goes on before long.
+    fn broke_off(&mut self, reason: &str) {
+        let live = self.slot.standing().borrow().live;
+        let position = live.unwrap_or_default().next();
+        let rest = self.rest;
+        tracing::error!(view = self.slot.name(), reason, ?rest, "a view broke off");
+        let reason = format!("its worker broke off and goes on in {rest:?}: {reason}");
+        self.slot.stopped(Poison::new(position, reason));
+        self.goes_on = Some(Instant::now() + rest);
+        self.rest = (rest * 2).min(REST_MAX);
+    }
+
+    /// A build panicked outside of any fold: what is live goes on.
+    fn build_broke_off(&mut self, asked_by: Option<&Steps>, reason: &str) {
+        failed(asked_by, &format!("it broke off: {reason}"));
+        if self.live.is_some() {
+            tracing::error!(view = self.slot.name(), reason, "a build broke off");
+        } else {
+            self.broke_off(reason);
+        }
+    }
+
+    fn spawn(&self, file: ViewFile, role: Role, after: Duration) -> Task {
         let stop = self.stop.child_token();
+        let asked_by = role.asked_by().cloned();
         let mut folding = Folding {
             file,
             slot: Arc::clone(&self.slot),
@@ -112,22 +175,52 @@ impl Worker {
         };
         let feed = self.feed.clone();
         let handle = tokio::spawn(async move {
+            tokio::select! {
+                () = folding.stop.cancelled() => return (folding, End::Stopped),
+                () = tokio::time::sleep(after) => {}
+            }
             let end = match folding.role {
                 Role::Live => folding.follow(&feed).await,
                 Role::Build(_) | Role::Shadow(_) => folding.build().await,
             };
             (folding, end)
         });
-        Task { stop, handle }
+        Task {
+            stop,
+            handle,
+            asked_by,
+        }
     }
 
     fn follow(&mut self, file: ViewFile) {
-        self.live = Some(self.spawn(file, Role::Live));
+        let database = file.database();
+        self.live = Some(self.spawn(file, Role::Live, Duration::ZERO));
+        self.goes_on = None;
+        if self.checker.is_none() {
+            self.check_file(database);
+        }
+    }
+
+    /// Looks through the live file from now on.
+    fn check(&mut self) {
+        if let Some(readers) = self.slot.readers() {
+            self.check_file(readers.connect_options().get_filename().to_owned());
+        }
+    }
+
+    fn check_file(&mut self, database: std::path::PathBuf) {
+        let checker = Checker {
+            slot: Arc::clone(&self.slot),
+            log: self.log.clone(),
+            database,
+            turns: Arc::clone(&self.check_turns),
+        };
+        self.checker = Some(AbortOnDropHandle::new(tokio::spawn(checker.run())));
     }
 
     fn build(&mut self, file: ViewFile, asked_by: Option<Steps>) {
         self.slot.building(file.position(), self.log.known_head());
-        self.build = Some(self.spawn(file, Role::Build(asked_by)));
+        self.build = Some(self.spawn(file, Role::Build(asked_by), Duration::ZERO));
     }
 
     /// Nothing can be read before this is done. It goes on where an earlier attempt ended.
@@ -183,6 +276,10 @@ impl Worker {
                 // Who asked may have gone away.
                 let _ = answer.send(self.remove_remains().await);
             }
+            Ask::StartOver(reason, answer) => {
+                // Who asked may have gone away.
+                let _ = answer.send(self.start_over(reason).await);
+            }
             Ask::Withdraw(mismatch, withdrawn) => {
                 self.withdraw(&mismatch).await;
                 // Who asked may have gone away.
@@ -219,6 +316,12 @@ impl Worker {
         if self.slot.standing().borrow().stopped.is_none() {
             return Err("it has not stopped".to_owned());
         }
+        self.goes_on = None;
+        if self.live.is_some() || (self.slot.readers().is_none() && self.build.is_some()) {
+            // It is at it already: a second one would open the same file.
+            self.slot.retried();
+            return Ok(());
+        }
         if self.slot.readers().is_none() {
             self.slot.retried();
             self.build_first().await;
@@ -244,6 +347,7 @@ impl Worker {
     /// Takes the view out of service and builds it anew.
     async fn withdraw(&mut self, mismatch: &Mismatch) {
         tracing::error!(view = self.slot.name(), %mismatch, "withdrawn, and built anew");
+        self.checker = None;
         let readers = self.slot.withdraw(mismatch.to_string());
         if let Some(task) = self.live.take()
             && let Some(folding) = task.end().await
@@ -262,23 +366,27 @@ impl Worker {
         }
     }
 
-    /// The live file has come to rest by itself.
-    async fn rest(&self, folding: Folding, end: End) {
-        if let End::Poison(poison) = end {
-            tracing::error!(
-                view = self.slot.name(),
-                reason = poison.reason,
-                "the view stopped"
-            );
-            self.slot.stopped(poison);
+    /// A file has come to rest by itself.
+    async fn rest(&mut self, mut folding: Folding, end: End) {
+        match self.doubted(&mut folding, end).await {
+            End::Poison(poison) => {
+                let reason = &poison.reason;
+                tracing::error!(view = self.slot.name(), reason, "the view stopped");
+                self.slot.stopped(poison);
+                folding.file.close().await;
+            }
+            End::Mismatch(mismatch) => {
+                folding.file.close().await;
+                self.withdraw(&mismatch).await;
+            }
+            End::Level | End::Stopped => folding.file.close().await,
         }
-        folding.file.close().await;
     }
 
     /// The new file has come to rest: level, or for good.
-    async fn built(&mut self, folding: Folding, end: End) {
+    async fn built(&mut self, mut folding: Folding, end: End) {
         let serves = self.slot.readers().is_some();
-        match end {
+        match self.doubted(&mut folding, end).await {
             End::Level => self.switch(folding).await,
             End::Stopped => folding.file.close().await,
             End::Mismatch(mismatch) => {
@@ -299,6 +407,21 @@ impl Worker {
         }
     }
 
+    /// An event that cannot be folded may be right, and the rows damaged that it is folded into.
+    async fn doubted(&self, folding: &mut Folding, end: End) -> End {
+        let End::Poison(poison) = end else {
+            return end;
+        };
+        match self.shelf.look_through(&mut folding.file, &self.log).await {
+            Ok(Some(mismatch)) => End::Mismatch(mismatch),
+            Ok(None) => End::Poison(poison),
+            Err(error) => {
+                tracing::warn!(view = self.slot.name(), %error, "its file cannot be read now");
+                End::Poison(poison)
+            }
+        }
+    }
+
     /// A new file is not what it should be: it never serves.
     async fn give_up(&self, folding: Folding, mismatch: &Mismatch) {
         tracing::error!(view = self.slot.name(), %mismatch, "a new file is given up");
@@ -313,73 +436,6 @@ impl Worker {
             tracing::warn!(view = self.slot.name(), %error, "a file of no use is still there");
         }
     }
-
-    /// Makes the new file the live one. Reads go on all the time: from the old one while the new
-    /// one takes its last steps, then from the new one, which is never behind what was seen before.
-    async fn switch(&mut self, mut new: Folding) {
-        let old = match self.live.take() {
-            Some(task) => task.end().await,
-            None => None,
-        };
-        let target = old
-            .as_ref()
-            .map(|old| old.file.position())
-            .unwrap_or_default();
-        let mut end = End::Level;
-        while matches!(end, End::Level) && new.file.position() < target {
-            end = new.catch_up().await;
-        }
-        let switched = match end {
-            End::Level => self.take_over(&mut new).await,
-            End::Poison(poison) => Err(poison.reason),
-            End::Mismatch(mismatch) => Err(mismatch.to_string()),
-            End::Stopped => Err("it was stopped".to_owned()),
-        };
-        match (switched, old) {
-            (Err(reason), Some(old)) => {
-                failed(new.role.asked_by(), &reason);
-                new.file.close().await;
-                self.follow(old.file);
-            }
-            (switched, old) => {
-                // Without a file that served before, one that is right serves even where its name
-                // could not be written down: the next start finds it and goes on.
-                if let Err(error) = switched {
-                    tracing::warn!(view = self.slot.name(), error, "the switch is not on disk");
-                }
-                let (position, content) = (new.file.position(), &new.file.certificate().content);
-                self.slot.install(&new.file);
-                let content = content.short();
-                tell(
-                    new.role.asked_by(),
-                    RebuildStep::Switched { position, content },
-                );
-                self.follow(new.file);
-                if let Some(old) = old {
-                    old.file.close().await;
-                }
-            }
-        }
-    }
-
-    async fn take_over(&self, new: &mut Folding) -> Result<(), String> {
-        let words = |error: &dyn std::fmt::Display| error.to_string();
-        if new.file.has_remains() {
-            let removed = new.file.remove_remains().await;
-            removed.map_err(|error| words(&error))?;
-        }
-        let level = new.file.level_index().await;
-        level.map_err(|error| words(&error))?;
-        // Proven when it was built, with all its rows; since then it has followed the log.
-        let proven = proof::of_tree(new.file.certificate(), &self.log).await;
-        if let Some(mismatch) = proven.map_err(|error| words(&error))? {
-            return Err(mismatch.to_string());
-        }
-        new.file.flush().await.map_err(|error| words(&error))?;
-        self.shelf
-            .make_live(&new.file.folder)
-            .map_err(|error| words(&error))
-    }
 }
 
 impl Task {
@@ -391,9 +447,28 @@ impl Task {
 }
 
 /// Waits for a task to end by itself; for ever, where there is none.
-async fn finished(task: &mut Option<Task>) -> Option<(Folding, End)> {
+async fn finished(task: &mut Option<Task>) -> Ended {
     match task {
-        Some(task) => (&mut task.handle).await.ok(),
+        Some(task) => match (&mut task.handle).await {
+            Ok((folding, end)) => Ended::Rested(Box::new(folding), end),
+            Err(error) => Ended::BrokeOff(error.to_string()),
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until something is found; for ever, where nobody looks.
+async fn found(checker: &mut Option<AbortOnDropHandle<Mismatch>>) -> Result<Mismatch, JoinError> {
+    match checker {
+        Some(checker) => checker.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until then; for ever, where there is no such moment.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

@@ -137,6 +137,10 @@ pub(crate) struct ViewAnswer {
     /// absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     erased_up_to: Option<u64>,
+    /// The erasure at this position is not done in its files yet. A view that takes long over it is
+    /// `withdrawn`, and built anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erasure_due: Option<u64>,
 }
 
 /// What a version of a view has changed, as of where it met the one before.
@@ -276,6 +280,7 @@ impl From<ViewStatus> for ViewAnswer {
             changes: view.changes.map(ChangesAnswer::from),
             text_cut_by: view.text_cut_by.map(TextCut::name),
             erased_up_to: view.erased_up_to.map(Position::get),
+            erasure_due: view.erasure_due.map(Position::get),
         }
     }
 }

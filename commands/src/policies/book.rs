@@ -1,18 +1,19 @@
 //! The book of the policies: what is to be done, folded from the log into a file of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use meguri_domain::FollowUpPeriods;
 use meguri_events::MemberId;
-use meguri_log::{Block, Position, Timestamp};
+use meguri_log::{Block, Position};
 use sha2::{Digest, Sha256};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::PolicyError;
-use super::duty::{Action, Duty, Trigger};
 use super::fold::{Erased, fold_one, sql};
+use super::{PolicyError, parked};
+
+mod due;
+mod left;
 
 const SCHEMA: &str = include_str!("book.sql");
 /// The folder of the books, in the one that is given, and how their files are called.
@@ -42,29 +43,53 @@ pub(super) const FOLDED: &[&str] = &[
 
 /// What is to be done, and up to where the log was folded into it.
 #[derive(Debug, Clone)]
-pub(super) struct Book(SqlitePool);
-
-type Row = (String, i64, i64, i64, String, Option<String>);
+pub(super) struct Book {
+    pool: SqlitePool,
+    path: PathBuf,
+}
 
 impl Book {
-    /// Opens the book of this schema in `policies` below this folder; one that is missing or
-    /// unreadable begins anew, others of older schemas are removed.
+    /// Opens the book of this schema in `policies` below this folder; others of older schemas are
+    /// removed. One that is missing, damaged, or not as it was left is folded anew: whatever it
+    /// says could hide a duty.
     pub(super) async fn open(dir: &Path) -> Result<Self, PolicyError> {
         let dir = &dir.join(FOLDER);
-        tokio::fs::create_dir_all(dir).await?;
-        let fingerprint = hex::encode(&Sha256::digest(SCHEMA)[..8]);
-        let name = format!("{PREFIX}{fingerprint}.{EXTENSION}");
+        make_folder(dir).await?;
+        let name = file_name();
         remove_all_but(dir, &name).await?;
         let path = dir.join(&name);
+        let is_new = !path.exists();
+        let as_left = left::is_as_left(&path);
         match Self::connect(&path).await {
-            Ok(book) => Ok(book),
-            Err(error) if is_unreadable(&error) => {
-                tracing::warn!(%error, "the book of the policies is unreadable and begins anew");
-                remove_all_but(dir, "").await?;
-                Ok(Self::connect(&path).await?)
+            Ok(book) => {
+                if is_new || (as_left && !book.has_unreadable().await?) {
+                    return Ok(book);
+                }
+                tracing::info!("the book of the policies is not as it was left: it is folded anew");
+                match book.begin_again().await {
+                    Err(PolicyError::Book(error)) if is_damage(&error) => {}
+                    begun => return begun.map(|()| book),
+                }
+                book.pool.close().await;
             }
-            Err(error) => Err(error.into()),
+            Err(error) if is_damage(&error) => {}
+            Err(error) => return Err(error.into()),
         }
+        Self::anew(dir, &path).await
+    }
+
+    async fn anew(dir: &Path, path: &Path) -> Result<Self, PolicyError> {
+        tracing::warn!("the book of the policies is damaged: it is thrown away, and folded anew");
+        remove_all_but(dir, "").await?;
+        Ok(Self::connect(path).await?)
+    }
+
+    /// Throws the book away, and begins another.
+    pub(super) async fn throw_away(&mut self) -> Result<(), PolicyError> {
+        self.pool.close().await;
+        let dir = self.path.parent().unwrap_or(Path::new(""));
+        *self = Self::anew(dir, &self.path).await?;
+        Ok(())
     }
 
     async fn connect(path: &Path) -> Result<Self, sqlx::Error> {
@@ -79,13 +104,14 @@ impl Book {
             .max_connections(1)
             .connect_with(options)
             .await?;
-        let book = Self(pool);
+        let path = path.to_owned();
+        let book = Self { pool, path };
         book.prepare().await?;
         Ok(book)
     }
 
     async fn prepare(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.0.begin_with("begin immediate").await?;
+        let mut transaction = self.pool.begin_with("begin immediate").await?;
         let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema")
             .fetch_one(&mut *transaction)
             .await?;
@@ -95,22 +121,41 @@ impl Book {
         transaction.commit().await
     }
 
+    /// Whether there were events that could not be read: perhaps they can be now.
+    async fn has_unreadable(&self) -> Result<bool, sqlx::Error> {
+        let any = "select exists (select 1 from unreadable)";
+        sqlx::query_scalar(any).fetch_one(&self.pool).await
+    }
+
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// Closes the book, and notes how it was left.
     pub(super) async fn close(&self) {
-        self.0.close().await;
+        self.pool.close().await;
+        left::leave(&self.path);
     }
 
     /// Up to where the log was folded.
     pub(super) async fn position(&self) -> Result<Position, PolicyError> {
         let position: i64 = sqlx::query_scalar("select position from folded")
-            .fetch_one(&self.0)
+            .fetch_one(&self.pool)
             .await?;
         Ok(Position::new(u64::try_from(position).unwrap_or(0)))
     }
 
     /// Forgets everything.
     pub(super) async fn begin_again(&self) -> Result<(), PolicyError> {
-        let mut transaction = self.0.begin_with("begin immediate").await?;
-        for table in ["reported", "held", "departed", "erasing", "kept"] {
+        let mut transaction = self.pool.begin_with("begin immediate").await?;
+        for table in [
+            "reported",
+            "held",
+            "departed",
+            "erasing",
+            "kept",
+            "unreadable",
+        ] {
             let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
             sqlx::query(delete).execute(&mut *transaction).await?;
         }
@@ -123,14 +168,24 @@ impl Book {
     /// Folds a block, all of it or nothing; what another runner has folded already is left out.
     /// Answers the erasures that are in it.
     pub(super) async fn fold(&self, block: &Block) -> Result<Vec<Erased>, PolicyError> {
-        let mut transaction = self.0.begin_with("begin immediate").await?;
+        let mut transaction = self.pool.begin_with("begin immediate").await?;
         let folded: i64 = sqlx::query_scalar("select position from folded")
             .fetch_one(&mut *transaction)
             .await?;
         let mut erased = Vec::new();
         for recorded in &block.events {
             if sql(recorded.position().get()) > folded {
-                erased.extend(fold_one(&mut transaction, recorded).await?);
+                match fold_one(&mut transaction, recorded).await {
+                    Ok(said) => erased.extend(said),
+                    Err(PolicyError::Event { position, text }) => {
+                        parked::note_unreadable(&mut transaction, recorded, &text).await?;
+                        tracing::error!(
+                            %position, event_type = recorded.event_type(), text,
+                            "a policy cannot read an event: what follows from it is not done"
+                        );
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         sqlx::query("update folded set position = max(position, $1)")
@@ -141,139 +196,52 @@ impl Book {
         Ok(erased)
     }
 
-    /// What is due at this moment, at most so many of each kind.
-    pub(super) async fn due(
-        &self,
-        now: Timestamp,
-        periods: FollowUpPeriods,
-        limit: i64,
-    ) -> Result<Vec<Duty>, PolicyError> {
-        let mut duties = self.due_follow_ups(now, periods, limit).await?;
-        duties.extend(self.due_erasures(now, limit).await?);
-        let departures: Vec<Row> = sqlx::query_as(
-            "select member, 0, 0, position, event, correlation from departed \
-             where locked_out = 0 limit $1",
-        )
-        .bind(limit)
-        .fetch_all(&self.0)
-        .await?;
-        duties.extend(departures.into_iter().filter_map(
-            |(member, _, _, at, event, correlation)| {
-                let member = MemberId::from_stream(&member)?;
-                Some(Duty {
-                    action: Action::LockOut,
-                    member,
-                    trigger: trigger(at, &event, correlation)?,
-                })
-            },
-        ));
-        let ends: Vec<(String, String, i64, String, Option<String>)> = sqlx::query_as(
-            "select stream, member, position, event, correlation from departed \
-             join held using (member) limit $1",
-        )
-        .bind(limit)
-        .fetch_all(&self.0)
-        .await?;
-        duties.extend(
-            ends.into_iter()
-                .filter_map(|(stream, member, at, event, correlation)| {
-                    let (action, member) = (Action::end(&stream)?, MemberId::from_stream(&member)?);
-                    Some(Duty {
-                        action,
-                        member,
-                        trigger: trigger(at, &event, correlation)?,
-                    })
-                }),
-        );
-        Ok(duties)
-    }
-
-    async fn due_follow_ups(
-        &self,
-        now: Timestamp,
-        periods: FollowUpPeriods,
-        limit: i64,
-    ) -> Result<Vec<Duty>, PolicyError> {
-        let before = |period: Duration| {
-            now.micros()
-                .saturating_sub(i64::try_from(period.as_micros()).unwrap_or(i64::MAX))
-        };
-        let complete_before = before(periods.complete_after);
-        let rows: Vec<(String, String, i64, i64, String, Option<String>)> = sqlx::query_as(
-            "select exchange, silent, reported_at, position, event, correlation from reported \
-             where reported_at <= $1 or (reported_at <= $2 and reminded = 0) \
-             order by reported_at limit $3",
-        )
-        .bind(complete_before)
-        .bind(before(periods.remind_after))
-        .bind(limit)
-        .fetch_all(&self.0)
-        .await?;
-        let duties = rows.into_iter().filter_map(
-            |(exchange, silent, reported_at, at, event, correlation)| {
-                let action = Action::follow_up(&exchange, reported_at <= complete_before)?;
-                let member = MemberId::from_stream(&silent)?;
-                Some(Duty {
-                    action,
-                    member,
-                    trigger: trigger(at, &event, correlation)?,
-                })
-            },
-        );
-        Ok(duties.collect())
-    }
-
-    async fn due_erasures(&self, now: Timestamp, limit: i64) -> Result<Vec<Duty>, PolicyError> {
-        let rows: Vec<(String, i64, i64, String, Option<String>)> = sqlx::query_as(
-            "select member, 1, position, event, correlation from erasing union all \
-             select member, 0, position, event, correlation from kept where until <= $1 \
-             limit $2",
-        )
-        .bind(now.micros())
-        .bind(limit)
-        .fetch_all(&self.0)
-        .await?;
-        let duties = rows
-            .into_iter()
-            .filter_map(|(member, begun, at, event, correlation)| {
-                let action = if begun == 1 {
-                    Action::DestroyKeys
-                } else {
-                    Action::EraseKept
-                };
-                Some(Duty {
-                    action,
-                    member: MemberId::from_stream(&member)?,
-                    trigger: trigger(at, &event, correlation)?,
-                })
-            });
-        Ok(duties.collect())
-    }
-
     /// Notes that a member's tokens and password are gone: no event says so.
     pub(super) async fn locked_out(&self, member: MemberId) -> Result<(), PolicyError> {
         sqlx::query("update departed set locked_out = 1 where member = $1")
             .bind(member.stream())
-            .execute(&self.0)
+            .execute(&self.pool)
             .await?;
         Ok(())
     }
 }
 
-fn trigger(position: i64, event: &str, correlation: Option<String>) -> Option<Trigger> {
-    Some(Trigger {
-        position: Position::new(u64::try_from(position).ok()?),
-        event: event.parse().ok()?,
-        correlation: correlation.and_then(|id| id.parse().ok()),
-    })
+/// The name of the book of this schema.
+fn file_name() -> String {
+    let fingerprint = hex::encode(&Sha256::digest(SCHEMA)[..8]);
+    format!("{PREFIX}{fingerprint}.{EXTENSION}")
 }
 
-fn is_unreadable(error: &sqlx::Error) -> bool {
-    // SQLITE_CORRUPT and SQLITE_NOTADB.
+/// Where the book of this schema is, in this data folder.
+pub(super) fn path_in(dir: &Path) -> PathBuf {
+    dir.join(FOLDER).join(file_name())
+}
+
+/// Makes the folder; a file in its place is none of ours.
+async fn make_folder(dir: &Path) -> std::io::Result<()> {
+    if dir.is_file() {
+        tokio::fs::remove_file(dir).await?;
+    }
+    tokio::fs::create_dir_all(dir).await
+}
+
+/// Whether the book fails because it is damaged: trying again does not help.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    /// A table is gone; the file is damaged, of another format, or none.
+    const PRIMARY: [u32; 4] = [1, 11, 24, 26];
+    /// The file ends before it should; it says of itself that it can be read only.
+    const EXTENDED: [u32; 2] = [522, 8];
+    let says_nothing = matches!(
+        error,
+        sqlx::Error::RowNotFound | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }
+    );
     let code = error
         .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "11" || code == "26")
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<u32>().ok());
+    // Extended codes carry the primary one in their lowest byte.
+    let damaged = |code| PRIMARY.contains(&(code & 0xff)) || EXTENDED.contains(&code);
+    says_nothing || code.is_some_and(damaged)
 }
 
 /// Removes all books but the one of this name, with the files beside them. Nothing else is touched.

@@ -50,3 +50,27 @@ create table kept (
     event text not null,
     correlation text
 ) strict;
+
+-- Duties that have failed, each left alone until its time: they hide no other.
+create table parked (
+    -- What it is: the key of its command, which never changes.
+    key text primary key,
+    -- The kind of duty, and the row it comes from.
+    kind text not null,
+    target text not null,
+    policy text not null,
+    member text not null,
+    position integer not null,
+    since integer not null,
+    again_at integer not null,
+    tries integer not null,
+    reason text not null
+) strict, without rowid;
+create index parked_by_row on parked (kind, target, again_at);
+
+-- Events that could not be read: what follows from them is not known.
+create table unreadable (
+    position integer primary key,
+    event_type text not null,
+    reason text not null
+) strict;

@@ -87,6 +87,20 @@ impl Action {
         exchange.or_else(|| PostId::from_stream(stream).map(Self::ClosePost))
     }
 
+    /// The rows of the book that it may come from: what a parked duty is found by.
+    pub(super) fn row(&self, duty: &Duty) -> (&'static str, String) {
+        let member = duty.member.stream();
+        match self {
+            Self::Remind(exchange) => ("remind", exchange.stream()),
+            Self::Complete(exchange) => ("complete", exchange.stream()),
+            Self::ClosePost(post) => ("end", format!("{member} {}", post.stream())),
+            Self::EndExchange(exchange) => ("end", format!("{member} {}", exchange.stream())),
+            Self::LockOut => ("lock-out", member),
+            Self::DestroyKeys => ("destroy-keys", duty.trigger.event.to_string()),
+            Self::EraseKept => ("erase-kept", member),
+        }
+    }
+
     /// Part of the key: never changes its meaning.
     fn code(&self) -> (&'static str, String) {
         match self {
@@ -118,6 +132,11 @@ impl Duty {
             Action::ClosePost(_) | Action::EndExchange(_) | Action::LockOut => "member-left",
             Action::DestroyKeys | Action::EraseKept => "erasure",
         }
+    }
+
+    /// The row of the book that it comes from.
+    pub(super) fn row(&self) -> (&'static str, String) {
+        self.action.row(self)
     }
 
     /// The key of its command.

@@ -1,6 +1,6 @@
 //! An index in a folder: one writer, and snapshots to search in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ const MERGE_PAUSE: Duration = Duration::from_millis(20);
 
 /// An index in a folder. Every call blocks; what is put is found after [`Index::commit`].
 pub struct Index {
+    folder: PathBuf,
     fields: Arc<Fields>,
     inner: tantivy::Index,
     reader: IndexReader,
@@ -67,6 +68,7 @@ impl Index {
         let payload = index.load_metas().map_err(refused)?.payload;
         let current = Searcher::new(reader.searcher(), payload, analyzer, Arc::clone(&fields));
         Ok(Self {
+            folder: folder.to_owned(),
             fields,
             inner: index,
             reader,
@@ -172,6 +174,13 @@ impl Index {
             return Ok(());
         }
         Err(IndexError::Damaged(damaged.into_iter().collect()))
+    }
+
+    /// The files of the last commit that are never changed, only removed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, IndexError> {
+        let metas = self.inner.load_metas().map_err(IndexError::search)?;
+        let files = metas.list_segment_files().into_iter();
+        Ok(files.map(|file| self.folder.join(file)).collect())
     }
 
     fn commit_with(&self, writer: &mut IndexWriter, payload: &str) -> Result<(), IndexError> {

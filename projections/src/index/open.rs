@@ -35,6 +35,8 @@ pub(super) struct Opening {
     pub(super) fingerprint: String,
     pub(super) analyzer: Analyzer,
     pub(super) rows: Certificate,
+    /// Nobody has changed its files since they were left.
+    pub(super) as_left: bool,
 }
 
 impl Opening {
@@ -47,7 +49,12 @@ impl Opening {
         loop {
             let opening = self.clone();
             let opened = tokio::task::spawn_blocking(move || opening.open_or_make()).await;
-            match opened.map_err(|error| IndexTrouble::BrokenOff(error.to_string()))? {
+            let opened = match opened {
+                Ok(opened) => opened,
+                // What reads it may trip over what is damaged: it is made anew.
+                Err(_) => self.clone().make().await,
+            };
+            match opened {
                 Err(IndexTrouble::Index(IndexError::InUse { .. })) if tries < OPEN_TRIES => {}
                 opened => return opened,
             }
@@ -56,16 +63,28 @@ impl Opening {
         }
     }
 
+    /// An empty one in the place of whatever is there.
+    async fn make(self) -> Result<(Index, Option<Position>), IndexTrouble> {
+        let made = tokio::task::spawn_blocking(move || {
+            remove(&self.folder)?;
+            Ok((Index::open(&self.folder, self.analyzer)?, None))
+        });
+        made.await
+            .map_err(|error| IndexTrouble::BrokenOff(error.to_string()))?
+    }
+
     fn open_or_make(self) -> Result<(Index, Option<Position>), IndexTrouble> {
         match Index::open(&self.folder, self.analyzer.clone()) {
             Ok(index) => {
-                if let Some(position) = self.is_of_these_rows(&index) {
+                let whole = self.as_left || index.check().is_ok();
+                if let Some(position) = self.is_of_these_rows(&index).filter(|_| whole) {
                     return Ok((index, Some(position)));
                 }
+                let folder = self.folder.display();
+                tracing::warn!(%folder, whole, "an index is not of these rows, and is made anew");
             }
             Err(error @ IndexError::InUse { .. }) => return Err(error.into()),
-            // It is made anew.
-            Err(_) => {}
+            Err(error) => tracing::warn!(%error, "an index is made anew"),
         }
         remove(&self.folder)?;
         Ok((Index::open(&self.folder, self.analyzer)?, None))
@@ -88,8 +107,9 @@ pub(super) fn payload(index: &Index) -> Option<Payload> {
     serde_json::from_str(&index.payload()?).ok()
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
+pub(super) fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(folder),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }

@@ -19,6 +19,10 @@ impl TextIndex {
     ) -> Result<Option<Mismatch>, IndexTrouble> {
         // Nothing is committed meanwhile.
         let _turn = self.turn.lock().await;
+        if self.is_cut_short() {
+            let reason = "a file of its index was cut short".to_owned();
+            return Ok(Some(Mismatch::Damaged { reason }));
+        }
         let Some(said) = self.payload() else {
             let reason = "its index says nothing of itself".to_owned();
             return Ok(Some(Mismatch::Damaged { reason }));
@@ -32,11 +36,14 @@ impl TextIndex {
         });
         let mut documents: HashMap<_, u64> = match documents.await {
             Ok(documents) => documents,
-            Err(IndexTrouble::Index(error)) => {
-                let reason = error.to_string();
+            // What reads it may trip over what is damaged.
+            Err(trouble @ (IndexTrouble::Index(_) | IndexTrouble::BrokenOff(_))) => {
+                let reason = trouble.to_string();
                 return Ok(Some(Mismatch::Damaged { reason }));
             }
-            Err(trouble) => return Err(trouble),
+            Err(trouble @ (IndexTrouble::Rows(_) | IndexTrouble::Folder(_))) => {
+                return Err(trouble);
+            }
         };
         let mut differing = 0;
         let mut moment = rows.begin().await?;

@@ -25,6 +25,7 @@ use crate::{
     index::TextIndex,
     mark,
     proof::{self, ProofError},
+    seal::Seal,
     shadow::{ShadowError, Shadows},
     shelf::Shelf,
     slot::{BuildPhase, Building, Slot},
@@ -71,6 +72,7 @@ enum Stage {
 
 #[derive(Clone, Debug)]
 struct Built {
+    seal: Arc<Seal>,
     readers: SqlitePool,
     index: Option<Arc<TextIndex>>,
     rows: u64,
@@ -133,12 +135,30 @@ impl Entry {
     pub(super) async fn wait(self: Arc<Self>, wait: Duration) -> Result<Past, PastError> {
         // In time or not: what counts is how it stands.
         let _ = tokio::time::timeout(wait, self.ended()).await;
-        let Built { readers, index, .. } = self.built()?;
+        let Built {
+            seal,
+            readers,
+            index,
+            ..
+        } = self.built()?;
         Ok(Past {
             entry: self,
             readers,
             index,
+            seal,
         })
+    }
+
+    /// Its file is not as it was left: the next who asks has it proven, and built where it is not
+    /// what it should be.
+    pub(super) fn doubt(&self) {
+        let before = self.stage.send_replace(Stage::AtRest);
+        if let Stage::Building(_) = before {
+            self.stage.send_replace(before);
+        } else {
+            let (view, position) = (self.view(), self.position);
+            tracing::warn!(view, %position, "a file of the past was changed by something else");
+        }
     }
 
     /// Waits until it is built, and tells how far it is.
@@ -304,8 +324,10 @@ impl Entry {
         file.level_index().await?;
         let index = file.index();
         let (database, content) = (file.database(), file.certificate().content.clone());
-        file.close().await;
+        let seal = Arc::new(Seal::new(database.clone()));
         mark::remove(&self.path())?;
+        file.close().await;
+        seal.put();
         let options = SqliteConnectOptions::new()
             .filename(database)
             .read_only(true)
@@ -316,6 +338,7 @@ impl Entry {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Built {
+            seal,
             readers,
             index,
             rows: content.rows(),
@@ -358,6 +381,10 @@ impl Entry {
 
 /// Whether tree and rows are what they should be.
 async fn is_proven(file: &mut ViewFile, log: &Log) -> Result<bool, StoreError> {
+    if let Some(mismatch) = file.integrity().await? {
+        tracing::error!(folder = file.folder, %mismatch, "not used, and built anew");
+        return Ok(false);
+    }
     match proof::of_file(file, log).await {
         Ok(None) => Ok(true),
         Ok(Some(mismatch)) => {

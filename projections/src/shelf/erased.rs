@@ -5,7 +5,7 @@ use std::{fs, io};
 use meguri_log::Position;
 
 use super::{Current, Shelf};
-use crate::mark;
+use crate::{mark, note};
 
 /// The file that says up to which erasure nothing of what is erased is left.
 const ERASED: &str = "erased";
@@ -30,14 +30,21 @@ impl Shelf {
         Ok(())
     }
 
+    /// Removes every folder: nothing of any is left.
+    pub(crate) fn discard_all(&self) -> io::Result<()> {
+        for folder in self.folders()? {
+            self.discard(&folder)?;
+        }
+        Ok(())
+    }
+
     /// Up to which erasure this view holds nothing of what is erased, in no file.
     pub(crate) fn erased_up_to(&self) -> Position {
-        let text = fs::read_to_string(self.dir.join(ERASED)).unwrap_or_default();
-        Position::new(text.trim().parse().unwrap_or(0))
+        note::position(&self.dir.join(ERASED))
     }
 
     /// Writes that down.
     pub(crate) fn note_erased(&self, up_to: Position) -> io::Result<()> {
-        fs::write(self.dir.join(ERASED), format!("{up_to}\n"))
+        note::keep_position(&self.dir.join(ERASED), up_to)
     }
 }

@@ -56,17 +56,35 @@ impl ViewFile {
             && self.index.is_none()
         {
             let fingerprint = self.view.fingerprint();
-            let index = TextIndex::open(&self.path, &fingerprint, analyzer, &self.committed);
+            let (path, rows) = (&self.path, &self.committed);
+            let index = TextIndex::open(path, &fingerprint, analyzer, rows, self.as_left);
             self.index = Some(Arc::new(index.await?));
         }
         Ok(())
     }
 
-    /// Brings the index level with the rows that are committed.
+    /// Brings the index level with the rows that are committed. One that fails is thrown away, and
+    /// made anew of the rows.
     ///
     /// # Errors
     /// [`StoreError`]; it can be done again.
     pub(crate) async fn level_index(&mut self) -> Result<(), StoreError> {
+        let Some(Indexed { index, readers }) = self.indexed() else {
+            return Ok(());
+        };
+        let trouble = match index.level(&readers).await {
+            Ok(_) => return Ok(()),
+            Err(trouble @ (IndexTrouble::Index(_) | IndexTrouble::BrokenOff(_))) => trouble,
+            Err(trouble @ (IndexTrouble::Rows(_) | IndexTrouble::Folder(_))) => {
+                return Err(trouble.into());
+            }
+        };
+        let folder = &self.folder;
+        tracing::warn!(folder, %trouble, "an index is thrown away, and made anew");
+        index.let_go().await;
+        self.index = None;
+        TextIndex::remove(&self.path)?;
+        self.open_index().await?;
         if let Some(Indexed { index, readers }) = self.indexed() {
             index.level(&readers).await?;
         }

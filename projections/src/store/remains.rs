@@ -1,6 +1,6 @@
 //! Emptying the journal, and removing from a file what no row has any more but its bytes may.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{Indexed, ViewFile};
 use crate::error::StoreError;
@@ -26,6 +26,8 @@ impl ViewFile {
             index.purge(&readers).await?;
         }
         self.write_anew().await?;
+        let seal = Arc::clone(&self.seal);
+        let _ours = seal.writing();
         for _ in 0..JOURNAL_TRIES {
             let (busy, _, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
                 .fetch_one(&mut self.writer)
@@ -42,6 +44,8 @@ impl ViewFile {
     /// Writes every page anew: deleted rows leave copies behind where pages were split, which
     /// `secure_delete` does not reach.
     pub(super) async fn write_anew(&mut self) -> Result<(), sqlx::Error> {
+        let seal = Arc::clone(&self.seal);
+        let _ours = seal.writing();
         sqlx::raw_sql("vacuum").execute(&mut self.writer).await?;
         self.erased = false;
         Ok(())
@@ -49,6 +53,8 @@ impl ViewFile {
 
     /// Brings everything from the journal into the file itself, and the file onto the disk.
     pub(crate) async fn flush(&mut self) -> Result<(), sqlx::Error> {
+        let seal = Arc::clone(&self.seal);
+        let _ours = seal.writing();
         sqlx::query("pragma wal_checkpoint(truncate)")
             .execute(&mut self.writer)
             .await?;

@@ -52,11 +52,12 @@ impl AtRest {
         }
     }
 
-    /// Turns one byte of the file around.
+    /// Turns one byte of the file around, as a disk does: nobody has written to the file.
     fn damage(&self, offset: usize) {
         let mut bytes = fs::read(&self.file).unwrap();
         bytes[offset] ^= 0xff;
         fs::write(&self.file, bytes).unwrap();
+        crate::seal::leave(self.file.parent().unwrap()).unwrap();
     }
 
     /// Where this text stands in a table or an index, as the file has it.

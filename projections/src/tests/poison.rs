@@ -82,7 +82,17 @@ impl View for Brittle {
 }
 
 async fn open(log: &meguri_log::Log, dir: &std::path::Path) -> Views {
+    open_within(log, dir, ViewSettings::default().erase_within).await
+}
+
+/// The same, where a view has so long to erase.
+pub(super) async fn open_within(
+    log: &meguri_log::Log,
+    dir: &std::path::Path,
+    erase_within: std::time::Duration,
+) -> Views {
     let settings = ViewSettings {
+        erase_within,
         views: ViewSet(vec![of::<Brittle>(), of::<Profiles>()]),
         ..ViewSettings::default()
     };
@@ -105,8 +115,17 @@ async fn counted(views: &Views, event_type: &str) -> Option<u64> {
 
 /// Two members, a nickname, a third member: the brittle view stops before the nickname.
 pub(super) async fn tripped(folder: &TempDir) -> (meguri_log::Log, Views) {
+    tripped_within(folder, ViewSettings::default().erase_within).await
+}
+
+/// The same, where a view has so long to erase.
+pub(super) async fn tripped_within(
+    folder: &TempDir,
+    erase_within: std::time::Duration,
+) -> (meguri_log::Log, Views) {
     let log = log::sqlite(folder.path()).await;
-    let views = open(&log, &folder.path().join("views")).await;
+    let dir = folder.path().join("views");
+    let views = open_within(&log, &dir, erase_within).await;
     views.wait_for_all(Position::ZERO, LONG).await.unwrap();
     let events = [
         registered(1, "hanako"),

@@ -246,13 +246,11 @@ async fn mistreated(mistreat: impl Fn(&Path)) {
 
 /// The folder of a view that has never been rebuilt.
 pub(super) fn live_folder(views: &Views, dir: &Path, name: &str) -> std::path::PathBuf {
-    let status = views
-        .status()
-        .into_iter()
-        .find(|status| status.name == name)
-        .unwrap();
-    dir.join(name)
-        .join(format!("{}-{}", status.version, status.fingerprint))
+    let readers = views.slot(name).unwrap().readers().unwrap();
+    let options = readers.connect_options();
+    let live = options.get_filename().parent().unwrap();
+    assert!(live.starts_with(dir), "{live:?}");
+    live.to_owned()
 }
 
 #[tokio::test]

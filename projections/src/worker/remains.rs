@@ -13,7 +13,7 @@ impl Worker {
             return Err("it does not follow the log".to_owned());
         };
         let Some(mut folding) = task.end().await else {
-            self.broke();
+            self.broke_off("while it was told to erase");
             return Err("its worker broke off".to_owned());
         };
         let removed = folding.file.remove_remains().await;
@@ -26,5 +26,26 @@ impl Worker {
             Ok(false) => Err("an older moment of it is being read".to_owned()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Throws every file away, whatever state they are in, and builds the view from what is left
+    /// in the log. It is not served until that is done.
+    pub(super) async fn start_over(&mut self, reason: String) -> Result<(), String> {
+        self.checker = None;
+        self.goes_on = None;
+        let readers = self.slot.withdraw(reason);
+        self.slot.retried();
+        for task in [self.live.take(), self.build.take()].into_iter().flatten() {
+            if let Some(folding) = task.end().await {
+                folding.file.close().await;
+            }
+        }
+        self.slot.built();
+        if let Some(readers) = readers {
+            readers.close().await;
+        }
+        let discarded = self.shelf.discard_all();
+        self.build_to_serve(true).await;
+        discarded.map_err(|error| error.to_string())
     }
 }
