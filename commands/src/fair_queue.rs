@@ -285,6 +285,7 @@ mod tests {
         let again = [queue.turn(stranger(0)).await, queue.turn(stranger(1)).await];
         assert!(again.iter().all(Result::is_ok));
         drop(again);
-        assert_eq!((queue.state().running, waiting(&queue)), (0, 0));
+        let running = queue.state().running;
+        assert_eq!((running, waiting(&queue)), (0, 0));
     }
 }

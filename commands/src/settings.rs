@@ -42,9 +42,10 @@ impl Default for CommandSettings {
                 burst: 10,
                 per_minute: 6,
             },
+            // A school or a mobile network may be one address: hashing in turn keeps it fair.
             log_in_rate_of_place: Rate {
-                burst: 100,
-                per_minute: 60,
+                burst: 1_000,
+                per_minute: 300,
             },
             log_in_rate_of_account: Rate {
                 burst: 100,
