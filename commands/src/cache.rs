@@ -1,4 +1,5 @@
-//! States kept between commands. An old one does no harm: every append proves what it relied on.
+//! States kept between commands. An old one does no harm: every append proves
+//! what it relied on, and so does every refusal ([`crate::handle`]).
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +34,7 @@ impl Cache {
         }
     }
 
-    /// Forgets what was proven wrong.
+    /// Forgets what is not of this log.
     pub(crate) fn forget(&self, stream: &StreamName) {
         self.states().pop(stream);
     }

@@ -1,6 +1,7 @@
 //! Load, decide, append: every command goes this way, and no event gets into the log otherwise.
 
 mod loading;
+mod proving;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::snapshot::{Kept, Snapshot};
 use crate::{Caller, CommandError, Commands};
+use proving::Proven;
 
 /// Conflicts after which a command gives up; each retry decides from fresh state.
 const TRIES_MAX: u32 = 8;
@@ -62,25 +64,25 @@ pub(crate) struct Attempt<'a> {
     commands: &'a Commands,
     caller: &'a Caller,
     now: Timestamp,
-    /// Whether states may come from the cache.
-    may_be_old: bool,
-    /// Whether any did.
-    is_old: bool,
+    /// What the command knows of streams that it has looked at before this try.
+    proven: &'a Proven,
+    /// Streams whose states came from the cache, and may have moved since.
+    unproven: Vec<StreamName>,
     about: Option<StreamName>,
     seen: BTreeMap<StreamName, Snapshot>,
     events: Vec<(StreamName, Event)>,
 }
 
 impl<'a> Attempt<'a> {
-    fn new(commands: &'a Commands, caller: &'a Caller, may_be_old: bool) -> Self {
+    fn new(commands: &'a Commands, caller: &'a Caller, proven: &'a Proven) -> Self {
         let now = Timestamp::from_micros(commands.log().clock().now().micros());
         let (about, seen, events) = (None, BTreeMap::new(), Vec::new());
         Self {
             commands,
             caller,
             now,
-            may_be_old,
-            is_old: false,
+            proven,
+            unproven: Vec::new(),
             about,
             seen,
             events,
@@ -254,9 +256,9 @@ impl Commands {
         decision: &dyn Decision,
     ) -> Result<Done, CommandError> {
         let command = self.ids().next();
-        let (mut may_be_old, mut prepared, mut tries) = (true, false, 0);
+        let (mut proven, mut prepared, mut tries) = (Proven::default(), false, 0);
         loop {
-            let mut attempt = Attempt::new(self, caller, may_be_old);
+            let mut attempt = Attempt::new(self, caller, &proven);
             let decided = decision.decide(&mut attempt).await;
             let answer = match decided {
                 Ok(()) if attempt.events.is_empty() => Some(attempt.nothing_to_do()),
@@ -264,14 +266,20 @@ impl Commands {
                 Err(error) if error.rests_on_state() => Some(Err(error)),
                 Err(error) => return Err(error),
             };
-            if answer.is_some() && attempt.is_old {
-                may_be_old = false;
-                continue;
+            if answer.is_some() {
+                // There is no append that would prove what it rests on.
+                let unproven = attempt.versions_of(&attempt.unproven);
+                let looked = self.look_at(&unproven).await?;
+                if looked.moved {
+                    proven.extend(looked.proven);
+                    continue;
+                }
             }
             if answer.is_none() && !prepared {
                 decision.before_append(self).await?;
                 prepared = true;
             }
+            let relied_on = attempt.versions_of(attempt.seen.keys());
             let settled = match answer {
                 Some(answer) => self.without_events(answer, &attempt).await,
                 None => self.settle(attempt, command).await,
@@ -281,8 +289,13 @@ impl Commands {
                 Err(Unsettled::Retry(error)) if tries < TRIES_MAX => {
                     metrics::counter!("meguri_command_retries_total").increment(1);
                     tracing::debug!(command = decision.name(), %error, tries, "deciding again");
-                    may_be_old = false;
                     tokio::time::sleep(PAUSE_BEFORE_RETRY * tries).await;
+                    proven = match self.look_at(&relied_on).await {
+                        Ok(looked) => looked.proven,
+                        // What is not known stays so, whatever keeps one from looking.
+                        Err(_) if error == CommandError::Unknown => return Err(error),
+                        Err(failed) => return Err(failed),
+                    };
                 }
                 Err(Unsettled::Retry(error) | Unsettled::Failed(error)) => return Err(error),
                 Ok(done) => return Ok(done),
@@ -294,24 +307,12 @@ impl Commands {
         let append = attempt.append(command).await.map_err(Unsettled::Failed)?;
         let has_key = append.key.is_some();
         let appended = self.log().append(append).await;
-        let appended = appended.map_err(|error| self.unsettled(error, has_key))?;
+        let appended = appended.map_err(|error| unsettled(error, has_key))?;
         let done = attempt.done(&appended).map_err(Unsettled::Failed)?;
         if !appended.repeated {
             attempt.keep(&appended);
         }
         Ok(done)
-    }
-
-    fn unsettled(&self, error: AppendError, has_key: bool) -> Unsettled {
-        if let AppendError::Conflict { stream, .. } = &error {
-            self.cache().forget(stream);
-            return Unsettled::Retry(CommandError::Conflict);
-        }
-        // With a key the same again finds out what became of it, and never doubles it.
-        if has_key && error == AppendError::Unknown {
-            return Unsettled::Retry(CommandError::Unknown);
-        }
-        Unsettled::Failed(error.into())
     }
 
     /// Answers where no event is appended. A client's request that had nothing to do is remembered
@@ -328,7 +329,7 @@ impl Commands {
             Ok(done) if key.expires && done.version > Version::ZERO => {
                 let state = (done.stream.clone(), done.version);
                 let remembered = self.log().remember(key, attempt.conditions(), state).await;
-                Some(remembered.map_err(|error| self.unsettled(error, true))?)
+                Some(remembered.map_err(|error| unsettled(error, true))?)
             }
             Ok(_) | Err(_) => {
                 let first = self.log().outcome(&key).await;
@@ -346,6 +347,17 @@ enum Unsettled {
     Retry(CommandError),
     /// It will not.
     Failed(CommandError),
+}
+
+fn unsettled(error: AppendError, has_key: bool) -> Unsettled {
+    if let AppendError::Conflict { .. } = &error {
+        return Unsettled::Retry(CommandError::Conflict);
+    }
+    // With a key the same again finds out what became of it, and never doubles it.
+    if has_key && error == AppendError::Unknown {
+        return Unsettled::Retry(CommandError::Unknown);
+    }
+    Unsettled::Failed(error.into())
 }
 
 /// The name of a stream of the catalog.

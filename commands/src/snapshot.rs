@@ -71,6 +71,13 @@ macro_rules! kept {
                 }
             }
 
+            /// The state of a stream of the same kind in which nothing has happened.
+            fn before_the_first(&self) -> Self {
+                match self {
+                    $(State::$aggregate(_) => State::$aggregate(None),)*
+                }
+            }
+
             /// The state after an event of the stream that was redacted.
             fn after_redacted(self, event_type: &str, stream: &str) -> Self {
                 match self {
@@ -123,7 +130,17 @@ impl Snapshot {
         log: &Log,
         stream: &StreamName,
     ) -> Result<Self, CommandError> {
-        let mut snapshot = Self::absent::<A>();
+        Self::absent::<A>().read_on(log, stream).await
+    }
+
+    /// Reads what came after this state, which may be none of the first event yet.
+    pub(crate) async fn read_on(
+        self,
+        log: &Log,
+        stream: &StreamName,
+    ) -> Result<Self, CommandError> {
+        let begins = self.version;
+        let mut snapshot = self;
         // Emptied events of which nothing has said yet that they are redacted.
         let mut unexplained = Vec::new();
         loop {
@@ -138,6 +155,16 @@ impl Snapshot {
                 };
                 let event = decode(recorded, &opened)?;
                 if let Event::Redaction(RedactionEvent::EventRedacted(said)) = &event {
+                    if said.version <= begins.get() {
+                        // What was redacted is in the state that this one began with.
+                        let anew = Self {
+                            state: snapshot.state.before_the_first(),
+                            version: Version::ZERO,
+                            position: Position::ZERO,
+                            frozen: false,
+                        };
+                        return Box::pin(anew.read_on(log, stream)).await;
+                    }
                     // It may not be emptied yet.
                     unexplained.retain(|version| *version != said.version);
                     snapshot.frozen |= !is_neutral(said.event_type.as_str());

@@ -21,6 +21,7 @@ mod member;
 mod outage;
 mod policies;
 mod redaction;
+mod refusals;
 mod registration;
 mod repeats;
 mod vocabulary;

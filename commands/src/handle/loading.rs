@@ -46,11 +46,12 @@ impl Attempt<'_> {
     }
 
     async fn snapshot<A: Kept>(&mut self, stream: &StreamName) -> Result<Snapshot, CommandError> {
-        if self.may_be_old
-            && let Some(kept) = self.commands.cache().get(stream)
-        {
-            self.is_old = true;
-            return Ok(Snapshot::clone(&kept));
+        if let Some(cached) = self.commands.cache().get(stream) {
+            let proven = self.proven.get(stream);
+            if proven.is_none_or(|proven| cached.version < *proven) {
+                self.unproven.push(stream.clone());
+            }
+            return Ok(Snapshot::clone(&cached));
         }
         let snapshot = Snapshot::read::<A>(self.commands.log(), stream).await?;
         if snapshot.version > Version::ZERO {

@@ -1,6 +1,6 @@
 //! The log as its users see it: one handle to append, read, follow and open.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use meguri_supervision::{OnFailure, Supervisor};
 use tokio::{
@@ -400,7 +400,19 @@ impl Log {
             .store
             .stream_heads(std::slice::from_ref(stream))
             .await?;
-        Ok(heads.get(stream).copied().unwrap_or_default())
+        let head = heads.get(stream).copied();
+        Ok(head.expect("INVARIANT: backends answer one version for each stream"))
+    }
+
+    /// The versions of these streams at one moment; [`Version::ZERO`] for those that do not exist.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn stream_heads(
+        &self,
+        streams: &[StreamName],
+    ) -> Result<HashMap<StreamName, Version>, ReadError> {
+        Ok(self.0.store.stream_heads(streams).await?)
     }
 
     /// Where the log ends.
