@@ -58,7 +58,9 @@ impl IdempotencyKey {
         let mut request = Sha256::new();
         framed(&mut request, self.method.as_str().as_bytes());
         framed(&mut request, self.path.as_bytes());
-        framed(&mut request, &serde_json::to_vec(body).unwrap_or_default());
+        let body = serde_json::to_vec(body);
+        let body = body.expect("INVARIANT: it was read from JSON, so it can be written as JSON");
+        framed(&mut request, &body);
         RequestDigest {
             key: key.finalize().into(),
             request: request.finalize().into(),

@@ -309,7 +309,8 @@ impl Problem {
 
     /// The whole answer in one language.
     pub(crate) fn answer(&self, language: Language) -> Response {
-        let bytes = serde_json::to_vec(&self.body(language)).unwrap_or_default();
+        let bytes = serde_json::to_vec(&self.body(language));
+        let bytes = bytes.expect("INVARIANT: texts and numbers can be written as JSON");
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = self.0.status;
         let headers = response.headers_mut();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use meguri_events::MemberId;
 use meguri_log::{Block, Position};
 use sha2::{Digest, Sha256};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::fold::{Erased, fold_one, sql};
 use super::{PolicyError, parked};
@@ -102,6 +102,14 @@ impl Book {
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
+            // One whose transaction could not be ended is closed: SQLite ends one by itself when
+            // the disk fails, and the count of what is open would stay up for ever.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(options)
             .await?;
         let path = path.to_owned();
@@ -142,7 +150,8 @@ impl Book {
         let position: i64 = sqlx::query_scalar("select position from folded")
             .fetch_one(&self.pool)
             .await?;
-        Ok(Position::new(u64::try_from(position).unwrap_or(0)))
+        let negative = |error| sqlx::Error::Decode(Box::new(error));
+        Ok(Position::new(u64::try_from(position).map_err(negative)?))
     }
 
     /// Forgets everything.

@@ -208,7 +208,8 @@ async fn check_block(
         let (mut keys, mut opener) = (keys.as_slice(), Opener::default());
         let mut checked = Vec::with_capacity(rows.len());
         for (row, header) in rows.iter().zip(&headers) {
-            let own = keys.split_off(..sealed(header)).unwrap_or_default();
+            let own = keys.split_off(..sealed(header));
+            let own = own.expect("INVARIANT: there is a key for each section that was asked for");
             checked.push(event::check(
                 row,
                 header.as_ref(),

@@ -158,7 +158,8 @@ impl Deciding<'_> {
     }
 
     fn version(&self, stream: &StreamName) -> Version {
-        self.heads.get(stream).copied().unwrap_or_default()
+        let version = self.heads.get(stream).copied();
+        version.expect("INVARIANT: the writer looks up every stream of a batch before it decides")
     }
 
     fn place(&mut self, events: &[PreparedEvent]) -> Appended {

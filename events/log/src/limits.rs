@@ -35,6 +35,10 @@ pub const BATCH_EVENTS_MAX: usize = 2_000;
 /// Most bytes of events that the writer commits at once.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Most streams that the requests of one batch name together; a single request may name more only
+/// up to [`APPEND_STREAMS_MAX`].
+pub const BATCH_STREAMS_MAX: usize = 100_000;
+
 /// Most events that one read answers.
 pub const READ_EVENTS_MAX: usize = 10_000;
 

@@ -20,8 +20,8 @@ pub(crate) fn outcome(
     request: &[u8; 32],
     expires_at: Option<Timestamp>,
 ) -> String {
-    // An outcome is plain data; that it becomes JSON cannot fail.
-    let mut text = serde_json::to_string(appended).unwrap_or_default();
+    let text = serde_json::to_string(appended);
+    let mut text = text.expect("INVARIANT: texts and numbers can be written as JSON");
     text.pop();
     let expires_at = expires_at.map(Timestamp::micros);
     let sum = sum(key, request, expires_at, text.as_bytes());

@@ -1,7 +1,7 @@
 //! Files of secret keys: one line of base64 that only its owner reads, made for a new log.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::Path,
 };
 
@@ -58,14 +58,19 @@ pub(crate) fn replace_with_new(path: &Path) -> Result<Secret, SecretFileError> {
 /// Puts a file in the place of another, whose bytes are overwritten as far as the disk does what it
 /// is told.
 pub(crate) fn take_over(new: &Path, old: &Path) -> io::Result<()> {
-    let before = std::fs::OpenOptions::new().write(true).open(old);
+    // One that cannot be overwritten is not left behind in silence.
+    let before = match std::fs::OpenOptions::new().write(true).open(old) {
+        Ok(before) => Some(before),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
     std::fs::rename(new, old)?;
     if let Some(folder) = old.parent() {
         std::fs::File::open(folder)?.sync_all()?;
     }
-    if let Ok(mut before) = before {
-        let length = usize::try_from(before.metadata()?.len()).unwrap_or(0);
-        before.write_all(&vec![b'0'; length])?;
+    if let Some(mut before) = before {
+        let zeros = io::repeat(b'0').take(before.metadata()?.len());
+        io::copy(&mut { zeros }, &mut before)?;
         before.sync_all()?;
     }
     Ok(())

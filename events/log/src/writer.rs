@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     decide::{Answer, Decision, Prepared, decide},
     follow::Recent,
-    limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, HEADS_CACHED_MAX},
+    limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_STREAMS_MAX, HEADS_CACHED_MAX},
     store::{Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
 };
@@ -134,11 +134,14 @@ impl Writer {
     /// Everything that is waiting, up to the bounds of a batch.
     fn drain(&mut self, first: Request) -> Vec<Request> {
         let (mut events, mut bytes) = (first.prepared.events.len(), first.prepared.bytes);
+        let mut streams = first.prepared.streams().count();
         let mut batch = vec![first];
         while let Ok(request) = self.queue.try_recv() {
             events += request.prepared.events.len();
             bytes += request.prepared.bytes;
-            if events > BATCH_EVENTS_MAX || bytes > BATCH_BYTES_MAX {
+            streams += request.prepared.streams().count();
+            let is_full = events > BATCH_EVENTS_MAX || bytes > BATCH_BYTES_MAX;
+            if is_full || streams > BATCH_STREAMS_MAX {
                 self.held = Some(request);
                 break;
             }
@@ -355,13 +358,16 @@ impl Writer {
     }
 
     /// Streams that the batch names and whose versions are not remembered.
+    ///
+    /// INVARIANT: to look at those that are makes them the ones used last, so that none of them is
+    /// forgotten for the sake of what is learned now; a batch names fewer than are remembered.
     fn unknown(&mut self, requests: &[Request]) -> Vec<StreamName> {
         let mut seen = HashSet::new();
         let streams = requests
             .iter()
             .flat_map(|request| request.prepared.streams());
         streams
-            .filter(|stream| !self.heads.contains(*stream) && seen.insert(*stream))
+            .filter(|stream| self.heads.get(*stream).is_none() && seen.insert(*stream))
             .cloned()
             .collect()
     }

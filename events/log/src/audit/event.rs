@@ -193,12 +193,19 @@ impl Checked {
         if row.blind.is_some() || row.sealed.is_some() {
             self.find(FindingKind::Header, "its header is missing");
         }
+        let Ok(version) = Version::from_sql(row.version) else {
+            self.find(
+                FindingKind::Header,
+                "its header is missing, and it has no version",
+            );
+            return;
+        };
         match self.entry {
             Some(entry) => {
                 self.redacted = Some(RedactedEvent {
                     position: row.position,
                     stream: String::from_utf8_lossy(&row.stream).into_owned(),
-                    version: Version::new(u64::try_from(row.version).unwrap_or_default()),
+                    version,
                     event_type: String::from_utf8_lossy(&row.event_type).into_owned(),
                     entry,
                 });

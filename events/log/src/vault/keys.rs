@@ -192,7 +192,11 @@ impl Keys {
         {
             return Ok(());
         }
-        let next = lock(&self.newest).get(&owner).copied().unwrap_or_default() + 1;
+        let newest = lock(&self.newest).get(&owner).copied();
+        let Some(next) = newest.and_then(|newest| newest.checked_add(1)) else {
+            let reason = "keys are being destroyed just now".to_owned();
+            return Err(VaultError::Unavailable(reason));
+        };
         if self.try_make(&[(owner.clone(), next)]).await? {
             return Ok(());
         }
@@ -238,7 +242,9 @@ impl Keys {
 
     /// Takes up the key-encryption key that another process has put in force, if one has.
     pub(super) async fn refresh(&self) -> Result<(), VaultError> {
-        let stored = self.database.meta(FINGERPRINT).await?.unwrap_or_default();
+        let missing = || VaultError::Damaged(format!("{FINGERPRINT} is missing"));
+        let stored = self.database.meta(FINGERPRINT).await?;
+        let stored = stored.ok_or_else(missing)?;
         if stored == self.wrapping().fingerprint {
             return Ok(());
         }

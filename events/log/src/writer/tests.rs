@@ -257,6 +257,46 @@ async fn a_writer_that_loses_its_connection_while_it_catches_up_does_not_know_th
 }
 
 #[tokio::test]
+async fn a_stream_is_not_forgotten_for_the_sake_of_another_of_the_same_batch() {
+    let chaos = Chaos::default();
+    for name in ["a-1", "b-1"] {
+        let first = prepared(name, "Made", Expected::NoStream);
+        write(&chaos, vec![first]).await[0].as_ref().unwrap();
+    }
+    let (queue, waiting) = mpsc::channel(100);
+    let head = chaos.memory.lock().unwrap().head();
+    let mut writer = Writer::new(
+        Arc::new(chaos.clone()),
+        Arc::new(ManualClock::default()),
+        waiting,
+        head,
+        Arc::new(Recent::new(head.position)),
+        Arc::default(),
+        Duration::from_millis(500),
+    );
+    // It remembers two streams, and the batch names the one that was used longest ago.
+    writer.heads.resize(std::num::NonZeroUsize::new(2).unwrap());
+    for name in ["a-1", "b-1"] {
+        writer.heads.put(stream(name), Version::new(1));
+    }
+    tokio::spawn(writer.run(CancellationToken::new()));
+    let running = Running {
+        queue,
+        appending: Arc::default(),
+    };
+    let mut taken = prepared("c-1", "Made", Expected::NoStream);
+    taken.conditions.push(Condition {
+        stream: stream("a-1"),
+        expected: Expected::NoStream,
+    });
+    let refused = running.append(taken).await;
+    let Err(AppendError::Conflict { found, .. }) = &refused else {
+        panic!("a-1 is there: {refused:?}")
+    };
+    assert_eq!(*found, Version::new(1));
+}
+
+#[tokio::test]
 async fn bad_data_of_one_request_does_not_say_that_appends_fail() {
     let chaos = Chaos::default();
     let writer = Running::start(&chaos);
