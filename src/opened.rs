@@ -64,13 +64,18 @@ impl Access {
     }
 
     /// Appends an event for each member whose text is going to be seen, all at once. What is of no
-    /// member is not text of anybody.
+    /// member is not text of anybody, and what is erased is not seen.
     ///
     /// # Errors
     /// [`Failure`]; nothing may be shown then.
     pub(crate) async fn record(&self, log: &Log, opened: &[SectionAt]) -> Result<(), Failure> {
+        // Nobody reads what is erased; and nothing could be sealed any more for whom it was of.
+        let keys: Vec<&str> = opened.iter().map(|at| at.key.as_str()).collect();
+        let destroyed = log.vault().destroyed(&keys).await?;
+        let opened = opened.iter().filter(|at| !destroyed.contains(&at.key));
+        let opened: Vec<&SectionAt> = opened.collect();
         let mut members: Vec<MemberId> = Vec::new();
-        for at in opened {
+        for at in &opened {
             let member = MemberId::from_stream(&at.subject);
             members.extend(member.filter(|member| !members.contains(member)));
         }
@@ -84,7 +89,9 @@ impl Access {
             let expected = Expected::Version(log.stream_head(&stream).await?);
             conditions.push(Condition { stream, expected });
         }
-        let events = members.into_iter().map(|member| self.event(member, opened));
+        let events = members
+            .into_iter()
+            .map(|member| self.event(member, &opened));
         let events = events.collect::<Result<_, _>>()?;
         log.append(Append {
             cause: cause(&self.actor),
@@ -96,7 +103,7 @@ impl Access {
         Ok(())
     }
 
-    fn event(&self, member: MemberId, opened: &[SectionAt]) -> Result<NewEvent, Failure> {
+    fn event(&self, member: MemberId, opened: &[&SectionAt]) -> Result<NewEvent, Failure> {
         let own = opened.iter().filter(|at| at.subject == member.stream());
         let sections = own.map(|at| SectionRef::new(at.position.get(), &at.section));
         let sections = sections

@@ -7,14 +7,23 @@ mod related;
 
 pub(crate) use related::whole;
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use futures::Stream;
 use meguri_events::{ExchangeId, MemberId};
+use meguri_evidence::Zip;
 use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
 use meguri_log::PublishedError;
 use meguri_projections::views::history::Asking;
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use crate::ReadApi;
@@ -26,6 +35,17 @@ pub(crate) use auditing::ForAuditors;
 pub use auditing::{Access, BadReason, NotNoted, NoteAccess, Reason};
 pub use choice::{BadChoice, Choice, SectionAt};
 pub use gather::{GatherError, Gathered};
+
+/// How many bundles are made at once: each takes the memory of its exchange, and reads all of it.
+pub(crate) const BUNDLES_AT_ONCE: usize = 2;
+/// How long a request waits until fewer are being made.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
+/// When to ask again after that.
+const BUSY_SECONDS: u64 = 2;
+/// How long whoever takes a bundle may rest before the next chunk.
+const TAKEN_WITHIN: Duration = Duration::from_secs(15);
+/// How long all of a bundle may take to be taken.
+const WHOLE_WITHIN: Duration = Duration::from_mins(3);
 
 /// What of it is opened.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,7 +71,7 @@ fn refused(error: GatherError) -> Problem {
             format!("この交換に、封印された部分 {at} はありません"),
             format!("The exchange has no sealed section {at}"),
         ),
-        error @ (GatherError::Seal(_) | GatherError::TooLarge(_)) => {
+        error @ (GatherError::Seal(_) | GatherError::TooLarge(_) | GatherError::BrokeOff(_)) => {
             tracing::error!(%error, "evidence cannot be made");
             Problem::new(kinds::UNAVAILABLE).retry_after(1)
         }
@@ -64,7 +84,8 @@ fn refused(error: GatherError) -> Problem {
 /// opening, each with its proof; and a program (`verify.py`) by which anybody checks it, with
 /// Python, openssl and the log's verifier key. Of what was written it opens what the asker chooses
 /// of their own texts, and nothing else. The two parties can take it, and auditors; to everybody
-/// else the exchange does not exist. For an auditor texts are opened where the server is set to do
+/// else the exchange does not exist. What was erased stays closed, and the bundle says so. A few are
+/// made at a time: 503 with `Retry-After` says that so many are. For an auditor texts are opened where the server is set to do
 /// so (`auditor_discloses`) and for a reason, which the log says first.
 #[utoipa::path(
     get, path = "/exchanges/{id}/evidence", tag = "exchanges", operation_id = "read_evidence",
@@ -98,6 +119,10 @@ pub(crate) async fn read_evidence(
     {
         return Err(Problem::new(kinds::NOT_FOUND));
     }
+    let room = timeout(ROOM_WITHIN, Arc::clone(&api.bundles).acquire_owned()).await;
+    let Ok(Ok(room)) = room else {
+        return Err(Problem::new(kinds::BUSY).retry_after(BUSY_SECONDS));
+    };
     let gathered = Gathered::of(&api.log, id).await.map_err(refused)?;
     let chosen = gathered.chosen(&choice).map_err(refused)?;
     let open = match inquirer.asking {
@@ -108,8 +133,9 @@ pub(crate) async fn read_evidence(
             chosen
         }
     };
-    let zip = gathered.bundle(&api.log, &open).await.map_err(refused)?;
-    let mut response = zip.into_response();
+    let made = gathered.bundle(&api.log, &open).await.map_err(refused)?;
+    let length = made.zip.length();
+    let mut response = Body::from_stream(written(made.zip, room)).into_response();
     let name = format!("attachment; filename=\"{}.zip\"", id.stream());
     let headers = response.headers_mut();
     headers.insert(
@@ -117,10 +143,37 @@ pub(crate) async fn read_evidence(
         HeaderValue::from_static("application/zip"),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // So that whoever takes it knows of one that was cut off.
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if let Ok(name) = HeaderValue::from_str(&name) {
         headers.insert(header::CONTENT_DISPOSITION, name);
     }
     Ok(response)
+}
+
+/// The chunks of a bundle as they are taken. Whoever takes none for a while gets no more, so that
+/// nobody keeps others waiting.
+fn written(zip: Zip, room: OwnedSemaphorePermit) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let (chunks, taken) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let sending = async {
+            for chunk in zip {
+                let sent = timeout(TAKEN_WITHIN, chunks.send(Bytes::from(chunk))).await;
+                if !matches!(sent, Ok(Ok(()))) {
+                    return false;
+                }
+            }
+            true
+        };
+        if !matches!(timeout(WHOLE_WITHIN, sending).await, Ok(true)) {
+            tracing::warn!("a bundle of evidence was not taken to its end");
+        }
+        drop(room);
+    });
+    futures::stream::unfold(taken, async |mut taken| {
+        let chunk = taken.recv().await?;
+        Some((Ok(chunk), taken))
+    })
 }
 
 /// What a party opens of a choice.

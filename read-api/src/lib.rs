@@ -46,7 +46,7 @@ use axum::extract::FromRef;
 use meguri_http::{Tokens, documented};
 use meguri_log::{Log, Publication};
 use meguri_projections::Views;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,6 +70,7 @@ pub struct ReadApi {
     shutdown: CancellationToken,
     parties: parties::Parties,
     streams: Arc<stream::Streams>,
+    bundles: Arc<Semaphore>,
     keep_alive: Duration,
     publication: Option<watch::Receiver<Publication>>,
     for_auditors: evidence::ForAuditors,
@@ -92,6 +93,7 @@ impl ReadApi {
             shutdown,
             parties: parties::Parties::default(),
             streams: Arc::new(stream::Streams::new(STREAMS_MAX)),
+            bundles: Arc::new(Semaphore::new(evidence::BUNDLES_AT_ONCE)),
             keep_alive: stream::KEEP_ALIVE,
             publication: None,
             for_auditors: evidence::ForAuditors::default(),

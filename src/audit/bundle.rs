@@ -1,8 +1,11 @@
 //! `meguri audit bundle`: evidence of an exchange, as a file.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use meguri_events::ExchangeId;
+use meguri_evidence::Zip;
 use meguri_log::Log;
 use meguri_read_api::evidence::{Choice, Gathered};
 
@@ -24,17 +27,32 @@ pub(super) async fn run(
         let access = access.ok_or(Failure::Access("what is disclosed needs a `--reason`"))?;
         access.record(log, &chosen).await?;
     }
-    let zip = gathered.bundle(log, &chosen).await?;
-    let path = args
-        .output
-        .clone()
-        .unwrap_or_else(|| format!("{}.zip", gathered.about()).into());
-    std::fs::write(&path, &zip).map_err(|source| Failure::Write {
+    let (about, events) = (gathered.about().to_owned(), gathered.events());
+    let made = gathered.bundle(log, &chosen).await?;
+    let path = args.output.clone();
+    let path = path.unwrap_or_else(|| format!("{about}.zip").into());
+    write(&path, made.zip).map_err(|source| Failure::Write {
         target: path.display().to_string(),
         source,
     })?;
-    let (path, events, opened) = (path.display(), gathered.events(), chosen.len());
-    writeln!(out, "{path}: {events} events, {opened} sections disclosed").map_err(to_stdout)
+    let (path, disclosed) = (path.display(), made.disclosed);
+    let erased = match made.erased {
+        0 => String::new(),
+        erased => format!(", {erased} erased"),
+    };
+    writeln!(
+        out,
+        "{path}: {events} events, {disclosed} sections disclosed{erased}"
+    )
+    .map_err(to_stdout)
+}
+
+fn write(path: &Path, zip: Zip) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for chunk in zip {
+        file.write_all(&chunk)?;
+    }
+    file.flush()
 }
 
 /// The exchange that was named, by its id or its stream.

@@ -277,6 +277,80 @@ fn without_a_reason_nothing_is_opened(house: &House, exchange: &str) {
     );
 }
 
+#[tokio::test]
+async fn what_is_left_of_an_exchange_is_disclosed_after_one_party_was_erased_on_sqlite() {
+    what_is_left_is_disclosed(Installation::on_sqlite()).await;
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_exchange_is_disclosed_after_one_party_was_erased_on_postgresql() {
+    let database = || shared().unwrap().create_database().unwrap();
+    what_is_left_is_disclosed(Installation::on_databases(database)).await;
+}
+
+async fn what_is_left_is_disclosed(installation: Installation) {
+    let open = "auditor_discloses = \"everything\"\n";
+    std::fs::write(installation.folder().join("meguri.toml"), open).unwrap();
+    let house = House::lived_in(installation).await;
+    let exchange = house.exchanges[0].as_str();
+    house.installation.run(&["erase", "taro"]);
+    let status = house.server.api().get("/api/status", None).await;
+    let head = status["log"]["position"].as_u64().unwrap();
+    checkpoint(house.server.api(), &verifier(&house.installation), head).await;
+
+    let everything = [&["--disclose", "all"], &BECAUSE[..]].concat();
+    let whole = house.bundle(exchange, "left.zip", &everything);
+    let (code, said) = house.verified(&whole);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("3 disclosed, 0 closed, 3 erased"), "{said}");
+    let files = files(&whole);
+    let readme = text(files.get("README.en.md").unwrap());
+    assert!(readme.contains("These sections were erased"), "{readme}");
+    let again = ["audit", "bundle", exchange, "-o", "again.zip"];
+    let printed = house.installation.run(&[&again, &everything[..]].concat());
+    assert!(
+        printed.ends_with("3 sections disclosed, 3 erased\n"),
+        "{printed}"
+    );
+
+    let taken = house
+        .taken(&house.hanako.token, &[("disclose", "all")])
+        .await;
+    let said = house.said_of(taken).await;
+    assert!(said.contains("3 disclosed, 0 closed, 3 erased"), "{said}");
+    let auditor = house.installation.auditor("mei");
+    let because = [("disclose", "all"), ("reason", "苦情の調査")];
+    let said = house.said_of(house.taken(&auditor, &because).await).await;
+    assert!(said.contains("3 disclosed, 0 closed, 3 erased"), "{said}");
+    let stream = format!("exchange-{exchange}");
+    let show = [&["log", "show", stream.as_str()], &BECAUSE[..]].concat();
+    let shown = house.installation.run(&show);
+    assert!(shown.contains("(erased)"), "{shown}");
+}
+
+#[tokio::test]
+async fn bundles_are_made_a_few_at_a_time_and_whoever_is_too_many_is_told_when_to_come_back() {
+    let house = House::lived_in(Installation::on_sqlite()).await;
+    let taking = (0..40).map(|_| house.taken(&house.taro.token, &[("disclose", "all")]));
+    let mut whole = 0;
+    for taken in futures::future::join_all(taking).await {
+        if taken.status() == StatusCode::OK {
+            let length = taken.content_length().unwrap();
+            assert_eq!(taken.bytes().await.unwrap().len() as u64, length);
+            whole += 1;
+        } else {
+            assert_eq!(taken.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(taken.headers().contains_key("retry-after"));
+        }
+    }
+    assert!(whole >= 2, "{whole} were made");
+    // Whoever takes nothing of a bundle keeps nobody from another.
+    let silent = house.taken(&house.taro.token, &[]).await;
+    let other = house.taken(&house.hanako.token, &[]).await;
+    house.said_of(other).await;
+    drop(silent);
+}
+
 #[test]
 fn what_is_no_plain_file_is_named_by_both_programs_and_never_waited_for() {
     let installation = Installation::on_sqlite();

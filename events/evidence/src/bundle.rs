@@ -1,12 +1,16 @@
 //! Making a bundle: events, what proves them, and what of them is disclosed.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use meguri_proofs::{Proof, VerifierKey};
 
 use crate::VERIFY_PY;
-use crate::files::{Files, NotABundle};
+use crate::files::{ERASURES_MAX, Files, NotABundle};
 use crate::form::{line, sum};
 use crate::names::{Folder, SUMS, event};
 use crate::readme;
+use crate::zip::Zip;
 
 /// What goes into a bundle.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct Evidence {
     /// The events by which keys of closed sections were destroyed, and those that tell of redacted
     /// events and are not among the events above.
     pub erasures: Vec<Proven>,
+    /// The closed sections whose keys these destroyed: position and name. People are told of them.
+    pub erased: Vec<(u64, String)>,
     /// The signed note that all proofs lead to.
     pub checkpoint: String,
     /// The key that signed it.
@@ -65,64 +71,125 @@ pub struct Disclosed {
     pub salt: [u8; 32],
 }
 
+/// What a file of a bundle holds.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A text of its own.
+    Text(String),
+    /// A part of the event of this number in its folder.
+    Event(Folder, usize, Part),
+}
+
+/// A part of an event that is a file of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Proof,
+    Entry,
+    Header,
+    Blind,
+    Plaintext(usize),
+    Salt(usize),
+}
+
 impl Evidence {
-    /// The files of the bundle.
+    /// The files of the bundle, all in memory.
     ///
     /// # Errors
     /// [`NotABundle::TooLarge`] where nobody would read so much.
     pub fn files(&self) -> Result<Files, NotABundle> {
         let mut files = Files::default();
-        for (folder, events) in [
-            (Folder::Events, &self.events),
-            (Folder::Erasures, &self.erasures),
-        ] {
-            for proven in events {
-                proven.write(folder, &mut files)?;
-            }
+        for (name, content) in self.contents()? {
+            files.add(name, self.bytes(&content).into_owned())?;
         }
-        let texts = [
+        Ok(files)
+    }
+
+    /// The zip of the bundle, made while it is written.
+    ///
+    /// # Errors
+    /// [`NotABundle::TooLarge`] where nobody would read so much.
+    pub fn into_zip(self) -> Result<Zip, NotABundle> {
+        let contents = self.contents()?;
+        Zip::new(self, contents)
+    }
+
+    /// What is in the bundle, by name.
+    fn contents(&self) -> Result<Vec<(String, Content)>, NotABundle> {
+        if self.erasures.len() > ERASURES_MAX {
+            return Err(NotABundle::TooLarge);
+        }
+        let mut contents: Vec<(String, Content)> = [
             ("README.ja.md", readme::japanese(self)),
             ("README.en.md", readme::english(self)),
             ("checkpoint", self.checkpoint.clone()),
             ("key", format!("{}\n", self.key)),
             ("verify.py", VERIFY_PY.to_owned()),
-        ];
-        for (name, text) in texts {
-            files.add(name.to_owned(), text.into_bytes())?;
+        ]
+        .map(|(name, text)| (name.to_owned(), Content::Text(text)))
+        .into();
+        for folder in [Folder::Events, Folder::Erasures] {
+            for (number, proven) in self.of(folder).iter().enumerate() {
+                let event = event(folder, proven.position);
+                proven.parts(|part, name| {
+                    let content = Content::Event(folder, number, part);
+                    contents.push((format!("{event}.{name}"), content));
+                });
+            }
         }
-        let sums = files
-            .iter()
-            .map(|(name, bytes)| format!("{}  {name}\n", sum(bytes)));
-        let sums: String = sums.collect();
-        files.add(SUMS.to_owned(), sums.into_bytes())?;
-        Ok(files)
+        contents.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let mut sums = String::new();
+        for (name, content) in &contents {
+            // Writing to a String cannot fail.
+            let _ = writeln!(sums, "{}  {name}", sum(&self.bytes(content)));
+        }
+        let at = contents.partition_point(|(name, _)| name.as_str() < SUMS);
+        contents.insert(at, (SUMS.to_owned(), Content::Text(sums)));
+        Ok(contents)
+    }
+
+    fn of(&self, folder: Folder) -> &[Proven] {
+        match folder {
+            Folder::Events => &self.events,
+            Folder::Erasures => &self.erasures,
+        }
+    }
+
+    /// The bytes of a file.
+    pub(crate) fn bytes<'c>(&'c self, content: &'c Content) -> Cow<'c, [u8]> {
+        match content {
+            Content::Text(text) => text.as_bytes().into(),
+            Content::Event(folder, number, part) => self.of(*folder)[*number].bytes(*part),
+        }
     }
 }
 
 impl Proven {
-    fn write(&self, folder: Folder, files: &mut Files) -> Result<(), NotABundle> {
-        let event = event(folder, self.position);
-        let mut add = |part: &str, bytes| files.add(format!("{event}.{part}"), bytes);
-        add("proof", self.proof.to_string().into_bytes())?;
-        match &self.kept {
-            Kept::Redacted { entry } => add("entry", line(entry).into_bytes()),
-            Kept::Whole {
-                header,
-                blind,
-                disclosed,
-            } => {
-                add("header", header.clone().into_bytes())?;
-                add("blind", line(blind).into_bytes())?;
-                for Disclosed {
-                    section,
-                    plaintext,
-                    salt,
-                } in disclosed
-                {
-                    add(&format!("{section}.json"), plaintext.clone())?;
-                    add(&format!("{section}.salt"), line(salt).into_bytes())?;
-                }
-                Ok(())
+    /// Tells the parts of the event, each with the end of its file's name.
+    fn parts(&self, mut tell: impl FnMut(Part, Cow<'static, str>)) {
+        tell(Part::Proof, "proof".into());
+        let Kept::Whole { disclosed, .. } = &self.kept else {
+            tell(Part::Entry, "entry".into());
+            return;
+        };
+        tell(Part::Header, "header".into());
+        tell(Part::Blind, "blind".into());
+        for (number, Disclosed { section, .. }) in disclosed.iter().enumerate() {
+            tell(Part::Plaintext(number), format!("{section}.json").into());
+            tell(Part::Salt(number), format!("{section}.salt").into());
+        }
+    }
+
+    fn bytes(&self, part: Part) -> Cow<'_, [u8]> {
+        match (&self.kept, part) {
+            (_, Part::Proof) => self.proof.to_string().into_bytes().into(),
+            (Kept::Redacted { entry }, _) => line(entry).into_bytes().into(),
+            (Kept::Whole { header, .. }, Part::Header | Part::Entry) => header.as_bytes().into(),
+            (Kept::Whole { blind, .. }, Part::Blind) => line(blind).into_bytes().into(),
+            (Kept::Whole { disclosed, .. }, Part::Plaintext(number)) => {
+                disclosed[number].plaintext.as_slice().into()
+            }
+            (Kept::Whole { disclosed, .. }, Part::Salt(number)) => {
+                line(&disclosed[number].salt).into_bytes().into()
             }
         }
     }

@@ -162,7 +162,10 @@ fn data_texts(header: &Value) -> HashSet<String> {
 ///
 /// A key `<subject>/<class>/<n>` was where the data has its id, or both the subject and
 /// `<class>/<m>` with m not below n: the key of that number and all before it.
-pub(crate) struct ErasedKeys {
+///
+/// That is what makes it one of the erasures that a bundle holds.
+#[derive(Debug)]
+pub struct ErasedKeys {
     texts: HashSet<String>,
     /// The last number of each class that is named.
     last: HashMap<String, u64>,
@@ -170,7 +173,7 @@ pub(crate) struct ErasedKeys {
 
 impl ErasedKeys {
     /// What this header says.
-    pub(crate) fn of(header: &[u8]) -> Self {
+    pub fn of(header: &[u8]) -> Self {
         let texts = read(header).as_ref().map(data_texts).unwrap_or_default();
         let mut last = HashMap::new();
         for text in &texts {
@@ -185,7 +188,7 @@ impl ErasedKeys {
     }
 
     /// Is this key among them?
-    pub(crate) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         let mut parts = key.rsplitn(3, '/');
         let (number, class) = (parts.next().and_then(number), parts.next());
         let (Some(number), Some(class), Some(subject)) = (number, class, parts.next()) else {
@@ -200,12 +203,4 @@ impl ErasedKeys {
 fn number(text: &str) -> Option<u64> {
     let number = text.parse().ok()?;
     (number > 0 && text == u64::to_string(&number)).then_some(number)
-}
-
-/// Does the event with this header say that this key, `<subject>/<class>/<n>`, was destroyed?
-///
-/// That is what makes it one of the erasures that a bundle holds: its data has the key's id, or
-/// both the subject and `<class>/<m>` with m not below n.
-pub fn erases(header: &str, key: &str) -> bool {
-    ErasedKeys::of(header.as_bytes()).has(key)
 }

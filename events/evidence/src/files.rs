@@ -105,6 +105,6 @@ impl Files {
 }
 
 /// What a file takes of a zip.
-fn taken(name: &str, bytes: usize) -> usize {
+pub(crate) fn taken(name: &str, bytes: usize) -> usize {
     bytes.saturating_add(2 * name.len() + zip::ENTRY_BYTES)
 }

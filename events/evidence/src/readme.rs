@@ -1,5 +1,7 @@
 //! The two READMEs of a bundle: what it is, and how anyone checks it.
 
+use std::fmt::Write as _;
+
 use crate::bundle::{Evidence, Kept};
 
 /// How many sections are disclosed.
@@ -11,17 +13,34 @@ fn disclosed(evidence: &Evidence) -> usize {
     events.sum()
 }
 
+/// The sections that were erased, a line each, below this heading; nothing where there are none.
+fn erased(evidence: &Evidence, heading: &str) -> String {
+    let mut text = String::new();
+    for (number, (position, section)) in evidence.erased.iter().enumerate() {
+        if number == 0 {
+            text = format!("\n{heading}\n\n");
+        }
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "- `events/{position}` {section}");
+    }
+    text
+}
+
 pub(crate) fn japanese(evidence: &Evidence) -> String {
     let Evidence {
         about, events, key, ..
     } = evidence;
     let (events, disclosed) = (events.len(), disclosed(evidence));
+    let erased = erased(
+        evidence,
+        "次の部分は消去されました。鍵が破棄されたため、もう誰にも開けません（`erasures/` に記録があります）。",
+    );
     format!(
         "\
 # 証拠バンドル: {about}
 
 出来事 {events} 件の記録です。封印された部分のうち {disclosed} 件を開示しています。
-
+{erased}
 ## 確かめ方
 
 Python 3 と openssl だけで確かめられます。検証鍵は、このバンドルからではなく、運営の公開ページなど別の
@@ -55,12 +74,17 @@ pub(crate) fn english(evidence: &Evidence) -> String {
         about, events, key, ..
     } = evidence;
     let (events, disclosed) = (events.len(), disclosed(evidence));
+    let erased = erased(
+        evidence,
+        "These sections were erased: their keys are destroyed, as `erasures/` shows, so that nobody \
+         can open them any more.",
+    );
     format!(
         "\
 # Evidence bundle: {about}
 
 The record of {events} events. Of their sealed sections, {disclosed} are disclosed.
-
+{erased}
 ## How to check it
 
 Python 3 and openssl are enough. Take the verifier key from elsewhere than this bundle, such as the

@@ -6,7 +6,10 @@
 //! each of them. So a bundle is written by one rule, and what is read is written again and has to
 //! be the same bytes.
 
-use crate::files::{BUNDLE_BYTES_MAX, Files, NotABundle};
+use std::vec;
+
+use crate::bundle::{Content, Evidence};
+use crate::files::{BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, Files, NotABundle, taken};
 
 /// Before every file.
 const LOCAL: u32 = 0x0403_4b50;
@@ -34,6 +37,9 @@ const LOCAL_BYTES: usize = 30;
 pub(crate) const ENTRY_BYTES: usize = 76;
 /// The most that the records at the end take.
 pub(crate) const END_BYTES: usize = 98;
+
+/// About how many bytes of a bundle are made at a time.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Writes a zip, one file after the other: what it returns is to be written in the same order.
 #[derive(Debug, Default)]
@@ -123,6 +129,66 @@ impl Packer {
         end.extend(long(at).to_le_bytes());
         end.extend([0; 2]);
         end
+    }
+}
+
+/// The zip of a bundle, chunk by chunk: only what the bundle is made of is in memory.
+#[derive(Debug)]
+pub struct Zip {
+    evidence: Evidence,
+    left: vec::IntoIter<(String, Content)>,
+    packer: Option<Packer>,
+    length: usize,
+}
+
+impl Zip {
+    pub(crate) fn new(
+        evidence: Evidence,
+        contents: Vec<(String, Content)>,
+    ) -> Result<Self, NotABundle> {
+        let mut length = Packer::default().finish().len();
+        if contents.len() > usize::from(u16::MAX) {
+            length = END_BYTES;
+        }
+        for (name, content) in &contents {
+            if !is_name(name) {
+                return Err(NotABundle::Name(name.clone()));
+            }
+            length = length.saturating_add(taken(name, evidence.bytes(content).len()));
+        }
+        if length > BUNDLE_BYTES_MAX - END_BYTES || contents.len() > BUNDLE_FILES_MAX {
+            return Err(NotABundle::TooLarge);
+        }
+        Ok(Self {
+            evidence,
+            left: contents.into_iter(),
+            packer: Some(Packer::default()),
+            length,
+        })
+    }
+
+    /// How many bytes all chunks have together.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}
+
+impl Iterator for Zip {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = Vec::with_capacity(2 * CHUNK_BYTES);
+        while chunk.len() < CHUNK_BYTES {
+            let Some((name, content)) = self.left.next() else {
+                chunk.extend(self.packer.take()?.finish());
+                break;
+            };
+            let bytes = self.evidence.bytes(&content);
+            let packed = self.packer.as_mut()?.file(&name, &bytes);
+            chunk.extend(packed.expect("INVARIANT: all of it was looked at before"));
+            chunk.extend_from_slice(&bytes);
+        }
+        Some(chunk)
     }
 }
 

@@ -53,6 +53,8 @@ pub struct SectionAt {
     pub section: String,
     /// Who wrote it, `member-…`: under whose key it is sealed.
     pub subject: String,
+    /// The id of that key.
+    pub key: String,
 }
 
 impl SectionAt {
@@ -70,6 +72,7 @@ impl SectionAt {
                 position: event.position(),
                 section: listed.section.to_owned(),
                 subject: listed.key.split('/').next().unwrap_or_default().to_owned(),
+                key: listed.key.to_owned(),
             }));
         }
         Ok(sections)

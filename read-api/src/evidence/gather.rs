@@ -1,8 +1,10 @@
 //! Gathering evidence from the log: first what it is made of, then, once that is allowed and noted,
 //! what is opened of it.
 
+use std::collections::HashSet;
+
 use meguri_events::ExchangeId;
-use meguri_evidence::{Disclosed, Evidence, Kept, NotABundle, Proven};
+use meguri_evidence::{Disclosed, Evidence, Kept, NotABundle, Proven, Zip};
 use meguri_log::{
     Log, OpenSealError, Position, PublishedError, ReadError, Recorded, SignedCheckpoint, StreamName,
 };
@@ -32,9 +34,23 @@ pub enum GatherError {
     /// A section does not open.
     #[error(transparent)]
     Seal(#[from] OpenSealError),
+    /// It was not made to its end.
+    #[error("the bundle broke off: {0}")]
+    BrokeOff(String),
     /// It is more than anybody reads.
     #[error(transparent)]
     TooLarge(#[from] NotABundle),
+}
+
+/// A bundle that is ready to be written.
+#[derive(Debug)]
+pub struct Made {
+    /// Its bytes, made while they are written.
+    pub zip: Zip,
+    /// How many sections it discloses.
+    pub disclosed: usize,
+    /// How many of its sections were erased, as it shows.
+    pub erased: usize,
 }
 
 /// All that is evidence of an exchange, with everything that is sealed still closed.
@@ -116,38 +132,43 @@ impl Gathered {
     }
 
     /// The bundle in which these sections are open; the same bytes whenever it is made of the same
-    /// log. What was erased stays closed, and comes with what tells of its erasure.
+    /// log. What was erased stays closed, is told in it, and comes with what tells of its erasure.
     ///
     /// # Errors
     /// [`GatherError`].
-    pub async fn bundle(&self, log: &Log, open: &[SectionAt]) -> Result<Vec<u8>, GatherError> {
-        let (mut events, mut closed) = (Vec::new(), Vec::new());
+    pub async fn bundle(self, log: &Log, open: &[SectionAt]) -> Result<Made, GatherError> {
+        let wanted: HashSet<(Position, &str)> = open
+            .iter()
+            .map(|at| (at.position, at.section.as_str()))
+            .collect();
+        let (mut events, mut closed, mut disclosed_all) = (Vec::new(), Vec::new(), 0);
         for event in &self.events {
             let mut disclosed = Vec::new();
             if let Some(header) = event.header().transpose().map_err(ReadError::from)? {
                 for listed in &header.sealed {
-                    let wanted = open
-                        .iter()
-                        .any(|at| at.position == event.position() && at.section == listed.section);
-                    let shown = if wanted {
+                    let shown = if wanted.contains(&(event.position(), listed.section)) {
                         log.show_section(event, listed.section).await?
                     } else {
                         None
                     };
+                    let section = listed.section.to_owned();
                     match shown {
                         Some(shown) => disclosed.push(Disclosed {
-                            section: listed.section.to_owned(),
+                            section,
                             plaintext: shown.plaintext,
                             salt: shown.salt,
                         }),
-                        None => closed.push((event.position().get(), listed.key.to_owned())),
+                        None => {
+                            closed.push((event.position().get(), listed.key.to_owned(), section));
+                        }
                     }
                 }
             }
+            disclosed_all += disclosed.len();
             events.push((event, disclosed));
         }
         let size = self.checkpoint.tree.size;
-        let mut erasures = related::erasures(log, &closed, size).await?;
+        let (mut erasures, erased) = related::erasures(log, &closed, size).await?;
         erasures.extend(related::redactions(log, &self.events, size).await?);
         erasures.sort_by_key(Recorded::position);
         let erasures = erasures.iter().map(|event| (event, Vec::new()));
@@ -155,10 +176,19 @@ impl Gathered {
             about: self.about.clone(),
             events: self.proven(log, events).await?,
             erasures: self.proven(log, erasures.collect()).await?,
+            erased,
             checkpoint: self.checkpoint.note.clone(),
             key: self.key.clone(),
         };
-        Ok(evidence.files()?.to_zip()?)
+        let (disclosed, erased) = (disclosed_all, evidence.erased.len());
+        // Everything that it is made of is in it now.
+        drop(self);
+        let zip = tokio::task::spawn_blocking(move || evidence.into_zip()).await;
+        Ok(Made {
+            zip: zip.map_err(|error| GatherError::BrokeOff(error.to_string()))??,
+            disclosed,
+            erased,
+        })
     }
 
     /// Events with what proves them.

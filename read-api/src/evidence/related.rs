@@ -1,7 +1,10 @@
 //! What belongs to the evidence of an exchange beside its own events: what led to it, what
 //! destroyed the keys of its texts, and what tells of redacted events.
 
+use std::collections::HashMap;
+
 use meguri_events::PostId;
+use meguri_evidence::ErasedKeys;
 use meguri_log::{Log, ReadError, Recorded, StreamName, StreamRange, Version};
 use serde_json::Value;
 use uuid::Uuid;
@@ -95,36 +98,52 @@ fn named(opening: &Recorded) -> Result<Vec<String>, ReadError> {
 }
 
 /// The events by which the keys of these sections were destroyed: for each section, given by its
-/// event's position and its key, the first one after it.
-pub(super) async fn erasures(
+/// event's position, its key and whatever it is called, the first one after it; and the sections of
+/// which there is one.
+pub(super) async fn erasures<N: Clone>(
     log: &Log,
-    closed: &[(u64, String)],
+    closed: &[(u64, String, N)],
     size: u64,
-) -> Result<Vec<Recorded>, ReadError> {
-    let mut found: Vec<Recorded> = Vec::new();
+) -> Result<(Vec<Recorded>, Vec<(u64, N)>), ReadError> {
+    let (mut events, mut erased): (Vec<Recorded>, _) = (Vec::new(), Vec::new());
     let subject = |key: &str| key.split('/').next().map(str::to_owned);
-    let mut subjects: Vec<String> = closed.iter().filter_map(|(_, key)| subject(key)).collect();
+    let mut subjects: Vec<String> = closed.iter().filter_map(|it| subject(&it.1)).collect();
     subjects.sort();
     subjects.dedup();
-    for subject in subjects {
-        let Ok(stream) = StreamName::new(subject.as_str()) else {
+    for of in subjects {
+        let Ok(stream) = StreamName::new(of.as_str()) else {
             continue;
         };
-        let events = whole(log, &stream, size).await?;
-        let erasing = events.iter().filter(|event| event.event_type() == ERASING);
-        let erasing: Vec<&Recorded> = erasing.collect();
-        for (position, key) in closed {
-            let covers = |event: &&&Recorded| {
-                let header = event.header_text();
-                event.position().get() > *position
-                    && header.is_some_and(|header| meguri_evidence::erases(header, key))
-            };
-            found.extend(erasing.iter().find(covers).map(|event| (*event).clone()));
+        let own = whole(log, &stream, size).await?.into_iter();
+        let erasing = own.filter(|event| event.event_type() == ERASING);
+        let erasing: Vec<(Recorded, ErasedKeys)> = erasing
+            .filter_map(|event| {
+                let keys = ErasedKeys::of(event.header_text()?.as_bytes());
+                Some((event, keys))
+            })
+            .collect();
+        // Somebody has few keys, and a long exchange many sections under one.
+        let mut destroyed: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (position, key, name) in closed
+            .iter()
+            .filter(|it| subject(&it.1).as_ref() == Some(&of))
+        {
+            let by = destroyed.entry(key).or_insert_with(|| {
+                let all = erasing.iter().enumerate();
+                let by = all.filter(|(_, (_, keys))| keys.has(key));
+                by.map(|(number, _)| number).collect()
+            });
+            let after = |number: &&usize| erasing[**number].0.position().get() > *position;
+            if let Some(number) = by.iter().find(after) {
+                events.push(erasing[*number].0.clone());
+                erased.push((*position, name.clone()));
+            }
         }
     }
-    found.sort_by_key(Recorded::position);
-    found.dedup_by_key(|event| event.position());
-    Ok(found)
+    events.sort_by_key(Recorded::position);
+    events.dedup_by_key(|event| event.position());
+    erased.sort_by_key(|(position, _)| *position);
+    Ok((events, erased))
 }
 
 /// The events that tell of these redacted ones and are not among them, each in its stream.

@@ -2,7 +2,7 @@
 
 use meguri_evidence::{BUNDLE_BYTES_MAX, Files, NotABundle, Packer};
 
-use crate::scene::Scene;
+use crate::scene::{EXCHANGE, Scene};
 
 #[test]
 fn the_same_evidence_is_the_same_bytes() {
@@ -14,6 +14,30 @@ fn the_same_evidence_is_the_same_bytes() {
         .map(|it| it.0.to_owned())
         .collect();
     insta::assert_snapshot!(names.join("\n"));
+}
+
+#[test]
+fn a_bundle_is_the_same_bytes_whether_it_is_made_at_once_or_while_it_is_written() {
+    let mut scene = Scene::new();
+    for _ in 0..500 {
+        let said = format!(r#"{{"text":"{}"}}"#, "x".repeat(300));
+        scene.add(EXCHANGE, "{}", &[("text", &said)]);
+    }
+    scene.redact(7);
+    let mut evidence = scene.evidence();
+    evidence.erased.push((4, "message".to_owned()));
+    let whole = evidence.files().unwrap().to_zip().unwrap();
+    let zip = evidence.into_zip().unwrap();
+    assert_eq!(zip.length(), whole.len());
+    let chunks: Vec<Vec<u8>> = zip.collect();
+    let longest = chunks.iter().map(Vec::len).max().unwrap();
+    assert!(chunks.len() > 3 && longest < 256 << 10, "{longest}");
+    assert!(chunks.concat() == whole);
+    let files = Files::from_zip(&whole).unwrap();
+    for readme in ["README.ja.md", "README.en.md"] {
+        let text = String::from_utf8(files.get(readme).unwrap().to_vec()).unwrap();
+        assert!(text.contains("\n- `events/4` message\n"), "{text}");
+    }
 }
 
 #[test]

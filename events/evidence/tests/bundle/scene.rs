@@ -219,6 +219,7 @@ impl Scene {
                 .map(|(index, _)| self.proven(index, disclose))
                 .collect(),
             erasures: Vec::new(),
+            erased: Vec::new(),
             checkpoint: self.checkpoint(),
             key: self.key.verifier(),
         }

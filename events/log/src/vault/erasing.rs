@@ -112,7 +112,10 @@ impl Vault {
     }
 
     /// Which of these keys, by id, are destroyed; one that the vault does not know is not.
-    pub(crate) async fn destroyed(&self, ids: &[&str]) -> Result<HashSet<String>, VaultError> {
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub async fn destroyed(&self, ids: &[&str]) -> Result<HashSet<String>, VaultError> {
         let parts: Vec<_> = ids.iter().filter_map(|id| parts_of(id)).collect();
         let found = self.0.database.keys(&parts).await?.into_iter();
         let destroyed = found.filter(|(_, _, _, wrapped)| wrapped.is_none());
