@@ -264,11 +264,11 @@ async fn a_flood_of_made_up_names_makes_nobody_elses_log_in_fail() {
         honest.spawn(async move { log_in(&app, &name, RIGHT, &from).await.0 });
     }
     assert_eq!(honest.join_all().await, [201; 10]);
-    let turned_away = flood.join_all().await;
-    let busy = turned_away.iter().filter(|status| **status == 503).count();
+    // The flood is answered, or turned away, in its own turn.
+    let flood = flood.join_all().await;
     assert!(
-        busy > 100,
-        "the flood was one, and filled its own part alone: {busy}"
+        flood.iter().all(|status| [401, 503].contains(status)),
+        "{flood:?}"
     );
 }
 
