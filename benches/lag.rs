@@ -78,6 +78,7 @@ impl Pair {
                 let message = NewMessage {
                     text: "土曜日の午後はいかがでしょうか。".to_owned(),
                     keep_negotiating: true,
+                    terms_version: None,
                 };
                 commands
                     .post_message(&self.asks, self.exchange, message)

@@ -205,7 +205,7 @@ async fn an_offer_leads_to_help_in_return(installation: &Installation) {
 
     // The owner's first answer starts the exchange (H25).
     let room = format!("exchanges/{}", opened.id);
-    let answer = json!({"text": "よろこんで"});
+    let answer = json!({"text": "よろこんで", "terms_version": 0});
     let answered = api.done(&yuki, &format!("{room}/messages"), &answer).await;
     assert_eq!(
         status_of(api, &opened.id, &ken, answered.position).await,

@@ -44,10 +44,11 @@ impl Commands {
     }
 
     /// Writes in the room; for the party with the right to decide that is agreement to the
-    /// latest terms, unless it says `keep_negotiating` (H25-H27).
+    /// terms that it names, unless it says `keep_negotiating` (H25-H27).
     ///
     /// # Errors
-    /// Refused once the exchange is over; hidden from strangers, as all that follow.
+    /// Refused once the exchange is over, and where it agrees to other terms than the latest;
+    /// hidden from strangers, as all that follow.
     pub async fn post_message(
         &self,
         caller: &Caller,
@@ -55,8 +56,8 @@ impl Commands {
         new: NewMessage,
     ) -> Result<Done, CommandError> {
         let text = MessageText::parse(&new.text)?;
-        let keep = new.keep_negotiating;
-        let decide = |it: &Exchange, by, _| it.post_message(by, text.clone(), keep);
+        let (keep, terms) = (new.keep_negotiating, new.terms_version);
+        let decide = |it: &Exchange, by, _| it.post_message(by, text.clone(), keep, terms);
         self.on_exchange("post_message", caller, id, decide).await
     }
 

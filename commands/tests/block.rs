@@ -60,7 +60,7 @@ on_both_backends! {
         world.commands.block(&aki, "haru").await.unwrap();
         for member in [&aki, &haru] {
             let text = "これまでどおり".to_owned();
-            let message = NewMessage { text, keep_negotiating: true };
+            let message = NewMessage { text, keep_negotiating: true, terms_version: None };
             world.commands.post_message(member, running, message).await.unwrap();
             world.commands.report_completion(member, running).await.unwrap();
         }

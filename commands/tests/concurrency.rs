@@ -1,7 +1,9 @@
 //! Several at once: conflicts are decided again from fresh state, and one claim has one holder.
 
-use meguri_commands::{Abort, Agreement, Cancellation, CommandError, NewMessage, NewThanks};
-use meguri_events::ExchangeId;
+use meguri_commands::{
+    Abort, Agreement, Cancellation, CommandError, NewMessage, NewTerms, NewThanks,
+};
+use meguri_events::{ExchangeId, Mode};
 use tokio::join;
 
 use crate::support::{World, code, new_member, request};
@@ -29,7 +31,11 @@ on_both_backends! {
         let (aki, haru) = (world.member("aki").await, world.member("haru").await);
         let exchange = world.started(&aki, &haru).await;
         let other = world.another_process().await;
-        let message = |text: &str| NewMessage { text: text.to_owned(), keep_negotiating: false };
+        let message = |text: &str| NewMessage {
+            text: text.to_owned(),
+            keep_negotiating: false,
+            terms_version: None,
+        };
         for _ in 0..10 {
             let (one, two, three) = join!(
                 world.commands.post_message(&aki, exchange, message("今から行きます")),
@@ -41,6 +47,41 @@ on_both_backends! {
             three.unwrap();
         }
         assert_eq!(world.count("MessagePosted").await, 30);
+    }
+
+    async fn an_answer_never_agrees_to_terms_that_came_in_between_h25(world: &World) {
+        let (aki, haru) = (world.member("aki").await, world.member("haru").await);
+        let other = world.another_process().await;
+        for _ in 0..10 {
+            let exchange = world.requested(&aki, &haru).await;
+            let answer = NewMessage {
+                text: "よろこんで".to_owned(),
+                keep_negotiating: false,
+                terms_version: Some(0),
+            };
+            let terms = NewTerms {
+                what: "別の条件".to_owned(),
+                when: None,
+                mode: Mode::Online,
+                in_return: None,
+            };
+            let (answered, proposed) = join!(
+                world.commands.post_message(&aki, exchange, answer.clone()),
+                other.propose_terms(&haru, exchange, terms),
+            );
+            match (answered, proposed) {
+                (Ok(_), refused) => assert_eq!(code(refused), "not-negotiating"),
+                (refused, Ok(_)) => {
+                    assert_eq!(code(refused), "terms-changed");
+                    // Seen now, and agreed to by its number.
+                    let answer = NewMessage { terms_version: Some(1), ..answer };
+                    world.commands.post_message(&aki, exchange, answer).await.unwrap();
+                }
+                (one, two) => panic!("{one:?} {two:?}"),
+            }
+            let types = world.types_in(&exchange.stream()).await;
+            assert_eq!(types.last().map(String::as_str), Some("ExchangeStarted"));
+        }
     }
 
     async fn two_who_want_one_user_name_at_once_one_gets_it_k23(world: &World) {
@@ -131,7 +172,11 @@ on_both_backends! {
         let (aki, haru) = (world.member("aki").await, world.member("haru").await);
         let natsu = world.member("natsu").await;
         let exchange = world.requested(&aki, &haru).await;
-        let message = NewMessage { text: "入れて".to_owned(), keep_negotiating: true };
+        let message = NewMessage {
+            text: "入れて".to_owned(),
+            keep_negotiating: true,
+            terms_version: None,
+        };
         let refused = world.commands.post_message(&natsu, exchange, message).await.unwrap_err();
         let problem = meguri_http::Problem::from(refused);
         assert_eq!(problem.status(), 404);

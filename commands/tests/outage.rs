@@ -33,6 +33,7 @@ async fn until_answered(
         let message = NewMessage {
             text,
             keep_negotiating,
+            terms_version: None,
         };
         match commands.post_message(&caller, exchange, message).await {
             Ok(done) => return done,

@@ -299,7 +299,11 @@ on_both_backends! {
         let (aki, exchanges) = leaving(world).await;
         settle(&mut runner(world).await).await;
         assert_all_ended(world, &exchanges).await;
-        let message = NewMessage { text: "まだいます".to_owned(), keep_negotiating: false };
+        let message = NewMessage {
+            text: "まだいます".to_owned(),
+            keep_negotiating: false,
+            terms_version: Some(0),
+        };
         let refused = world.commands.post_message(&aki, exchanges[0], message).await;
         assert_eq!(code(refused), "member-has-left");
     }

@@ -24,6 +24,7 @@ fn words() -> NewMessage {
     NewMessage {
         text: "はい".to_owned(),
         keep_negotiating: true,
+        terms_version: None,
     }
 }
 

@@ -63,6 +63,8 @@ struct Play<'c> {
     now: Moment,
     when: String,
     in_return: Option<String>,
+    /// Number of the latest terms.
+    terms_version: u32,
     steps: Vec<Step>,
 }
 
@@ -82,6 +84,7 @@ impl Script<'_> {
             now: opens,
             when,
             in_return,
+            terms_version: 0,
             steps: vec![],
         };
         play.open();
@@ -132,12 +135,10 @@ impl<'c> Play<'c> {
     fn agree_on_terms(&mut self) {
         let talk = &self.script.community.texts.talk;
         let mut proposer = self.either();
-        let mut version = 1;
         self.propose(proposer);
         if self.script.dice.percent(25) {
             self.wait_hours(1, 10);
             proposer = proposer.partner();
-            version += 1;
             self.when = talk.changed_when.pick(&mut self.script.dice).clone();
             self.propose(proposer);
         }
@@ -145,6 +146,7 @@ impl<'c> Play<'c> {
         if proposer == Party::Opener && self.script.dice.percent(50) {
             self.say(Party::Asked, Occasion::Agreeing, false);
         } else {
+            let version = self.terms_version;
             self.act(proposer.partner(), ExchangeAct::Agree { version });
             self.wait_minutes(1, 30);
             self.say(proposer.partner(), Occasion::Agreeing, false);
@@ -164,6 +166,7 @@ impl<'c> Play<'c> {
             way: self.script.way,
             in_return: self.in_return.clone(),
         };
+        self.terms_version += 1;
         self.act(who, ExchangeAct::Propose(terms));
     }
 
@@ -300,6 +303,7 @@ impl<'c> Play<'c> {
             ExchangeAct::Say {
                 text,
                 keep_negotiating,
+                terms_version: self.terms_version,
             },
         );
     }

@@ -177,8 +177,10 @@ async fn in_the_room(
         ExchangeAct::Say {
             text,
             keep_negotiating,
+            terms_version,
         } => {
             let (text, keep_negotiating) = (text.clone(), *keep_negotiating);
+            let terms_version = Some(*terms_version);
             commands
                 .post_message(
                     caller,
@@ -186,6 +188,7 @@ async fn in_the_room(
                     NewMessage {
                         text,
                         keep_negotiating,
+                        terms_version,
                     },
                 )
                 .await

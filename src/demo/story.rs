@@ -57,6 +57,8 @@ pub(super) enum ExchangeAct {
     Say {
         text: String,
         keep_negotiating: bool,
+        /// The terms that the speaker has seen.
+        terms_version: u32,
     },
     Propose(TermsSheet),
     Agree {

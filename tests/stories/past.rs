@@ -64,7 +64,7 @@ async fn live(api: &Api) -> Seen {
         (
             &hanako,
             format!("{room}/messages"),
-            json!({"text": "土曜はどうですか"}),
+            json!({"text": "土曜はどうですか", "terms_version": 0}),
         ),
         (&hanako, format!("needs/{}/close", need.id), json!({})),
         (&taro, format!("{room}/completion"), json!({})),

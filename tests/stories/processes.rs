@@ -36,7 +36,7 @@ async fn two_servers_on_one_postgresql_are_one_community() {
     let opening = json!({"message": "お手伝いします", "mode": "in_person"});
     let opened = second.api().done(&taro, &path, &opening).await;
     let room = format!("exchanges/{}", opened.id);
-    let yes = json!({"text": "お願いします"});
+    let yes = json!({"text": "お願いします", "terms_version": 0});
     first
         .api()
         .done(&hanako, &format!("{room}/messages"), &yes)

@@ -89,7 +89,7 @@ async fn helped_in_silence(api: &Api, yuki: &Member, ken: &Member) -> String {
     let path = format!("offers/{}/requests", offer.id);
     let exchange = api.done(ken, &path, &request).await.id;
     let room = format!("exchanges/{exchange}");
-    let yes = json!({"text": "送ってください"});
+    let yes = json!({"text": "送ってください", "terms_version": 0});
     api.done(yuki, &format!("{room}/messages"), &yes).await;
     api.done(yuki, &format!("{room}/completion"), &json!({}))
         .await;

@@ -28,6 +28,12 @@ pub struct NewMessage {
     /// 調整中の状態のまま投稿する: the message does not agree to anything (H26).
     #[serde(default)]
     pub keep_negotiating: bool,
+    /// Number of the terms that the message agrees to, 0 for the opening as it was. Needed from
+    /// the party with the right to decide while negotiating, unless it keeps negotiating (H25-H27);
+    /// means nothing elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, example = 0)]
+    pub terms_version: Option<u32>,
 }
 
 /// Terms to agree on (H07).

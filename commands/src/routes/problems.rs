@@ -120,6 +120,7 @@ fn of_rules() -> Vec<CommandError> {
         every!(ExchangeError {
             OwnPost, Blocked, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::Online },
             NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 2 },
+            TermsNotNamed { latest: 2 },
             AlreadyReported, PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated,
             NoEvaluation, GivenUp, TooLate,
         })

@@ -41,6 +41,14 @@ pub enum ExchangeError {
         /// Number of the latest terms.
         latest: u32,
     },
+    /// A message that agrees names the terms to which it does (H25-H27).
+    #[error(
+        "name the terms that you agree to, or keep negotiating; the latest are number {latest}"
+    )]
+    TermsNotNamed {
+        /// Number of the latest terms.
+        latest: u32,
+    },
     /// Each party reports once (H21).
     #[error("you have reported completion already")]
     AlreadyReported,
@@ -81,6 +89,7 @@ impl ExchangeError {
             Self::NotInProgress => "not-in-progress",
             Self::RoomClosed => "room-closed",
             Self::TermsChanged { .. } => "terms-changed",
+            Self::TermsNotNamed { .. } => "terms-not-named",
             Self::AlreadyReported => "already-reported",
             Self::PartnerNotDone => "partner-not-done",
             Self::NotHelped => "not-helped",
@@ -109,6 +118,12 @@ impl ExchangeError {
             Self::TermsChanged { latest } => {
                 return format!(
                     "条件が変わっています。最新の条件（第{latest}版）を確認してください。"
+                );
+            }
+            Self::TermsNotNamed { latest } => {
+                return format!(
+                    "どの条件に合意するかを指定してください（最新は第{latest}版）。合意せずに送るには、\
+                     調整中の状態のまま投稿してください。"
                 );
             }
             Self::AlreadyReported => "完了はすでに伝えています。",

@@ -24,20 +24,32 @@ pub struct Terms {
 
 impl Exchange {
     /// Writes in the room (H05). While negotiating, a message of the party with the right to
-    /// decide is agreement to the latest terms, unless it says `keep_negotiating` (H25-H27).
+    /// decide is agreement to the terms that it names, unless it says `keep_negotiating`
+    /// (H25-H27). In every other message the number of the terms means nothing.
     ///
     /// # Errors
-    /// Refused for strangers, and once the exchange is over (H23).
+    /// Refused for strangers, and once the exchange is over (H23); where the message agrees, for
+    /// any number but the latest, and for none: nobody agrees to terms that they have not seen.
     pub fn post_message(
         &self,
         by: ActiveMember,
         text: MessageText,
         keep_negotiating: bool,
+        terms_version: Option<u32>,
     ) -> Result<Vec<ExchangeEvent>, ExchangeError> {
         let side = self.side_of(by)?;
         if !self.is_open() {
             return Err(ExchangeError::RoomClosed);
         }
+        let decides = side == Side::Asked && self.status == Status::Negotiating;
+        let agreement = if decides && !keep_negotiating {
+            let latest = self.terms.version;
+            let named = terms_version.ok_or(ExchangeError::TermsNotNamed { latest })?;
+            self.named_latest(named)?;
+            self.consent(side)
+        } else {
+            vec![]
+        };
         let to = self.parties[side.other()];
         let text = Sealed::Known(text.into());
         let message = MessagePosted {
@@ -48,10 +60,7 @@ impl Exchange {
             text,
         };
         let mut events = vec![message.into()];
-        let decides = side == Side::Asked && self.status == Status::Negotiating;
-        if decides && !keep_negotiating {
-            events.extend(self.consent(side));
-        }
+        events.extend(agreement);
         Ok(events)
     }
 
@@ -112,11 +121,7 @@ impl Exchange {
             return Ok(vec![]);
         }
         self.negotiating()?;
-        if version != self.terms.version {
-            return Err(ExchangeError::TermsChanged {
-                latest: self.terms.version,
-            });
-        }
+        self.named_latest(version)?;
         Ok(self.consent(side))
     }
 
@@ -142,6 +147,16 @@ impl Exchange {
             }
             .into(),
         ])
+    }
+
+    /// Whether these are the latest terms.
+    fn named_latest(&self, version: u32) -> Result<(), ExchangeError> {
+        let latest = self.terms.version;
+        if version == latest {
+            Ok(())
+        } else {
+            Err(ExchangeError::TermsChanged { latest })
+        }
     }
 
     fn negotiating(&self) -> Result<(), ExchangeError> {

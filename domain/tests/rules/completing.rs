@@ -115,7 +115,7 @@ fn aborting_is_final_h24() {
     );
     let refused = Err(ExchangeError::RoomClosed);
     assert_eq!(
-        exchange.post_message(acting(ASKED), message("なぜ"), false),
+        exchange.post_message(acting(ASKED), message("なぜ"), false, None),
         refused
     );
 }

@@ -92,7 +92,7 @@ fn cancelling_is_final_h06() {
             refused
         );
         assert_eq!(
-            exchange.post_message(acting(by), message("もしもし"), false),
+            exchange.post_message(acting(by), message("もしもし"), false, Some(0)),
             Err(ExchangeError::RoomClosed)
         );
     }
@@ -189,7 +189,9 @@ fn the_opener_alone_cannot_start_h10() {
 fn the_openers_consent_has_to_be_renewed_when_terms_have_changed_h12() {
     let changed = then(requested(), [proposed(ASKED, 1, Mode::Online, None)]);
     given::<Exchange>(changed.clone())
-        .when(|exchange| exchange.post_message(acting(ASKED), message("どうですか"), false))
+        .when(|exchange| {
+            exchange.post_message(acting(ASKED), message("どうですか"), false, Some(1))
+        })
         .then([wrote(ASKED, OPENER, "どうですか", false)]);
     given::<Exchange>(changed)
         .when(|exchange| exchange.agree(acting(OPENER), 1))
@@ -235,7 +237,9 @@ fn a_return_is_told_in_words_and_has_no_price_h17() {
 #[test]
 fn the_first_answer_of_the_asked_party_starts_the_exchange_h25() {
     given::<Exchange>(requested())
-        .when(|exchange| exchange.post_message(acting(ASKED), message("いいですよ"), false))
+        .when(|exchange| {
+            exchange.post_message(acting(ASKED), message("いいですよ"), false, Some(0))
+        })
         .then([
             wrote(ASKED, OPENER, "いいですよ", false),
             agreed(ASKED, 0),
@@ -246,7 +250,7 @@ fn the_first_answer_of_the_asked_party_starts_the_exchange_h25() {
 #[test]
 fn an_answer_that_keeps_negotiating_does_not_start_h26() {
     given::<Exchange>(requested())
-        .when(|exchange| exchange.post_message(acting(ASKED), message("いつですか"), true))
+        .when(|exchange| exchange.post_message(acting(ASKED), message("いつですか"), true, None))
         .then([wrote(ASKED, OPENER, "いつですか", true)]);
 }
 
@@ -260,7 +264,9 @@ fn every_later_answer_without_keep_negotiating_starts_h27() {
         ],
     );
     given::<Exchange>(history)
-        .when(|exchange| exchange.post_message(acting(ASKED), message("では土曜に"), false))
+        .when(|exchange| {
+            exchange.post_message(acting(ASKED), message("では土曜に"), false, Some(0))
+        })
         .then([
             wrote(ASKED, OPENER, "では土曜に", false),
             agreed(ASKED, 0),
@@ -271,7 +277,7 @@ fn every_later_answer_without_keep_negotiating_starts_h27() {
 #[test]
 fn an_answer_agrees_to_the_latest_terms_h25() {
     given::<Exchange>(then(requested(), [proposed(OPENER, 1, Mode::Online, None)]))
-        .when(|exchange| exchange.post_message(acting(ASKED), message("それで"), false))
+        .when(|exchange| exchange.post_message(acting(ASKED), message("それで"), false, Some(1)))
         .then([
             wrote(ASKED, OPENER, "それで", false),
             agreed(ASKED, 1),
@@ -280,13 +286,50 @@ fn an_answer_agrees_to_the_latest_terms_h25() {
 }
 
 #[test]
+fn an_answer_to_other_terms_than_the_latest_is_refused_h25() {
+    let changed = then(requested(), [proposed(OPENER, 1, Mode::Online, None)]);
+    for (named, refusal) in [
+        (Some(0), ExchangeError::TermsChanged { latest: 1 }),
+        (Some(2), ExchangeError::TermsChanged { latest: 1 }),
+        (None, ExchangeError::TermsNotNamed { latest: 1 }),
+    ] {
+        given::<Exchange>(changed.clone())
+            .when(|exchange| exchange.post_message(acting(ASKED), message("それで"), false, named))
+            .then_refused(refusal);
+    }
+}
+
+#[test]
+fn an_answer_to_ones_own_terms_names_them_too_h27() {
+    let own = then(requested(), [proposed(ASKED, 1, Mode::Online, None)]);
+    given::<Exchange>(own)
+        .when(|exchange| exchange.post_message(acting(ASKED), message("どうですか"), false, None))
+        .then_refused(ExchangeError::TermsNotNamed { latest: 1 });
+}
+
+#[test]
+fn an_answer_that_keeps_negotiating_may_name_any_terms_or_none_h26() {
+    let changed = then(requested(), [proposed(OPENER, 1, Mode::Online, None)]);
+    for named in [None, Some(0), Some(1), Some(9)] {
+        given::<Exchange>(changed.clone())
+            .when(|exchange| exchange.post_message(acting(ASKED), message("うーん"), true, named))
+            .then([wrote(ASKED, OPENER, "うーん", true)]);
+    }
+}
+
+#[test]
 fn a_message_of_the_opener_never_changes_the_status_h27() {
     let asked_proposed = then(requested(), [proposed(ASKED, 1, Mode::Online, None)]);
     for history in [requested(), asked_proposed, in_progress()] {
-        for keep_negotiating in [false, true] {
+        for (keep, named) in [
+            (false, None),
+            (false, Some(0)),
+            (false, Some(9)),
+            (true, None),
+        ] {
             given::<Exchange>(history.clone())
-                .when(|x| x.post_message(acting(OPENER), message("どうも"), keep_negotiating))
-                .then([wrote(OPENER, ASKED, "どうも", keep_negotiating)]);
+                .when(|x| x.post_message(acting(OPENER), message("どうも"), keep, named))
+                .then([wrote(OPENER, ASKED, "どうも", keep)]);
         }
     }
 }
@@ -294,7 +337,7 @@ fn a_message_of_the_opener_never_changes_the_status_h27() {
 #[test]
 fn messages_in_progress_are_just_messages_h25() {
     given::<Exchange>(in_progress())
-        .when(|exchange| exchange.post_message(acting(ASKED), message("着きました"), false))
+        .when(|exchange| exchange.post_message(acting(ASKED), message("着きました"), false, None))
         .then([wrote(ASKED, OPENER, "着きました", false)]);
 }
 
@@ -302,7 +345,7 @@ fn messages_in_progress_are_just_messages_h25() {
 fn the_room_of_a_completed_exchange_takes_no_more_messages_h23() {
     for by in [OPENER, ASKED] {
         given::<Exchange>(completed())
-            .when(|exchange| exchange.post_message(acting(by), message("またね"), false))
+            .when(|exchange| exchange.post_message(acting(by), message("またね"), false, None))
             .then_refused(ExchangeError::RoomClosed);
     }
 }

@@ -59,7 +59,7 @@ fn next(
 fn of_an_exchange_a_message_alone_leaves_the_state_as_it_is() {
     let (asked, opener) = (acting(ASKED), acting(OPENER));
     let talked = next(requested(), |it| {
-        it.post_message(asked, message("はい"), true).unwrap()
+        it.post_message(asked, message("はい"), true, None).unwrap()
     });
     let proposed = next(talked.clone(), |it| {
         let terms = terms(meguri_events::Mode::Online, Some("お菓子"));

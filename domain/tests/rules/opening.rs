@@ -103,7 +103,7 @@ fn an_application_opens_a_room_in_negotiating_h08() {
 #[test]
 fn only_the_two_parties_write_in_the_room_h05() {
     given::<Exchange>(requested())
-        .when(|exchange| exchange.post_message(acting(STRANGER), message("私も"), false))
+        .when(|exchange| exchange.post_message(acting(STRANGER), message("私も"), false, None))
         .then_refused(ExchangeError::NotAParty);
 }
 

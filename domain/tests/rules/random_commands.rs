@@ -14,14 +14,25 @@ use crate::scene::{
 /// Something that somebody tries.
 #[derive(Debug, Clone)]
 enum Try {
-    Message { keep_negotiating: bool },
-    Propose { mode: Mode, in_return: bool },
-    Agree { version: u32 },
+    Message {
+        keep_negotiating: bool,
+        terms_version: Option<u32>,
+    },
+    AnswerToLatest,
+    Propose {
+        mode: Mode,
+        in_return: bool,
+    },
+    Agree {
+        version: u32,
+    },
     AgreeToLatest,
     Cancel,
     Abort,
     Report,
-    Thank { words: bool },
+    Thank {
+        words: bool,
+    },
     Evaluate,
     Retract,
     PolicyReminds,
@@ -43,7 +54,10 @@ fn modes() -> impl Strategy<Value = Mode> {
 
 fn tries() -> impl Strategy<Value = Try> {
     prop_oneof![
-        2 => any::<bool>().prop_map(|keep_negotiating| Try::Message { keep_negotiating }),
+        2 => (any::<bool>(), proptest::option::of(0..4_u32)).prop_map(
+            |(keep_negotiating, terms_version)| Try::Message { keep_negotiating, terms_version }
+        ),
+        1 => Just(Try::AnswerToLatest),
         2 => (modes(), any::<bool>())
             .prop_map(|(mode, in_return)| Try::Propose { mode, in_return }),
         1 => (0..4_u32).prop_map(|version| Try::Agree { version }),
@@ -102,8 +116,13 @@ fn attempt(
 ) -> Result<Vec<ExchangeEvent>, ExchangeError> {
     let (by, periods) = (acting(step.by), FollowUpPeriods::default());
     match step.what {
-        Try::Message { keep_negotiating } => {
-            exchange.post_message(by, message("はい"), keep_negotiating)
+        Try::Message {
+            keep_negotiating,
+            terms_version,
+        } => exchange.post_message(by, message("はい"), keep_negotiating, terms_version),
+        Try::AnswerToLatest => {
+            let latest = Some(exchange.terms_version());
+            exchange.post_message(by, message("はい"), false, latest)
         }
         Try::Propose { mode, in_return } => {
             exchange.propose_terms(by, terms(mode, in_return.then_some("お菓子")))
@@ -255,7 +274,7 @@ proptest! {
         let (exchange, _) = run(&start, &steps);
         let now = NOW.plus(Duration::from_hours(24 * 400));
         let step = Step { by: last.0, hours: 0, what: last.1 };
-        let once_only = !matches!(step.what, Try::Message { .. } | Try::Propose { .. });
+        let once_only = !matches!(step.what, Try::Message { .. } | Try::AnswerToLatest | Try::Propose { .. });
         if let Ok(events) = attempt(&exchange, &step, now) && once_only {
             let after = events.iter().fold(Some(exchange), Exchange::evolve).unwrap();
             prop_assert!(attempt(&after, &step, now).unwrap_or_default().is_empty());

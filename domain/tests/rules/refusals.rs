@@ -39,6 +39,7 @@ fn every_refusal_of_an_exchange_has_a_name_and_two_sentences() {
     let errors = every!(ExchangeError:
         OwnPost, Blocked, PostClosed, AuthorHasLeft, ModeNotAllowed { mode: Mode::ByPost },
         NotAParty, NotNegotiating, NotInProgress, RoomClosed, TermsChanged { latest: 3 },
+        TermsNotNamed { latest: 3 },
         AlreadyReported, PartnerNotDone, NotHelped, AlreadyThanked, AlreadyEvaluated,
         NoEvaluation, GivenUp, TooLate,
     );
