@@ -295,6 +295,7 @@ fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
         .merge(meguri_commands::routes(commands.clone()).layer(proving))
         .merge(meguri_read_api::routes(read.clone()));
     let (router, description) = all.split_for_parts();
+    let router = meguri_http::declared_queries(router, &description);
     let description = meguri_read_api::document(description)
         .map_err(|error| Failure::Description(error.to_string()))?;
     // Who opens the address in a browser finds the page for people.

@@ -17,6 +17,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, header};
+use axum::middleware::from_fn;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -109,10 +110,10 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// None yet; requests will be answered by this router.
+    /// None yet; requests will be answered by this router, if they say for which host they are.
     pub(crate) fn new(router: Router, limits: ConnectionLimits) -> Self {
         Self {
-            router,
+            router: router.layer(from_fn(meguri_http::require_host)),
             then: watch::Sender::new(Then::Next),
             open: JoinSet::new(),
             places: Places::new(&limits),

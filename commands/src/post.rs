@@ -44,7 +44,7 @@ impl Commands {
         .await
     }
 
-    /// Rewrites a post, if it still has the version that its author has seen (H01).
+    /// Rewrites a post, if it has one of the versions that its author will have (H01).
     ///
     /// # Errors
     /// Refused for anyone but the author; [`CommandError::Stale`] when it has changed since.
@@ -53,7 +53,7 @@ impl Commands {
         caller: &Caller,
         id: PostId,
         changes: PostChanges,
-        seen: Option<u64>,
+        seen: Option<Vec<u64>>,
     ) -> Result<Done, CommandError> {
         let patch = PostPatch::try_from(changes)?;
         self.on_post("edit_post", caller, id, seen, |post, by| {
@@ -85,7 +85,7 @@ impl Commands {
         name: &'static str,
         caller: &Caller,
         id: PostId,
-        seen: Option<u64>,
+        seen: Option<Vec<u64>>,
         decide: F,
     ) -> Result<Done, CommandError>
     where
@@ -140,8 +140,8 @@ impl Decision for WritePost {
 struct OnPost<F> {
     name: &'static str,
     id: PostId,
-    /// The version the caller has seen, if that matters.
-    seen: Option<u64>,
+    /// The versions of which the caller will have one, if that matters.
+    seen: Option<Vec<u64>>,
     decide: F,
 }
 
@@ -164,7 +164,8 @@ where
         let by = attempt.acting().await?;
         let events = (self.decide)(&post, by)?;
         let current = attempt.version(&stream).get();
-        if self.seen.is_some_and(|seen| seen != current) {
+        let seen = self.seen.as_ref();
+        if seen.is_some_and(|seen| !seen.contains(&current)) {
             return Err(CommandError::Stale { current });
         }
         attempt.record(&stream, events);

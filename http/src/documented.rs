@@ -64,7 +64,10 @@ const WRITING: &[(&str, &str)] = &[
     ),
     ("412", "`If-Match` is not the current version"),
     ("413", "The body is too large"),
-    ("415", "The body is not `application/json`"),
+    (
+        "415",
+        "The body is not `application/json`, or it is encoded",
+    ),
     (
         "422",
         "A rule does not allow this, or the body is not what the route takes",

@@ -1,21 +1,21 @@
-//! Extractors whose failures are problem details: a JSON body, the path, the query.
+//! A JSON body, whose failures are problem details.
 
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request};
-use axum::http::request::Parts;
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use crate::input::read_json;
 use crate::{Problem, kinds};
 
 /// A JSON body, read or written.
 ///
 /// Reading: the content type has to be JSON (415), the body no larger than the limit (413), valid
-/// JSON (400) and of the right shape (422). A whole number may be written `285.0` or `2.85e2`:
-/// JSON does not tell it from `285`.
+/// JSON (400) and of the right shape (422): an array is no object, no name stands in an object
+/// twice, nothing is there that the route does not take. A whole number may be written `285.0` or
+/// `2.85e2`: JSON does not tell it from `285`.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
@@ -29,7 +29,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = axum::body::Bytes::from_request(request, state)
             .await
             .map_err(|rejection| unread_body(&rejection))?;
-        read(&bytes).map(Self)
+        read_json(&bytes).map(Self)
     }
 }
 
@@ -59,8 +59,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers
-        .get(header::CONTENT_TYPE)
+    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
+    let essence = lines
+        .next()
+        .filter(|_| lines.next().is_none())
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .map(|essence| essence.trim().to_ascii_lowercase());
@@ -78,91 +80,6 @@ fn unread_body(rejection: &BytesRejection) -> Problem {
         "本文を最後まで受け取れませんでした",
         "The body could not be received to its end",
     )
-}
-
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let error = match serde_json::from_slice(bytes) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    if !error.is_data() {
-        return Err(Problem::new(kinds::BAD_REQUEST).detail(
-            format!("JSON として読めません ({error})"),
-            format!("Not JSON: {error}"),
-        ));
-    }
-    // Only now the slower way: fractions of zero are whole numbers in JSON, not in serde.
-    if let Ok(mut value) = serde_json::from_slice::<Value>(bytes)
-        && make_whole(&mut value)
-        && let Ok(read) = serde_json::from_value(value)
-    {
-        return Ok(read);
-    }
-    Err(Problem::new(kinds::INVALID_BODY).detail(error.to_string(), error.to_string()))
-}
-
-/// Turns `285.0` into `285`, everywhere; tells whether anything changed.
-fn make_whole(value: &mut Value) -> bool {
-    /// Beyond 2^53 a float does not tell neighbouring whole numbers apart.
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) => {
-            let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
-                return false;
-            };
-            if float.fract() != 0.0 || float.abs() > EXACT_MAX {
-                return false;
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
-            let whole = float as i64;
-            *number = whole.into();
-            true
-        }
-        // `|` and not `||`: every one has to be visited.
-        Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |any, item| any | make_whole(item)),
-        Value::Object(map) => map
-            .values_mut()
-            .fold(false, |any, item| any | make_whole(item)),
-        Value::Null | Value::Bool(_) | Value::String(_) => false,
-    }
-}
-
-/// The path's parameters; an id that is none is an address where nothing is (404).
-#[derive(Debug, Clone, Copy)]
-pub struct Path<T>(pub T);
-
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match axum::extract::Path::from_request_parts(parts, state).await {
-            Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(rejection) if rejection.status().is_server_error() => {
-                tracing::error!(%rejection, "a route does not fit its handler");
-                Err(Problem::new(kinds::INTERNAL))
-            }
-            Err(_) => Err(Problem::new(kinds::NOT_FOUND)),
-        }
-    }
-}
-
-/// The query's parameters.
-#[derive(Debug, Clone, Copy)]
-pub struct Query<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| {
-                let text = rejection.body_text();
-                Problem::new(kinds::BAD_REQUEST).detail(text.clone(), text)
-            })
-    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,19 @@
 
 mod actor;
 mod client;
+mod declared;
 mod documented;
 mod gate;
 mod guard;
+mod head;
 mod idempotency;
+mod input;
 mod json;
 mod language;
 mod limits;
 mod live_token;
 mod problem;
+mod query;
 mod request;
 mod shares;
 
@@ -24,14 +28,17 @@ pub use actor::{
     TokensUnavailable,
 };
 pub use client::{BadNetwork, ClientAddress, TrustedProxies};
+pub use declared::declared_queries;
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
 pub use gate::{OverShare, waiting};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard, limit};
+pub use head::require_host;
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};
-pub use json::{Json, Path, Query};
+pub use json::Json;
 pub use language::Language;
 pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate, TooMany};
 pub use live_token::LiveToken;
 pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
+pub use query::{Path, Query};
 pub use request::IfMatch;
 pub use shares::{Share, Shares};

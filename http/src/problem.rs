@@ -40,6 +40,13 @@ impl Sentence {
     }
 }
 
+/// English, and Japanese as `{:#}`: so a sentence passes through what takes one text alone.
+impl std::fmt::Display for Sentence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if f.alternate() { &self.ja } else { &self.en })
+    }
+}
+
 /// A kind of problem: what its `type`, status and title are. Codes never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
@@ -105,6 +112,9 @@ pub mod kinds {
         /// The body is not sent as `application/json`.
         UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type"
             "本文は application/json で送ってください" "Send the body as application/json";
+        /// The body is compressed, or encoded otherwise.
+        UNSUPPORTED_CONTENT_ENCODING = UNSUPPORTED_MEDIA_TYPE "unsupported-content-encoding"
+            "圧縮などで符号化された本文は受け取れません" "An encoded body is not taken";
         /// The body is JSON, but not what the route takes.
         INVALID_BODY = UNPROCESSABLE_ENTITY "invalid-body"
             "本文の形式が正しくありません" "The body is not what this route takes";

@@ -1,6 +1,7 @@
 //! The board: open Needs and Offers, newest first, with filters.
 
 use axum::extract::State;
+use meguri_events::Prefecture;
 use meguri_http::{Problem, Problems, Query, kinds};
 use meguri_projections::AsOf;
 use meguri_projections::views::board::BoardQuery;
@@ -31,11 +32,11 @@ pub(crate) struct BoardFilters {
     category: Option<String>,
     /// JIS X 0401 code of the prefecture.
     #[param(schema_with = codes::prefecture)]
-    prefecture: Option<String>,
+    prefecture: Option<Prefecture>,
     /// How help should be possible (H13-H15); `offline` is by post or in person.
     #[param(schema_with = codes::mode_wanted)]
     mode: Option<String>,
-    /// A tag, as it was typed.
+    /// A tag, in any of its writings: width, case and kana make no difference.
     #[param(max_length = 100)]
     tag: Option<String>,
     /// A part of title, description or tags; ASCII letters match in either case.
@@ -71,13 +72,10 @@ impl BoardFilters {
                 ));
             }
         }
-        let prefecture = self.prefecture.as_deref();
-        // `13.0` is the whole number 13 in JSON, and so in a schema.
-        let prefecture = prefecture.map(|code| code.strip_suffix(".0").unwrap_or(code));
         Ok(BoardQuery {
             kind: codes::filter("kind", self.kind.as_deref())?,
             category: codes::filter("category", self.category.as_deref())?,
-            prefecture: codes::filter("prefecture", prefecture)?,
+            prefecture: self.prefecture,
             mode: codes::filter("mode", self.mode.as_deref())?,
             tag: self.tag.clone(),
             text: self.text.clone(),

@@ -197,7 +197,7 @@ where
 {
     text.map(str::parse).transpose().map_err(|error| {
         Problem::new(kinds::BAD_REQUEST).detail(
-            format!("{name} の値を読み取れません（{error}）"),
+            format!("{name} に指定できない値です"),
             format!("{name} cannot be read: {error}"),
         )
     })

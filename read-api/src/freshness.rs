@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use meguri_http::{Json, Problem, kinds};
-use meguri_log::Position;
+use meguri_http::{Json, Problem, Sentence, kinds};
+use meguri_log::{Position, Timestamp};
 use meguri_projections::AsOf;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::IntoParams;
@@ -52,12 +52,14 @@ pub(crate) struct When {
 pub(crate) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     whole_number(&text).map(Some).ok_or_else(|| {
-        de::Error::custom(format_args!(
-            "expected a whole number from 0 to {POSITION_MAX}"
+        de::Error::custom(Sentence::new(
+            format!("0から{POSITION_MAX}までの整数で指定してください"),
+            format!("expected a whole number from 0 to {POSITION_MAX}"),
         ))
     })
 }
 
+/// A whole number in its one writing: neither a sign nor zeros before it.
 fn whole_number(text: &str) -> Option<u64> {
     let digits = match text.split_once('.') {
         Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
@@ -65,8 +67,8 @@ fn whole_number(text: &str) -> Option<u64> {
         }
         Some(_) | None => text,
     };
-    let number = digits.parse().ok()?;
-    (number <= POSITION_MAX && !digits.starts_with('+')).then_some(number)
+    let number: u64 = digits.parse().ok()?;
+    (number <= POSITION_MAX && number.to_string() == digits).then_some(number)
 }
 
 /// Reads a moment of a query: a position, or a time.
@@ -75,10 +77,37 @@ pub(crate) fn as_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     if let Some(position) = whole_number(&text) {
         return Ok(Some(AsOf::Position(Position::new(position))));
     }
-    // A `+` that was not encoded has become a space, which no time in RFC 3339 has.
-    let time = text.replace(' ', "+").parse();
-    time.map(|at| Some(AsOf::Time(at)))
-        .map_err(de::Error::custom)
+    time(&text).map(|at| Some(AsOf::Time(at))).ok_or_else(|| {
+        de::Error::custom(Sentence::new(
+            "記録の位置か、2026-11-21T16:02:03+09:00 のような日時で指定してください",
+            "expected a position, or a time such as 2026-11-21T16:02:03+09:00",
+        ))
+    })
+}
+
+/// Reads a time of a query.
+pub(crate) fn since<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    time(&text).map(Some).ok_or_else(|| {
+        de::Error::custom(Sentence::new(
+            "2026-11-21T16:02:03+09:00 のような日時で指定してください",
+            "expected a time such as 2026-11-21T16:02:03+09:00",
+        ))
+    })
+}
+
+/// A time in RFC 3339. The `+` of its offset has become a space where it was not encoded; no time
+/// has a space there.
+fn time(text: &str) -> Option<Timestamp> {
+    const OFFSET: usize = "+09:00".len();
+    let sign = text.len().checked_sub(OFFSET)?;
+    if text.as_bytes().get(sign) == Some(&b' ') {
+        let (at, offset) = text.split_at_checked(sign)?;
+        return format!("{at}+{}", offset.trim_start()).parse().ok();
+    }
+    text.parse().ok()
 }
 
 /// The answer when a position did not arrive in time: 503 with the position that was reached.

@@ -1,6 +1,6 @@
 //! Lists in pages: `{items, next}`.
 
-use meguri_http::{Problem, kinds};
+use meguri_http::{Problem, Sentence, kinds};
 use meguri_projections::{Cursor, Page};
 use serde::{Deserializer, Serialize, de};
 use utoipa::ToSchema;
@@ -38,7 +38,10 @@ pub(crate) fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D
     let limit = asked.and_then(|asked| u32::try_from(asked).ok());
     match limit.filter(|limit| (1..=LIMIT_MAX).contains(limit)) {
         Some(limit) => Ok(limit),
-        None => Err(de::Error::custom(format_args!("limit is 1 to {LIMIT_MAX}"))),
+        None => Err(de::Error::custom(Sentence::new(
+            format!("1から{LIMIT_MAX}までの整数で指定してください"),
+            format!("expected a whole number from 1 to {LIMIT_MAX}"),
+        ))),
     }
 }
 

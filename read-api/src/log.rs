@@ -55,20 +55,21 @@ impl LogQuery {
         for event_type in types {
             filter = filter
                 .event_type(event_type)
-                .map_err(|error| not_readable(&error))?;
+                .map_err(|error| not_readable("type", &error))?;
         }
         if let Some(stream) = &self.stream {
-            let stream = StreamName::new(stream.as_str()).map_err(|error| not_readable(&error))?;
+            let stream =
+                StreamName::new(stream.as_str()).map_err(|error| not_readable("stream", &error))?;
             filter = filter.stream(stream);
         }
         Ok(filter)
     }
 }
 
-fn not_readable(error: &dyn std::error::Error) -> Problem {
+fn not_readable(name: &str, error: &dyn std::error::Error) -> Problem {
     Problem::new(kinds::BAD_REQUEST).detail(
-        format!("クエリを読み取れません（{error}）"),
-        error.to_string(),
+        format!("{name} に指定できない値です"),
+        format!("{name} cannot be read: {error}"),
     )
 }
 

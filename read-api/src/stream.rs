@@ -113,7 +113,7 @@ impl<S: Sync> FromRequestParts<S> for Resume {
         let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
         let last_event_id = freshness::whole(text).map_err(|error| {
             Problem::new(kinds::BAD_REQUEST).detail(
-                format!("Last-Event-ID を読み取れません（{error}）"),
+                "Last-Event-ID は最後に受け取った id をそのまま送ってください",
                 format!("Last-Event-ID cannot be read: {error}"),
             )
         })?;

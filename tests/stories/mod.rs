@@ -8,6 +8,7 @@ mod evidence;
 mod front_door;
 mod handover;
 mod independent;
+mod input;
 mod log;
 mod matches;
 mod past;

@@ -19,7 +19,8 @@ use crate::{Commands, NewExchange, NewPost, PostChanges};
     reason = "for the API's description; the extractor is IfMatch"
 )]
 struct IfMatchHeader {
-    /// The `ETag` of the post as it was read; refused (412) when it has changed since.
+    /// The `ETag` of the post as it was read, several of them, or `*`; refused (412) when it has
+    /// changed since.
     #[param(rename = "If-Match", example = "\"1\"")]
     if_match: Option<String>,
 }
@@ -58,7 +59,10 @@ pub(super) async fn edit_need(
     Json(body): Json<PostChanges>,
 ) -> Result<Answer, Problem> {
     let caller = app.caller(&who, key.as_ref(), &body)?;
-    let (id, seen) = (NeedId::new(id).into(), seen.map(|IfMatch(version)| version));
+    let (id, seen) = (
+        NeedId::new(id).into(),
+        seen.map(|IfMatch(versions)| versions),
+    );
     Ok(Answer::changed(
         app.edit_post(&caller, id, body, seen).await?,
     ))
@@ -160,7 +164,7 @@ pub(super) async fn edit_offer(
     let caller = app.caller(&who, key.as_ref(), &body)?;
     let (id, seen) = (
         OfferId::new(id).into(),
-        seen.map(|IfMatch(version)| version),
+        seen.map(|IfMatch(versions)| versions),
     );
     Ok(Answer::changed(
         app.edit_post(&caller, id, body, seen).await?,

@@ -12,15 +12,15 @@ use super::SectionAt;
 use crate::ReadApi;
 
 /// Longest reason, in characters.
-const REASON_CHARS_MAX: usize = 500;
+const REASON_CHARS_MAX: usize = meguri_domain::REASON_CHARS_MAX;
 
 /// Why somebody opens what others wrote, in their own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
-/// It says nothing, or too much.
+/// It says nothing, or too much, or holds what a text cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
+#[error("a reason has 1 to {REASON_CHARS_MAX} characters, all of them to be seen")]
 pub struct BadReason;
 
 impl Reason {
@@ -34,11 +34,8 @@ impl FromStr for Reason {
     type Err = BadReason;
 
     fn from_str(text: &str) -> Result<Self, BadReason> {
-        let text = text.trim();
-        if text.is_empty() || text.chars().count() > REASON_CHARS_MAX {
-            return Err(BadReason);
-        }
-        Ok(Self(text.to_owned()))
+        let reason = meguri_domain::Reason::parse(text).map_err(|_| BadReason)?;
+        Ok(Self(reason.into()))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
+use meguri_events::Prefecture;
 use meguri_http::{Problem, kinds};
+use meguri_log::Timestamp;
 use meguri_projections::AsOf;
 use meguri_projections::views::search::{SearchKey, SearchNear, SearchQuery, SearchSort};
 use serde::Deserialize;
@@ -36,14 +38,14 @@ pub(crate) struct SearchFilters {
     category: Option<String>,
     /// JIS X 0401 code of the prefecture.
     #[param(schema_with = codes::prefecture)]
-    prefecture: Option<String>,
-    /// City, ward, town or village, as posts name it.
+    prefecture: Option<Prefecture>,
+    /// City, ward, town or village, in any of its writings.
     #[param(max_length = 100)]
     city: Option<String>,
     /// How help should be possible (H13-H15); `offline` is by post or in person.
     #[param(schema_with = codes::mode_wanted)]
     mode: Option<String>,
-    /// A tag.
+    /// A tag, in any of its writings: width, case and kana make no difference.
     #[param(max_length = 100)]
     tag: Option<String>,
     /// 交換不要: only where nothing is asked in return, or only where something is.
@@ -59,8 +61,9 @@ pub(crate) struct SearchFilters {
     #[param(schema_with = codes::kilometres)]
     km: Option<String>,
     /// Posted then or later, RFC 3339.
-    #[param(format = DateTime)]
-    since: Option<String>,
+    #[serde(default, deserialize_with = "freshness::since")]
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
     /// What comes first: what fits best, the newest, or the nearest (with `near`).
     #[param(schema_with = codes::search_sort)]
     sort: Option<String>,
@@ -87,16 +90,13 @@ impl SearchFilters {
         for (name, text) in [("city", &self.city), ("tag", &self.tag)] {
             within(name, text.as_deref().unwrap_or_default())?;
         }
-        let prefecture = self.prefecture.as_deref();
-        // `13.0` is the whole number 13 in JSON, and so in a schema.
-        let prefecture = prefecture.map(|code| code.strip_suffix(".0").unwrap_or(code));
         let near = self.near()?;
         let sort = self.sort(near.is_some())?;
         Ok(SearchQuery {
             text: self.q.clone(),
             kind: codes::filter("kind", self.kind.as_deref())?,
             category: codes::filter("category", self.category.as_deref())?,
-            prefecture: codes::filter("prefecture", prefecture)?,
+            prefecture: self.prefecture,
             city: self.city.clone(),
             mode: codes::filter("mode", self.mode.as_deref())?,
             tag: self.tag.clone(),
@@ -104,7 +104,7 @@ impl SearchFilters {
             author: parsed("author", self.author.as_deref())?,
             not_authors: Vec::new(),
             near,
-            since: parsed("since", self.since.as_deref())?,
+            since: self.since,
             sort,
             after: parsed::<SearchKey>("cursor", self.cursor.as_deref())?,
             limit: self.limit,
@@ -112,7 +112,11 @@ impl SearchFilters {
     }
 
     fn near(&self) -> Result<Option<SearchNear>, Problem> {
-        let km: Option<f64> = parsed("km", self.km.as_deref())?;
+        let km = self.km.as_deref().map(|km| {
+            let not_a_number = || bad("km", "数値で指定してください", "has to be a number");
+            decimal(km).ok_or_else(not_a_number)
+        });
+        let km = km.transpose()?;
         let Some(near) = &self.near else {
             return match km {
                 Some(_) => Err(bad("km", "near と一緒に指定してください", "goes with near")),
@@ -127,7 +131,7 @@ impl SearchFilters {
             )
         };
         let (lat, lon) = near.split_once(',').ok_or_else(not_there)?;
-        let number = |text: &str| text.parse::<f64>().map_err(|_| not_there());
+        let number = |text: &str| decimal(text).ok_or_else(not_there);
         let (lat, lon) = (number(lat)?, number(lon)?);
         if !(-90.0..=90.0).contains(&lat) || !(-180.0..=180.0).contains(&lon) {
             return Err(not_there());
@@ -172,6 +176,16 @@ pub(super) fn within(name: &str, text: &str) -> Result<(), Problem> {
         &format!("{TEXT_CHARS_MAX}文字までです"),
         &format!("has at most {TEXT_CHARS_MAX} characters"),
     ))
+}
+
+/// A decimal fraction in plain digits: no sign but `-`, no exponent, no zeros before it.
+fn decimal(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let plain = all_digits(whole) && all_digits(fraction);
+    let short = whole == "0" || !whole.starts_with('0');
+    text.parse().ok().filter(|_| plain && short)
 }
 
 fn parsed<T: FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
