@@ -6,6 +6,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use meguri_domain::{NotOpaque, opaque_string};
 use serde::{Deserialize, Deserializer};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -19,19 +20,41 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 /// Most characters of a password.
 pub const PASSWORD_CHARS_MAX: usize = 200;
 
-/// A password as it was typed. Neither printed nor serialised, and wiped from memory.
+/// A password. Neither printed nor serialised, and wiped from memory.
 #[derive(Clone)]
-pub struct Password(Arc<Zeroizing<String>>);
+pub struct Password(Arc<Typed>);
+
+struct Typed {
+    raw: Zeroizing<String>,
+    /// The form in which it is hashed, the same from every keyboard (RFC 8265); none where it
+    /// holds what no new password may.
+    form: Option<Zeroizing<String>>,
+}
 
 impl Password {
     /// What was typed, whatever it is.
     pub fn new(typed: impl Into<String>) -> Self {
-        Self(Arc::new(Zeroizing::new(typed.into())))
+        let raw = Zeroizing::new(typed.into());
+        let form = opaque_string(&raw).ok().map(Zeroizing::new);
+        Self(Arc::new(Typed { raw, form }))
     }
 
-    /// Refuses what is too short or too long for a new password.
+    /// What a hash is made of.
+    fn form(&self) -> &str {
+        self.0.form.as_ref().unwrap_or(&self.0.raw)
+    }
+
+    /// What a hash may have been made of: before passwords had one form, of what was typed.
+    fn forms(&self) -> impl Iterator<Item = &str> {
+        let raw = self.0.raw.as_str();
+        [self.form(), raw]
+            .into_iter()
+            .take(if self.form() == raw { 1 } else { 2 })
+    }
+
+    /// Refuses what is too short or too long for a new password, or holds what PRECIS forbids.
     pub(crate) fn check(&self) -> Result<(), Refusal> {
-        let chars = self.0.chars().take(PASSWORD_CHARS_MAX + 1).count();
+        let chars = self.form().chars().take(PASSWORD_CHARS_MAX + 1).count();
         let (code, ja, en) = if chars < PASSWORD_CHARS_MIN {
             (
                 "password-too-short",
@@ -43,6 +66,13 @@ impl Password {
                 "password-too-long",
                 format!("パスワードは{PASSWORD_CHARS_MAX}文字以内で入力してください。"),
                 format!("a password has at most {PASSWORD_CHARS_MAX} characters"),
+            )
+        } else if self.0.form.is_none() {
+            (
+                "password-characters",
+                "パスワードに使えない文字（表示されない文字や制御文字など）が含まれています。"
+                    .to_owned(),
+                NotOpaque.to_string(),
             )
         } else {
             return Ok(());
@@ -93,7 +123,7 @@ impl Passwords {
         let (cost, password) = (self.cost, password.clone());
         self.in_turn(who, move || {
             let hash = argon2id(cost)?
-                .hash_password(password.0.as_bytes())
+                .hash_password(password.form().as_bytes())
                 .map_err(broken)?;
             Ok(hash.to_string())
         })
@@ -120,9 +150,9 @@ impl Passwords {
             .in_turn(who, move || {
                 let hash = PasswordHash::new(&hash).map_err(broken)?;
                 // Cost and algorithm are those of the hash.
-                Ok(Argon2::default()
-                    .verify_password(password.0.as_bytes(), &hash)
-                    .is_ok())
+                let argon2 = Argon2::default();
+                let is_it = |form: &str| argon2.verify_password(form.as_bytes(), &hash).is_ok();
+                Ok(password.forms().any(is_it))
             })
             .await?;
         Ok(known && same)
@@ -196,6 +226,69 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_from_every_keyboard() {
+        let passwords = passwords();
+        for (typed, elsewhere) in [
+            ("が行か\u{3099}行の鍵を", "か\u{3099}行が行の鍵を"),
+            ("合言葉\u{3000}は ひみつ", "合言葉 は\u{3000}ひみつ"),
+            ("pass\u{a0}word é", "pass word e\u{301}"),
+        ] {
+            let hash = passwords.hash(&Password::new(typed)).await.unwrap();
+            let elsewhere = Password::new(elsewhere);
+            assert!(
+                passwords.verify(&elsewhere, Some(hash)).await.unwrap(),
+                "{typed}"
+            );
+        }
+        let hash = passwords
+            .hash(&Password::new("ＰＡＳＳ　ｗｏｒｄ"))
+            .await
+            .unwrap();
+        let narrow = Password::new("PASS word");
+        assert!(
+            !passwords.verify(&narrow, Some(hash)).await.unwrap(),
+            "width counts"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_hashed_as_it_was_typed_goes_on_working() {
+        let passwords = passwords();
+        for typed in [
+            "か\u{3099}行の合言葉です",
+            "合言葉\u{3000}ひみつ👩\u{200d}🔧",
+            "bell\u{7}bell",
+        ] {
+            let hash = argon2id(passwords.cost).unwrap();
+            let hash = hash.hash_password(typed.as_bytes()).unwrap().to_string();
+            assert!(
+                passwords
+                    .verify(&Password::new(typed), Some(hash))
+                    .await
+                    .unwrap(),
+                "{typed}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_password_holds_nothing_that_shows_nothing() {
+        for typed in [
+            "パスワード\u{200b}です",
+            "password\u{7}",
+            "👩\u{200d}🔧👩\u{200d}🔧👩\u{200d}🔧",
+            "\u{e000}private",
+        ] {
+            let refused = Password::new(typed).check().err().map(|it| it.code);
+            assert_eq!(refused, Some("password-characters"), "{typed}");
+        }
+        for typed in ["correct horse", "巡り・巡って・恩返し", "🐒🐵🙈🙉🙊🐒🐵🙈"]
+        {
+            assert_eq!(Password::new(typed).check(), Ok(()), "{typed}");
+        }
     }
 
     #[tokio::test]

@@ -29,9 +29,10 @@ pub use place::rounded_place;
 pub use post::{Post, PostContent, PostError, PostPatch};
 pub use text::{
     CITY_CHARS_MAX, City, DESCRIPTION_CHARS_MAX, Description, Field, MESSAGE_CHARS_MAX,
-    MessageText, NICKNAME_CHARS_MAX, Nickname, REASON_CHARS_MAX, RETURN_CHARS_MAX, Reason,
-    ReturnText, TAG_CHARS_MAX, TAGS_MAX, TITLE_CHARS_MAX, Tag, Tags, TextError, Title,
-    WHAT_CHARS_MAX, WHEN_CHARS_MAX, WORDS_CHARS_MAX, WhatText, WhenText, Words,
+    MessageText, NICKNAME_CHARS_MAX, Nickname, NotOpaque, REASON_CHARS_MAX, RETURN_CHARS_MAX,
+    Reason, ReturnText, SEARCH_WORD_CHARS_MAX, SearchWord, TAG_CHARS_MAX, TAGS_MAX,
+    TITLE_CHARS_MAX, Tag, Tags, TextError, Title, WHAT_CHARS_MAX, WHEN_CHARS_MAX, WORDS_CHARS_MAX,
+    WhatText, WhenText, Words, opaque_string,
 };
 pub use user_name::{USER_NAME_CHARS_MAX, USER_NAME_CHARS_MIN, USER_NAMES_RESERVED, UserName};
 pub use vocabulary::{

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::text::{Field, TextError};
+use crate::user_name::half_width;
 
 /// Most characters of a mail address (RFC 5321).
 pub const MAIL_CHARS_MAX: usize = 254;
@@ -14,13 +15,14 @@ const LABEL_CHARS_MAX: usize = 63;
 pub struct Mail(String);
 
 impl Mail {
-    /// Takes what was typed, trimmed; the domain becomes lower case.
+    /// Takes what was typed, trimmed and in ASCII where it was typed in full width; the domain
+    /// becomes lower case.
     ///
     /// # Errors
     /// [`TextError`] when it is empty, too long or not `somebody@some.where`.
     pub fn parse(typed: &str) -> Result<Self, TextError> {
         let field = Field::Mail;
-        let mail = typed.trim();
+        let mail: String = typed.trim().chars().map(half_width).collect();
         if mail.is_empty() {
             return Err(TextError::Empty { field });
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use meguri_events::{
     Event, KeyClass, KeyRange, KeysDestroyed, MemberErased, MemberEvent, MemberId, MemberLeft,
-    MemberProfile, MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp,
+    MemberProfile, MemberRegistered, NicknameChanged, Prefecture, Sealed, Timestamp, composed,
 };
 
 use crate::text::Nickname;
@@ -141,7 +141,9 @@ impl Member {
     /// [`MemberError::HasLeft`] once the member has left.
     pub fn change_nickname(&self, nickname: Nickname) -> Result<Vec<MemberEvent>, MemberError> {
         let member = self.acting()?.id();
-        if self.nickname.text() == Some(nickname.as_str()) {
+        // Older events hold what was typed, in whatever form.
+        let same = |old| composed(old) == nickname.as_str();
+        if self.nickname.text().is_some_and(same) {
             return Ok(vec![]);
         }
         let nickname = Sealed::Known(nickname.into());

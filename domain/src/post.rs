@@ -3,7 +3,7 @@
 use meguri_events::{
     Category, Event, MemberId, Modes, NeedClosed, NeedEdited, NeedPosted, NeedReopened,
     OfferClosed, OfferEdited, OfferPosted, OfferReopened, Place, PostEvent, PostId, PostOutline,
-    PostText, Prefecture, ReasonCode, Sealed,
+    PostText, Prefecture, ReasonCode, Sealed, composed,
 };
 
 use crate::Aggregate;
@@ -223,7 +223,7 @@ impl Post {
         let text = self.text.known().ok_or(PostError::TextErased)?;
         let (outline, new_text) = patch.apply(self.outline, text.clone());
         refuse_without_mode(outline)?;
-        if outline == self.outline && new_text == *text {
+        if outline == self.outline && in_one_form(&new_text) == in_one_form(text) {
             return Ok(vec![]);
         }
         let text = Sealed::Known(new_text);
@@ -300,6 +300,19 @@ impl Post {
         } else {
             Err(PostError::NotTheAuthor)
         }
+    }
+}
+
+/// What was typed as it is compared: older events hold it in whatever form.
+fn in_one_form(text: &PostText) -> PostText {
+    let one = |text: &String| composed(text).into_owned();
+    PostText {
+        title: one(&text.title),
+        description: one(&text.description),
+        tags: text.tags.iter().map(one).collect(),
+        city: text.city.as_ref().map(one),
+        wished_return: text.wished_return.as_ref().map(one),
+        place: text.place,
     }
 }
 

@@ -1,10 +1,18 @@
 //! What people type: one type for each kind of text, with its limit.
 
+mod characters;
 mod error;
+mod opaque;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use meguri_events::composed;
+use unicode_normalization::UnicodeNormalization;
+
+use characters::{Forbidden, first_forbidden, is_blank, is_ignorable, shows};
 pub use error::{Field, TextError};
+pub use opaque::{NotOpaque, opaque_string};
 
 /// Most characters of a nickname.
 pub const NICKNAME_CHARS_MAX: usize = 30;
@@ -28,52 +36,51 @@ pub const WHEN_CHARS_MAX: usize = 200;
 pub const MESSAGE_CHARS_MAX: usize = 4_000;
 /// Most characters of a reason to cancel or abort.
 pub const REASON_CHARS_MAX: usize = 500;
+/// Most characters of a word of the vocabulary of search.
+pub const SEARCH_WORD_CHARS_MAX: usize = 30;
 /// Most characters of thanks and of an evaluation.
 pub const WORDS_CHARS_MAX: usize = 1_000;
 
-/// A text on one line, trimmed, not empty.
+/// A text on one line, trimmed, in NFC; something of it is seen.
 fn one_line(typed: &str, field: Field, max: usize) -> Result<String, TextError> {
-    let text = typed.trim();
-    if text.chars().any(|c| c.is_control() || turns_direction(c)) {
-        return Err(TextError::ControlCharacter { field });
-    }
-    within(text, field, max)
+    taken(composed(typed).trim_matches(is_blank), field, max, false)
 }
 
-/// A text that may have several lines, trimmed, not empty. Line breaks become `\n`.
+/// A text that may have several lines, trimmed, in NFC; something of it is seen. All that Unicode
+/// has for the end of a line (UAX #14) becomes `\n`.
 fn many_lines(typed: &str, field: Field, max: usize) -> Result<String, TextError> {
-    let text = typed.trim().replace("\r\n", "\n").replace('\r', "\n");
-    if text
-        .chars()
-        .any(|c| c.is_control() && c != '\n' && c != '\t')
-    {
-        return Err(TextError::ControlCharacter { field });
-    }
-    within(&text, field, max)
+    let text = composed(typed).replace("\r\n", "\n");
+    let line_ends = ['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let text = text.replace(line_ends, "\n");
+    taken(text.trim_matches(is_blank), field, max, true)
 }
 
-fn within(text: &str, field: Field, max: usize) -> Result<String, TextError> {
-    if text.chars().all(is_invisible) {
+fn taken(text: &str, field: Field, max: usize, lines: bool) -> Result<String, TextError> {
+    if !text.chars().any(shows) {
         return Err(TextError::Empty { field });
     }
-    if text.chars().nth(max).is_some() {
+    let chars: Vec<char> = text.chars().take(max + 1).collect();
+    if chars.len() > max {
         return Err(TextError::TooLong { field, max });
     }
-    Ok(text.to_owned())
-}
-
-/// Characters that alone show nothing. Within a text they have uses: emoji are joined by them.
-fn is_invisible(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{3164}' | '\u{feff}'
-        )
-}
-
-/// Characters that make a name read as another one.
-fn turns_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    match first_forbidden(&chars, lines) {
+        None => Ok(text.to_owned()),
+        Some((at, forbidden)) => {
+            let (found, number) = (chars[at], at + 1);
+            Err(match forbidden {
+                Forbidden::Control => TextError::ControlCharacter {
+                    field,
+                    found,
+                    number,
+                },
+                Forbidden::Hidden => TextError::HiddenCharacter {
+                    field,
+                    found,
+                    number,
+                },
+            })
+        }
+    }
 }
 
 macro_rules! text {
@@ -83,10 +90,11 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// Takes what was typed, trimmed.
+            /// Takes what was typed, trimmed and in NFC.
             ///
             /// # Errors
-            /// [`TextError`] when it is empty, too long or holds control characters.
+            /// [`TextError`] when nothing of it is seen, when it is too long, or holds a character
+            /// that controls something or shows nothing.
             pub fn parse(typed: &str) -> Result<Self, TextError> {
                 $lines(typed, $field, $max).map(Self)
             }
@@ -94,9 +102,9 @@ macro_rules! text {
             /// Takes what was typed; nothing, when that is only space.
             ///
             /// # Errors
-            /// [`TextError`] when it is too long or holds control characters.
+            /// [`TextError`] as for a text that has to be there.
             pub fn parse_optional(typed: Option<&str>) -> Result<Option<Self>, TextError> {
-                typed.filter(|typed| !typed.trim().is_empty()).map(Self::parse).transpose()
+                typed.filter(|typed| !typed.chars().all(is_blank)).map(Self::parse).transpose()
             }
 
             /// The text.
@@ -161,9 +169,20 @@ text!(
     Reason, many_lines, Field::Reason, REASON_CHARS_MAX
 );
 text!(
+    /// A word of the vocabulary of search.
+    SearchWord, one_line, Field::SearchWord, SEARCH_WORD_CHARS_MAX
+);
+text!(
     /// Thanks, or an evaluation.
     Words, many_lines, Field::Words, WORDS_CHARS_MAX
 );
+
+/// A tag as it is compared with others: width, case and what shows nothing make no difference
+/// (NFKC, then lower case).
+fn form(tag: &str) -> String {
+    let seen = tag.nfkc().filter(|c| !is_ignorable(*c));
+    seen.flat_map(char::to_lowercase).nfkc().collect()
+}
 
 /// The tags of a post: at most [`TAGS_MAX`], none twice, in the order they were typed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -175,13 +194,14 @@ impl Tags {
     /// # Errors
     /// [`TextError`] when there are too many tags, or one of them cannot be taken.
     pub fn parse<T: AsRef<str>>(typed: &[T]) -> Result<Self, TextError> {
-        let mut tags = Vec::new();
+        let (mut tags, mut forms) = (Vec::new(), BTreeSet::new());
         for tag in typed {
-            let tag = tag.as_ref().trim().trim_start_matches(['#', '＃']);
+            let tag = tag.as_ref().trim_matches(is_blank);
+            let tag = tag.trim_start_matches(['#', '＃']);
             let Some(tag) = Tag::parse_optional(Some(tag))? else {
                 continue;
             };
-            if tags.contains(&tag) {
+            if !forms.insert(form(tag.as_str())) {
                 continue;
             }
             if tags.len() == TAGS_MAX {

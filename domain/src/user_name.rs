@@ -67,12 +67,16 @@ impl UserName {
 
 /// Full-width forms of ASCII, as Japanese keyboards type them, and capitals become plain.
 fn plain(c: char) -> char {
+    half_width(c).to_ascii_lowercase()
+}
+
+/// A full-width form of ASCII, as Japanese keyboards type it, as ASCII; any other as it is.
+pub(crate) fn half_width(c: char) -> char {
     const FULL_WIDTH: u32 = '！' as u32 - '!' as u32;
-    let half = match c {
+    match c {
         '！'..='～' => char::from_u32(c as u32 - FULL_WIDTH).unwrap_or(c),
         _ => c,
-    };
-    half.to_ascii_lowercase()
+    }
 }
 
 impl From<UserName> for String {

@@ -127,7 +127,9 @@ fn of_rules() -> Vec<CommandError> {
         .into(),
         every!(TextError {
             Empty { field: title }, TooShort { field: title, min: 3 },
-            TooLong { field: title, max: 80 }, ControlCharacter { field: title }, NotAUserName,
+            TooLong { field: title, max: 80 },
+            ControlCharacter { field: title, found: '\u{7}', number: 3 },
+            HiddenCharacter { field: title, found: '\u{200b}', number: 3 }, NotAUserName,
             ReservedUserName, NotAMailAddress, TooManyTags { max: 10 }, NotOnTheGlobe,
         })
         .into(),
@@ -150,7 +152,8 @@ fn of_rules() -> Vec<CommandError> {
 }
 
 fn refusals() -> Vec<Refusal> {
-    let passwords = ["", &"x".repeat(1_000)].map(|typed| Password::new(typed).check().err());
+    let passwords =
+        ["", &"x".repeat(1_000), "password\u{7}"].map(|typed| Password::new(typed).check().err());
     let own = [
         Refusal::member_erased(),
         Refusal::stream_frozen(),

@@ -1,7 +1,8 @@
 //! Routes of operators: the vocabulary of search.
 
 use axum::extract::State;
-use meguri_events::{Reading, VocabularyWord};
+use meguri_domain::SearchWord;
+use meguri_events::{Reading, VocabularyWord, composed};
 use meguri_http::{
     IdempotencyHeader, IdempotencyKey, Json, Operator, Path, Problem, WriteProblems, kinds,
 };
@@ -86,7 +87,7 @@ pub(super) async fn delete_word(
     Path(word): Path<String>,
 ) -> Result<Json<VocabularyChanged>, Problem> {
     let caller = operator(&app, &who, key.as_ref(), &word);
-    let done = app.remove_word(&caller, self::word(&word)?).await?;
+    let done = app.remove_word(&caller, known_word(&word)?).await?;
     Ok(Json(done.into()))
 }
 
@@ -144,17 +145,27 @@ fn operator(
     Caller::of_the_house(&who.subject).with_key(key)
 }
 
+/// A word that is to be added, by the rule of all typed text.
 fn word(text: &str) -> Result<VocabularyWord, Problem> {
-    text.trim().parse().map_err(|_| {
-        Problem::new(kinds::BAD_REQUEST).detail(
-            "語は1から30文字の文字と数字です",
-            "A word has 1 to 30 letters and digits; within it ー・-+#.&' and spaces",
-        )
-    })
+    let typed = SearchWord::parse(text).ok();
+    let word = typed.and_then(|typed| typed.as_str().parse().ok());
+    word.ok_or_else(not_a_word)
+}
+
+/// A word that is to be removed: also one from before that rule.
+fn known_word(text: &str) -> Result<VocabularyWord, Problem> {
+    word(text).or_else(|_| text.trim().parse().map_err(|_| not_a_word()))
+}
+
+fn not_a_word() -> Problem {
+    Problem::new(kinds::BAD_REQUEST).detail(
+        "語は1から30文字の文字と数字です",
+        "A word has 1 to 30 letters and digits; within it ー・-+#.&' and spaces",
+    )
 }
 
 fn reading(text: &str) -> Result<Reading, Problem> {
-    text.trim().parse().map_err(|_| {
+    composed(text.trim()).parse().map_err(|_| {
         Problem::new(kinds::BAD_REQUEST)
             .detail("よみは1から30文字のかなです", "A reading has 1 to 30 kana")
     })

@@ -29,6 +29,8 @@ pub enum Field {
     Message,
     /// A reason to cancel or abort.
     Reason,
+    /// A word of the vocabulary of search.
+    SearchWord,
     /// Thanks, or an evaluation.
     Words,
 }
@@ -50,6 +52,7 @@ impl Field {
             Self::When => "when",
             Self::Message => "message",
             Self::Reason => "reason",
+            Self::SearchWord => "word",
             Self::Words => "words",
         }
     }
@@ -70,6 +73,7 @@ impl Field {
             Self::When => "日時",
             Self::Message => "メッセージ",
             Self::Reason => "理由",
+            Self::SearchWord => "語",
             Self::Words => "ひとこと",
         }
     }
@@ -78,7 +82,7 @@ impl Field {
 /// A text cannot be taken as it was typed. Whoever typed it can mend it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing but space.
+    /// Nothing that is seen.
     #[error("the {} is empty", field.en())]
     Empty {
         /// What was typed.
@@ -101,10 +105,24 @@ pub enum TextError {
         max: usize,
     },
     /// NUL, an escape, a change of writing direction, or a line break where there is one line.
-    #[error("the {} holds a control character", field.en())]
+    #[error("character {number} of the {}, U+{:04X}, is a control character", field.en(), u32::from(*found))]
     ControlCharacter {
         /// What was typed.
         field: Field,
+        /// The character.
+        found: char,
+        /// Which it is, from 1.
+        number: usize,
+    },
+    /// A character that shows nothing where it stands, or something else on every machine.
+    #[error("character {number} of the {}, U+{:04X}, shows nothing there", field.en(), u32::from(*found))]
+    HiddenCharacter {
+        /// What was typed.
+        field: Field,
+        /// The character.
+        found: char,
+        /// Which it is, from 1.
+        number: usize,
     },
     /// Anything but lower-case letters, digits and `_`, or no letter at the start.
     #[error("a user name is made of a-z, 0-9 and _, and starts with a letter")]
@@ -134,6 +152,7 @@ impl TextError {
             Self::TooShort { .. } => "too-short",
             Self::TooLong { .. } => "too-long",
             Self::ControlCharacter { .. } => "control-character",
+            Self::HiddenCharacter { .. } => "hidden-character",
             Self::NotAUserName => "not-a-user-name",
             Self::ReservedUserName => "reserved-user-name",
             Self::NotAMailAddress => "not-a-mail-address",
@@ -152,9 +171,24 @@ impl TextError {
             Self::TooLong { field, max } => {
                 format!("{}は{max}文字以内で入力してください。", field.ja())
             }
-            Self::ControlCharacter { field } => {
-                format!("{}に使えない文字が含まれています。", field.ja())
-            }
+            Self::ControlCharacter {
+                field,
+                found,
+                number,
+            } => format!(
+                "{}の{number}文字目に、使えない制御文字（U+{:04X}）が含まれています。",
+                field.ja(),
+                u32::from(*found)
+            ),
+            Self::HiddenCharacter {
+                field,
+                found,
+                number,
+            } => format!(
+                "{}の{number}文字目に、そこでは表示されない文字（U+{:04X}）が含まれています。",
+                field.ja(),
+                u32::from(*found)
+            ),
             Self::NotAUserName => {
                 "ユーザー名は英小文字で始め、英小文字・数字・_ だけで入力してください。".to_owned()
             }
@@ -173,7 +207,8 @@ impl TextError {
             Self::Empty { field }
             | Self::TooShort { field, .. }
             | Self::TooLong { field, .. }
-            | Self::ControlCharacter { field } => *field,
+            | Self::ControlCharacter { field, .. }
+            | Self::HiddenCharacter { field, .. } => *field,
             Self::NotAUserName | Self::ReservedUserName => Field::UserName,
             Self::NotAMailAddress => Field::Mail,
             Self::TooManyTags { .. } => Field::Tag,

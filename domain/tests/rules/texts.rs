@@ -47,19 +47,208 @@ fn space_around_a_text_is_dropped_and_space_alone_is_nothing() {
 
 #[test]
 fn control_characters_are_refused() {
-    for typed in ["a\0b", "a\nb", "a\u{1b}b", "a\u{202e}b"] {
-        let field = Field::Nickname;
+    let control = |field, found| {
+        let number = 2;
+        Err(TextError::ControlCharacter {
+            field,
+            found,
+            number,
+        })
+    };
+    for found in [
+        '\0', '\n', '\t', '\u{1b}', '\u{7f}', '\u{85}', '\u{202e}', '\u{61c}', '\u{200f}',
+        '\u{2066}', '\u{2028}', '\u{2029}',
+    ] {
+        let typed = format!("a{found}b");
         assert_eq!(
-            Nickname::parse(typed),
-            Err(TextError::ControlCharacter { field }),
+            Nickname::parse(&typed).map(drop),
+            control(Field::Nickname, found)
+        );
+        assert_eq!(Title::parse(&typed).map(drop), control(Field::Title, found));
+    }
+    for found in ['\0', '\u{1b}', '\u{202e}', '\u{61c}', '\u{2069}'] {
+        let typed = format!("a{found}b");
+        let refused = control(Field::Description, found);
+        assert_eq!(Description::parse(&typed).map(drop), refused);
+    }
+}
+
+/// Characters that show nothing, that are nobody's, or that show something else everywhere.
+const HIDDEN: [char; 31] = [
+    '\u{ad}',
+    '\u{34f}',
+    '\u{115f}',
+    '\u{1160}',
+    '\u{17b4}',
+    '\u{180b}',
+    '\u{180e}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{2060}',
+    '\u{2064}',
+    '\u{206a}',
+    '\u{3164}',
+    '\u{fe00}',
+    '\u{fe0f}',
+    '\u{feff}',
+    '\u{ffa0}',
+    '\u{fff9}',
+    '\u{1bca0}',
+    '\u{1d173}',
+    '\u{e0001}',
+    '\u{e0041}',
+    '\u{e0100}',
+    '\u{e01ef}',
+    '\u{e000}',
+    '\u{10fffd}',
+    '\u{378}',
+    '\u{fffe}',
+    '\u{fdd0}',
+    '\u{e0fff}',
+];
+
+#[test]
+fn a_character_that_shows_nothing_is_refused_in_every_text() {
+    for found in HIDDEN {
+        let typed = format!("あ{found}い");
+        let hidden = |field| {
+            Err(TextError::HiddenCharacter {
+                field,
+                found,
+                number: 2,
+            })
+        };
+        assert_eq!(Nickname::parse(&typed).map(drop), hidden(Field::Nickname));
+        assert_eq!(MessageText::parse(&typed).map(drop), hidden(Field::Message));
+        assert_eq!(Tags::parse(&[typed]).map(drop), hidden(Field::Tag));
+    }
+}
+
+#[test]
+fn a_text_of_which_nothing_is_seen_is_empty() {
+    let blank = [
+        '\u{2800}',
+        '\u{3000}',
+        '\u{a0}',
+        '\u{2003}',
+        '\u{1680}',
+        '\u{fffc}',
+        '\u{1d159}',
+        '\u{13441}',
+        '\u{2029}',
+        '\u{61c}',
+        '\u{3099}',
+        '\u{20dd}',
+    ];
+    let field = Field::Nickname;
+    for nothing in HIDDEN.into_iter().chain(blank) {
+        for times in 1..3 {
+            let typed = nothing.to_string().repeat(times);
+            let refused = Nickname::parse(&typed);
+            assert_eq!(refused, Err(TextError::Empty { field }), "{typed:?}");
+        }
+    }
+    assert_eq!(
+        Nickname::parse("\u{2800}はな\u{2800}").unwrap().as_str(),
+        "はな"
+    );
+}
+
+#[test]
+fn what_is_joined_marked_or_drawn_in_another_way_stays_as_it_is() {
+    for typed in [
+        "👩\u{200d}🔧",
+        "👨\u{200d}👩\u{200d}👧\u{200d}👦",
+        "❤\u{fe0f}\u{200d}🔥",
+        "👩🏽\u{200d}🚀",
+        "🏳\u{fe0f}\u{200d}⚧\u{fe0f}",
+        "1\u{fe0f}\u{20e3}",
+        "☺\u{fe0e}",
+        "🇯🇵",
+        "©\u{fe0f}",
+        "🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+        "🐈\u{200d}⬛",
+        "🫩",
+        // Kanji of one of several looks, and letters of other languages.
+        "葛\u{e0100}城市",
+        "辻\u{e0101}さん",
+        "神\u{fe00}谷",
+        "あ\u{3099}",
+        "か\u{309a}",
+        "ﾊﾅﾞ",
+        "می\u{200c}خواهم",
+        "क्\u{200d}ष",
+        "\u{600}123",
+        "⠓⠁⠝⠁\u{2800}⠓⠁",
+        "ᠬ\u{180b}",
+    ] {
+        assert_eq!(Nickname::parse(typed).unwrap().as_str(), typed, "{typed:?}");
+        assert_eq!(
+            MessageText::parse(typed).unwrap().as_str(),
+            typed,
             "{typed:?}"
         );
     }
-    let field = Field::Description;
+}
+
+#[test]
+fn what_joins_marks_or_draws_nothing_is_refused() {
+    for typed in [
+        "👩\u{200d}",
+        "👩\u{200d}\u{200d}🔧",
+        "👩\u{200d}さん",
+        "さ\u{200d}👩",
+        "あ\u{fe0f}",
+        "あ\u{e0100}",
+        "葛\u{e0100}\u{e0100}",
+        "🏴\u{e0067}\u{e0062}",
+        "🏴\u{e007f}",
+        "👍\u{e0068}\u{e0069}\u{e0061}\u{e007f}",
+        "🏴\u{e0061}\u{e0061}\u{e0061}\u{e0061}\u{e0061}\u{e0061}\u{e0061}\u{e007f}",
+        "a\u{200c}b",
+        "a\u{200d}b",
+        "\u{3099}か",
+        "\u{fe0f}👩",
+        "☺\u{fe0f}\u{fe0f}",
+        " \u{fe0f}a",
+    ] {
+        let refused = Nickname::parse(typed);
+        assert!(
+            matches!(refused, Err(TextError::HiddenCharacter { .. })),
+            "{typed:?}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn every_typed_text_is_in_nfc() {
     assert_eq!(
-        Description::parse("a\0b"),
-        Err(TextError::ControlCharacter { field })
+        Title::parse("か\u{3099}くせい").unwrap().as_str(),
+        "がくせい"
     );
+    assert_eq!(
+        MessageText::parse("ハ\u{309a}ン\r\ne\u{301}")
+            .unwrap()
+            .as_str(),
+        "パン\né"
+    );
+    let tags = Tags::parse(&["か\u{3099}", "が", "Wi-Fi", "ｗｉ－ｆｉ"]).unwrap();
+    assert_eq!(Vec::<String>::from(tags), ["が", "Wi-Fi"]);
+    let longest = "か\u{3099}".repeat(TITLE_CHARS_MAX);
+    assert!(Title::parse(&longest).is_ok(), "as long as it is seen");
+    // The kanji of an old name keeps its look.
+    assert_eq!(
+        Nickname::parse("\u{fa19}谷").unwrap().as_str(),
+        "\u{795e}\u{fe00}谷"
+    );
+}
+
+#[test]
+fn every_way_to_end_a_line_is_one() {
+    let ends = "一\r\n二\r三\u{b}四\u{c}五\u{85}六\u{2028}七\u{2029}八\n九";
+    let text = Description::parse(ends).unwrap();
+    assert_eq!(text.as_str(), "一\n二\n三\n四\n五\n六\n七\n八\n九");
 }
 
 #[test]
@@ -145,6 +334,12 @@ fn mail_addresses_have_a_plain_shape() {
 
 #[test]
 fn mail_addresses_are_claimed_without_regard_to_capitals() {
+    let mail = Mail::parse("ｈａｎａ＠ｅｘａｍｐｌｅ．ｊｐ").unwrap();
+    assert_eq!(
+        mail.as_str(),
+        "hana@example.jp",
+        "as a Japanese keyboard types it"
+    );
     let mail = Mail::parse(" Hana@Example.JP ").unwrap();
     assert_eq!(mail.as_str(), "Hana@example.jp");
     assert_eq!(mail.normalised(), "hana@example.jp");

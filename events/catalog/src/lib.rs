@@ -23,6 +23,7 @@
 
 #[macro_use]
 mod codes;
+mod composed;
 #[macro_use]
 mod declare;
 
@@ -56,6 +57,7 @@ pub use block::{BlockEvent, MemberBlocked, MemberUnblocked};
 pub use category::Category;
 pub use claim::{ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken};
 pub use codes::UnknownCode;
+pub use composed::composed;
 pub use description::{Description, OpenField, SealedSection};
 pub use encoding::{DecodeError, EncodeError, Encoded, Opened, Section};
 pub use erasure::{KeyRange, KeyRangeError};

@@ -290,16 +290,21 @@ pub(crate) fn joined_term(reading: &str) -> String {
     format!("+{reading}")
 }
 
-/// The term of a whole tag: tags that differ in width, case or kana alone are one.
+/// The one form under which tags and names of cities are compared: those that differ in width,
+/// case, kana, or what shows nothing alone are one.
+pub fn name_form(name: &str) -> String {
+    fold(normalise(name).text.trim())
+}
+
+/// The term of a whole tag.
 pub(crate) fn tag_term(tag: &str) -> String {
-    let normalised = normalise(tag.trim()).text;
-    fold(&normalised).replace(SEPARATOR, " ")
+    name_form(tag).replace(SEPARATOR, " ")
 }
 
 /// A name as a number; never 0, which is none.
 pub(crate) fn name_code(name: &str) -> u64 {
     use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(normalise(name.trim()).text.as_bytes());
+    let hash = Sha256::digest(name_form(name).as_bytes());
     let first = hash
         .iter()
         .take(8)

@@ -32,7 +32,7 @@ extern crate self as meguri_search;
 mod ipadic;
 
 pub use analyzer::{Analyzer, AnalyzerError, UserWord, contains};
-pub use document::Document;
+pub use document::{Document, name_form};
 pub use error::IndexError;
 pub use highlight::highlight;
 pub use index::Index;

@@ -20,11 +20,11 @@ pub struct Query {
     pub category: Option<u8>,
     /// Only in this prefecture.
     pub prefecture: Option<u8>,
-    /// Only in this city, as the document names it.
+    /// Only in this city, in any of its writings ([`crate::name_form`]).
     pub city: Option<String>,
     /// Only what can be done so.
     pub mode: Option<Mode>,
-    /// Only with this tag.
+    /// Only with this tag, in any of its writings.
     pub tag: Option<String>,
     /// Only what asks for nothing in return, or only what does.
     pub no_return_needed: Option<bool>,

@@ -74,6 +74,51 @@ async fn needs_and_offers_are_listed_newest_first_h02_h03() {
 }
 
 #[tokio::test]
+async fn a_tag_is_found_in_any_of_its_writings() {
+    let events = [need_posted(
+        1,
+        1,
+        "ひとつ",
+        &["ランニング", "らんにんぐ", "Ｗｉ－Ｆｉ", "か\u{3099}っこう"],
+    )];
+    let by = |tag: &str| BoardQuery {
+        tag: Some(tag.into()),
+        ..all()
+    };
+    for tag in [
+        "ランニング",
+        "らんにんぐ",
+        "ﾗﾝﾆﾝｸﾞ",
+        "Wi-Fi",
+        "WI-FI ",
+        "がっこう",
+        "か\u{3099}っこう",
+        "ガッコウ",
+    ] {
+        assert_eq!(titles_of(&events, by(tag)).await, ["ひとつ"], "{tag}");
+    }
+    assert!(titles_of(&events, by("ランニン")).await.is_empty());
+    let edited = [
+        events[0].clone(),
+        need_edited(1, 1, "ひとつ", &["がっこう"]),
+    ];
+    assert_eq!(titles_of(&edited, by("ガッコウ")).await, ["ひとつ"]);
+    assert!(titles_of(&edited, by("らんにんぐ")).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_old_text_in_another_form_is_found_and_shown_in_nfc() {
+    let events = [need_posted(1, 1, "か\u{3099}くせい", &["か\u{3099}"])];
+    for text in ["がくせい", "か\u{3099}く"] {
+        let query = BoardQuery {
+            text: Some(text.into()),
+            ..all()
+        };
+        assert_eq!(titles_of(&events, query).await, ["がくせい"], "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_post_shows_all_that_its_author_told_h01() {
     let folded = given::<Board>(&three_posts()[..1]).await;
     let [post] = list(&folded, all()).await.items.try_into().unwrap();

@@ -1,6 +1,7 @@
 //! The board: open Needs (コマリゴト) and Offers (デキルコト), newest first (H01-H03).
 
 use meguri_events::PostId;
+use meguri_search::name_form;
 
 use super::posts::{self, Posts, Retagged};
 use crate::{
@@ -18,7 +19,7 @@ table! {
     /// A word to find a post by.
     pub struct PostTag in "post_tag"
     by {
-        /// The word.
+        /// The word, in the form in which tags are compared.
         tag: String,
         /// The post.
         post: PostId,
@@ -35,7 +36,7 @@ pub struct Board {
 
 impl View for Board {
     const NAME: &'static str = "board";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const SCHEMA: &'static str = include_str!("board.sql");
     const WANTS: &'static [&'static str] = &posts::WANTS;
 
@@ -51,9 +52,11 @@ impl View for Board {
         } in posts::fold(&mut self.posts, event)?
         {
             for tag in before {
+                let tag = name_form(&tag);
                 self.tags.remove(&PostTag { tag, post });
             }
             for tag in after {
+                let tag = name_form(&tag);
                 self.tags.put(PostTag { tag, post });
             }
         }

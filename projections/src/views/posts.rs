@@ -2,7 +2,7 @@
 
 use meguri_events::{
     Category, Event, KeyClass, MemberErased, MemberEvent, MemberId, MemberLeft, Place, PostEvent,
-    PostId, PostOutline, PostText, Prefecture, Sealed,
+    PostId, PostOutline, PostText, Prefecture, Sealed, composed,
 };
 use meguri_log::{Position, Timestamp, Version};
 
@@ -291,17 +291,21 @@ fn erase(posts: &mut Posts, position: Position) -> Vec<Retagged> {
 fn rewrite(post: &mut Post, outline: PostOutline, text: &Sealed<PostText>) -> Retagged {
     let text = text.known();
     let place: Option<Place> = text.and_then(|text| text.place);
-    let after = text.map(|text| text.tags.clone()).unwrap_or_default();
+    // Typed in whatever form, shown and compared in one.
+    let one = |text: &String| composed(text).into_owned();
+    let after: Vec<_> = text
+        .map(|text| text.tags.iter().map(one).collect())
+        .unwrap_or_default();
     let before = std::mem::replace(&mut post.tags.0, after.clone());
     post.category = outline.category;
     post.prefecture = outline.prefecture;
     post.online = outline.modes.online;
     post.offline = outline.modes.offline;
     post.no_return_needed = outline.no_return_needed;
-    post.title = text.map(|text| text.title.clone());
-    post.description = text.map(|text| text.description.clone());
-    post.city = text.and_then(|text| text.city.clone());
-    post.wished_return = text.and_then(|text| text.wished_return.clone());
+    post.title = text.map(|text| one(&text.title));
+    post.description = text.map(|text| one(&text.description));
+    post.city = text.and_then(|text| text.city.as_ref().map(one));
+    post.wished_return = text.and_then(|text| text.wished_return.as_ref().map(one));
     post.lat_e7 = place.map(|place| e7(place.lat));
     post.lon_e7 = place.map(|place| e7(place.lon));
     Retagged {

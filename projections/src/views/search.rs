@@ -67,7 +67,7 @@ const WANTS: [&str; posts::WANTS.len() + VocabularyEvent::TYPES.len()] =
 
 impl View for Search {
     const NAME: &'static str = "search";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const SCHEMA: &'static str = include_str!("search.sql");
     const WANTS: &'static [&'static str] = &WANTS;
 

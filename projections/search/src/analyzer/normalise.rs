@@ -1,8 +1,10 @@
-//! One writing for what can be written in several: width, case, composed letters, ヴ; and the way
-//! back to what was typed.
+//! One writing for what can be written in several: width, case, composed letters, ヴ, and looks of
+//! one kanji; and the way back to what was typed.
 
 use std::ops::Range;
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
@@ -12,7 +14,7 @@ const VU: [char; 2] = ['ヴ', 'ゔ'];
 /// A text in one writing, which knows where each of its characters came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Normalised {
-    /// The text: NFKC, lower case, ヴ as バ行.
+    /// The text: NFKC, lower case, ヴ as バ行, nothing that shows nothing.
     pub(crate) text: String,
     /// For each character of `text`: where it begins there, and what of the original it is.
     origins: Vec<Origin>,
@@ -67,7 +69,8 @@ pub(crate) fn normalise(text: &str) -> Normalised {
     let mut start = 0;
     while start < text.len() {
         let end = start + piece_len(&text[start..]);
-        let piece = text[start..end].nfkc().flat_map(char::to_lowercase);
+        let seen = text[start..end].nfkc().filter(|it| !is_ignorable(*it));
+        let piece = seen.flat_map(char::to_lowercase);
         for character in piece {
             push_folded(&mut normalised, character, start, end);
         }
@@ -116,7 +119,16 @@ fn piece_len(text: &str) -> usize {
 fn combines(character: char) -> bool {
     let half_width_sound_mark = matches!(character, '\u{ff9e}' | '\u{ff9f}');
     let medial_or_final_jamo = matches!(character, '\u{1160}'..='\u{11ff}');
-    half_width_sound_mark || medial_or_final_jamo || canonical_combining_class(character) != 0
+    half_width_sound_mark
+        || medial_or_final_jamo
+        || is_ignorable(character)
+        || canonical_combining_class(character) != 0
+}
+
+/// Whether a character shows nothing by itself, as what selects one of the looks of a kanji.
+fn is_ignorable(character: char) -> bool {
+    !character.is_ascii()
+        && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 #[cfg(test)]
@@ -142,6 +154,22 @@ mod tests {
             "バイオリン ビラ ベール ラブ"
         );
         assert_eq!(text("ヴォーカル ゔ"), "ボーカル ブ");
+    }
+
+    #[test]
+    fn looks_of_a_kanji_and_what_shows_nothing_make_no_difference() {
+        for typed in [
+            "葛\u{e0100}城",
+            "葛\u{fe00}城",
+            "葛\u{200b}城\u{feff}",
+            "\u{2060}葛城",
+        ] {
+            assert_eq!(text(typed), "葛城");
+        }
+        let typed = "葛\u{e0100}城市";
+        let normalised = normalise(typed);
+        assert_eq!(&typed[normalised.original(&(0..3))], "葛\u{e0100}");
+        assert_eq!(text("\u{200b}"), "");
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use meguri_events::{Category, MemberId, Mode, PostId, Prefecture};
+use meguri_events::{Category, MemberId, Mode, PostId, Prefecture, composed};
+use meguri_search::name_form;
 
 use super::super::posts::{Post, PostKind};
 use crate::{
@@ -27,7 +28,7 @@ pub struct BoardQuery {
     pub prefecture: Option<Prefecture>,
     /// How help can be given.
     pub mode: Option<ModeWanted>,
-    /// A tag, as it was typed.
+    /// A tag, in any of its writings.
     pub tag: Option<String>,
     /// A part of title, description or a tag; upper and lower case of ASCII are the same.
     pub text: Option<String>,
@@ -130,12 +131,12 @@ fn conditions(query: &BoardQuery) -> (String, Vec<Cell>) {
     also("offline = ?", mode(ModeWanted::Offline));
     also(
         "id in (select post from post_tag where tag = ?)",
-        query.tag.as_ref().map(Column::to_cell),
+        query.tag.as_deref().map(|tag| name_form(tag).to_cell()),
     );
     let text = query.text.as_ref().filter(|text| !text.is_empty());
     also(
         CONTAINS,
-        text.map(|text| text.to_ascii_lowercase().to_cell()),
+        text.map(|text| composed(text).to_ascii_lowercase().to_cell()),
     );
     also("posted < ?", query.after.map(|cursor| cursor.0.to_cell()));
     (conditions.join(" and "), cells)

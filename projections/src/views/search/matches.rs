@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use meguri_events::{MemberId, PostId};
-use meguri_search::{Hit, Mode, Query};
+use meguri_search::{Hit, Mode, Query, name_form};
 use uuid::Uuid;
 
 use super::{codes, query::SearchQueries, query::blocking};
@@ -127,7 +127,8 @@ fn weigh(post: &Post, other: Post, said: &HashMap<Uuid, f32>) -> (f32, PostMatch
     let by_text = said.get(&other.id.uuid()).copied();
     let by_category = other.category == post.category;
     let by_area = post.prefecture.is_some() && other.prefecture == post.prefecture;
-    let same_city = by_area && post.city.is_some() && other.city == post.city;
+    let city = |post: &Post| post.city.as_deref().map(name_form);
+    let same_city = by_area && post.city.is_some() && city(&other) == city(post);
     let counts = [
         (by_category, SAME_CATEGORY),
         (by_area, SAME_PREFECTURE),

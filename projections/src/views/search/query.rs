@@ -39,11 +39,11 @@ pub struct SearchQuery {
     pub category: Option<Category>,
     /// Where.
     pub prefecture: Option<Prefecture>,
-    /// City, as it was typed in the post.
+    /// City, in any of its writings.
     pub city: Option<String>,
     /// How help can be given.
     pub mode: Option<ModeWanted>,
-    /// A tag, as it was typed.
+    /// A tag, in any of its writings.
     pub tag: Option<String>,
     /// Only where nothing is asked in return, or only where something is.
     pub no_return_needed: Option<bool>,
