@@ -236,20 +236,29 @@ mod tests {
             ("合言葉\u{3000}は ひみつ", "合言葉 は\u{3000}ひみつ"),
             ("pass\u{a0}word é", "pass word e\u{301}"),
         ] {
-            let hash = passwords.hash(&Password::new(typed)).await.unwrap();
+            let hash = passwords
+                .hash(anybody(), &Password::new(typed))
+                .await
+                .unwrap();
             let elsewhere = Password::new(elsewhere);
             assert!(
-                passwords.verify(&elsewhere, Some(hash)).await.unwrap(),
+                passwords
+                    .verify(anybody(), &elsewhere, Some(hash))
+                    .await
+                    .unwrap(),
                 "{typed}"
             );
         }
         let hash = passwords
-            .hash(&Password::new("ＰＡＳＳ　ｗｏｒｄ"))
+            .hash(anybody(), &Password::new("ＰＡＳＳ　ｗｏｒｄ"))
             .await
             .unwrap();
         let narrow = Password::new("PASS word");
         assert!(
-            !passwords.verify(&narrow, Some(hash)).await.unwrap(),
+            !passwords
+                .verify(anybody(), &narrow, Some(hash))
+                .await
+                .unwrap(),
             "width counts"
         );
     }
@@ -266,7 +275,7 @@ mod tests {
             let hash = hash.hash_password(typed.as_bytes()).unwrap().to_string();
             assert!(
                 passwords
-                    .verify(&Password::new(typed), Some(hash))
+                    .verify(anybody(), &Password::new(typed), Some(hash))
                     .await
                     .unwrap(),
                 "{typed}"

@@ -113,6 +113,10 @@ async fn a_prefecture_that_there_is_not_is_refused_with_what_is_wrong_k30() {
         let refused = registration("aki", nowhere.clone()).send(&app).await;
         assert_eq!(refused.outcome(), (422, "invalid-body".into()), "{nowhere}");
         let told = refused.text("detail");
+        let code = "prefecture: 都道府県コード（JIS X 0401、1から47）を指定してください";
+        assert_eq!(told, code, "{nowhere}");
+        let request = registration("aki", nowhere.clone()).header("accept-language", "en");
+        let told = request.send(&app).await.text("detail").to_owned();
         assert!(
             told.contains("the JIS X 0401 code of a prefecture, 1 to 47"),
             "{nowhere}: {told}"

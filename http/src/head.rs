@@ -110,7 +110,7 @@ mod tests {
             assert!(named(Version::HTTP_11, &[good]), "{good}");
         }
         for bad in [
-            "", "a b", "a@b", "a/b", "a:b", "a:80:80", "a,b", "http://a", "a:+80",
+            "", "a b", "a@b", "a/b", "a:b", "a:80:80", "http://a", "a:+80",
         ] {
             assert!(!named(Version::HTTP_11, &[bad]), "{bad}");
         }
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(of(&["identity", " Identity ,"]), None);
         assert_eq!(of(&["identity, gzip"]).as_deref(), Some("gzip"));
         assert_eq!(of(&["identity", "BR"]).as_deref(), Some("BR"));
-        assert_eq!(of(&["a b\u{e9}"]).as_deref(), Some("a?b??"));
+        assert_eq!(of(&["a b\u{e9}"]).as_deref(), Some("a?b?"));
         assert_eq!(of(&[&"x".repeat(500)]).unwrap().len(), CODING_CHARS_MAX);
     }
 }

@@ -4,6 +4,7 @@
 mod error;
 mod json;
 mod text;
+mod tree;
 
 pub(crate) use error::InputError;
 pub(crate) use json::read_json;

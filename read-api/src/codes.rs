@@ -196,8 +196,10 @@ where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
     text.map(str::parse).transpose().map_err(|error| {
+        let ja = Some(format!("{error:#}")).filter(|ja| !ja.is_ascii());
+        let ja = ja.unwrap_or_else(|| "指定できない値です".to_owned());
         Problem::new(kinds::BAD_REQUEST).detail(
-            format!("{name} に指定できない値です"),
+            format!("{name}: {ja}"),
             format!("{name} cannot be read: {error}"),
         )
     })

@@ -1,6 +1,7 @@
 //! Members as others see them: their profile, and the thanks they have received.
 
 use axum::extract::State;
+use meguri_domain::UserName;
 use meguri_events::Prefecture;
 use meguri_http::{Member, Path, Problem, Problems, Query};
 use meguri_projections::views::profiles::Profile;
@@ -248,7 +249,9 @@ async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
 }
 
 async fn by_user_name(api: &ReadApi, user_name: &str, hidden: &Hidden) -> Result<Profile, Problem> {
-    let found = match api.views.profiles().by_user_name(user_name).await {
+    // As everywhere: capitals and full width make no other name.
+    let name = UserName::parse(user_name).map_or_else(|_| user_name.to_owned(), String::from);
+    let found = match api.views.profiles().by_user_name(&name).await {
         Ok(profile) if hidden.has(profile.id) => Err(QueryError::NotFound),
         found => found,
     };

@@ -179,19 +179,12 @@ async fn in_the_room(
             keep_negotiating,
             terms_version,
         } => {
-            let (text, keep_negotiating) = (text.clone(), *keep_negotiating);
-            let terms_version = Some(*terms_version);
-            commands
-                .post_message(
-                    caller,
-                    id,
-                    NewMessage {
-                        text,
-                        keep_negotiating,
-                        terms_version,
-                    },
-                )
-                .await
+            let message = NewMessage {
+                text: text.clone(),
+                keep_negotiating: *keep_negotiating,
+                terms_version: Some(*terms_version),
+            };
+            commands.post_message(caller, id, message).await
         }
         ExchangeAct::Propose(sheet) => commands.propose_terms(caller, id, new_terms(sheet)).await,
         ExchangeAct::Agree {

@@ -194,10 +194,9 @@ async fn a_time_may_be_sent_with_its_plus_as_it_is() {
         "2026-01-01T00:00:00-09:00",
         "2026-01-01T00:00:00Z",
     ] {
-        let found = server
-            .api()
-            .get(&format!("/api/search?since={since}"), None);
-        assert!(found.await["items"].is_array(), "{since}");
+        let path = format!("/api/search?since={since}");
+        let found = server.api().get(&path, None).await;
+        assert!(found["items"].is_array(), "{since}");
     }
     for path in [
         "/api/search?since=2026-01-01",

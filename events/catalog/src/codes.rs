@@ -1,12 +1,23 @@
 //! Closed sets of words that events carry in the open: a stable code, and labels for people.
 
-/// A text is none of a set's codes.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a known code; one of {known} was expected")]
+/// A text is none of a set's codes. `{}` says so in English, `{:#}` in Japanese.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownCode {
     /// The codes that are known, separated by `|`.
     pub known: &'static str,
 }
+
+impl std::fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if f.alternate() {
+            write!(f, "{} のいずれかを指定してください", self.known)
+        } else {
+            write!(f, "not a known code; one of {} was expected", self.known)
+        }
+    }
+}
+
+impl std::error::Error for UnknownCode {}
 
 /// Declares an enum whose cases have a code for storage and labels for people.
 macro_rules! codes {

@@ -133,7 +133,12 @@ impl<'de> Deserialize<'de> for Prefecture {
             type Value = Prefecture;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the JIS X 0401 code of a prefecture, 1 to 47")
+                // Who shows it to people asks for the Japanese with `{:#}`.
+                f.write_str(if f.alternate() {
+                    "都道府県コード（JIS X 0401、1から47）"
+                } else {
+                    "the JIS X 0401 code of a prefecture, 1 to 47"
+                })
             }
 
             fn visit_u64<E: Error>(self, code: u64) -> Result<Prefecture, E> {

@@ -57,13 +57,13 @@ pub(super) enum Shape {
 impl Shape {
     const fn ja(self) -> &'static str {
         match self {
-            Self::Flag => "true か false",
+            Self::Flag => " true か false ",
             Self::Whole => "整数",
             Self::Number => "数値",
             Self::Text => "文字列",
             Self::List => "配列",
             Self::Object => "オブジェクト",
-            Self::Nothing => "null",
+            Self::Nothing => " null ",
             Self::Choice => "決められた値のひとつ",
         }
     }
@@ -262,9 +262,21 @@ impl de::Error for InputError {
 }
 
 impl InputError {
+    /// What a type says that it expects, in both languages or in English alone. The value itself
+    /// is not said: it may be somebody's password.
     fn expected(expected: &dyn Expected) -> Self {
-        // The value itself is not said: it may be somebody's password.
-        let en = format!("expected {expected}");
-        Self::new(Fault::Said { ja: None, en })
+        let (en, ja) = (format!("expected {expected}"), format!("{expected:#}"));
+        let ja = Some(ja).filter(|ja| !ja.is_ascii());
+        let ja = ja.map(|ja| format!("{ja}を指定してください"));
+        Self::new(Fault::Said { ja, en })
+    }
+
+    /// The failure; or, of a type that expects more than any of these numbers, what that is.
+    pub(super) fn or_expected(self, numbers: &str, expected: &dyn Expected) -> Self {
+        if expected.to_string() == numbers {
+            self
+        } else {
+            Self::expected(expected)
+        }
     }
 }

@@ -4,22 +4,17 @@
 //! where nobody looks. So a body is read into a tree first, which refuses both, and what a route
 //! takes is read from there.
 
-use std::cell::RefCell;
-use std::fmt;
-
 use serde::de::value::StringDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
     Visitor,
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::InputError;
 use super::error::Shape;
-use crate::{Problem, kinds};
-
-/// Most lists and objects in each other; no route takes more than three.
-const DEPTH_MAX: usize = 16;
+use super::tree::tree;
+use crate::Problem;
 
 /// Beyond 2^53 a float does not tell neighbouring whole numbers apart.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -30,130 +25,8 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// 400 for what is no JSON; 422 for what the route does not take, or for a name that stands twice
 /// in one object, which readers of JSON understand in different ways (RFC 8259 section 4).
 pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let refused = RefCell::new(None);
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let tree = Tree {
-        refused: &refused,
-        depth: 0,
-    }
-    .deserialize(&mut json)
-    .and_then(|tree| json.end().map(|()| tree));
-    if let Some(error) = refused.into_inner() {
-        return Err(InputError::of_body(&error));
-    }
-    let tree = tree.map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Problem::new(kinds::BAD_REQUEST).detail(
-            format!("本文は JSON として読めません（{line}行目の{column}バイト目）"),
-            format!("The body is not JSON: {error}"),
-        )
-    })?;
+    let tree = tree(bytes)?;
     T::deserialize(Strict(tree)).map_err(|error: InputError| error.of_body())
-}
-
-/// Reads a tree; what it refuses is kept apart from what is no JSON.
-#[derive(Clone, Copy)]
-struct Tree<'a> {
-    refused: &'a RefCell<Option<InputError>>,
-    depth: usize,
-}
-
-impl Tree<'_> {
-    /// One level further down.
-    fn below<E: de::Error>(self) -> Result<Self, E> {
-        if self.depth == DEPTH_MAX {
-            return Err(self.refuse(InputError::too_deep()));
-        }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
-    }
-
-    fn refuse<E: de::Error>(self, why: InputError) -> E {
-        let said = E::custom(&why);
-        self.refused.replace(Some(why));
-        said
-    }
-
-    /// Tells where what was refused stands.
-    fn locate(self, locate: impl FnOnce(InputError) -> InputError) {
-        let refused = self.refused.take();
-        self.refused.replace(refused.map(locate));
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Value, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let below = self.below()?;
-        let mut entries = Vec::new();
-        loop {
-            match list.next_element_seed(below) {
-                Ok(Some(entry)) => entries.push(entry),
-                Ok(None) => return Ok(Value::Array(entries)),
-                Err(error) => {
-                    self.locate(|why| why.in_entry(entries.len()));
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let below = self.below()?;
-        let mut fields = Map::new();
-        while let Some(name) = object.next_key::<String>()? {
-            if fields.contains_key(&name) {
-                return Err(self.refuse(InputError::repeated(&name)));
-            }
-            let value = object.next_value_seed(below);
-            let value = value.inspect_err(|_| self.locate(|why| why.in_field(&name)))?;
-            fields.insert(name, value);
-        }
-        Ok(Value::Object(fields))
-    }
 }
 
 /// A tree to read from: of each shape only what has it.
@@ -162,11 +35,14 @@ struct Strict(Value);
 macro_rules! whole {
     ($($method:ident: $int:ty, $visit:ident;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
-            let number = self.whole()?;
-            match <$int>::try_from(number) {
-                Ok(number) => visitor.$visit(number),
-                Err(_) => Err(InputError::out_of_range(<$int>::MIN.into(), <$int>::MAX.into())),
-            }
+            let refused = match self.whole() {
+                Ok(number) => match <$int>::try_from(number) {
+                    Ok(number) => return visitor.$visit(number),
+                    Err(_) => InputError::out_of_range(<$int>::MIN.into(), <$int>::MAX.into()),
+                },
+                Err(refused) => refused,
+            };
+            Err(refused.or_expected(stringify!($int), &visitor))
         }
     )*};
 }
@@ -452,5 +328,166 @@ impl<'de> MapAccess<'de> for Fields {
         let (name, value) = self.value.take().unwrap_or_default();
         let read = seed.deserialize(Strict(value));
         read.map_err(|error| error.in_field(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::super::tree::DEPTH_MAX;
+    use super::*;
+    use crate::Language;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        name: String,
+        #[serde(default)]
+        inner: Option<Inner>,
+        #[serde(default)]
+        many: Vec<Inner>,
+        #[serde(default)]
+        code: Option<u8>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        a: u8,
+        #[serde(default)]
+        b: Option<bool>,
+    }
+
+    /// Status, and the sentence in Japanese and in English.
+    fn refused(body: &str) -> (u16, String, String) {
+        let problem = read_json::<Outer>(body.as_bytes()).unwrap_err();
+        let said = |language| problem.body(language).detail.unwrap();
+        let (ja, en) = (said(Language::Japanese), said(Language::English));
+        (problem.status().as_u16(), ja, en)
+    }
+
+    #[test]
+    fn a_body_is_read_as_it_is_meant() {
+        let body = br#"{"name":"a","inner":{"a":1.0,"b":null},"many":[{"a":2,"b":true}],"code":3}"#;
+        let (inner, many) = (
+            Inner { a: 1, b: None },
+            Inner {
+                a: 2,
+                b: Some(true),
+            },
+        );
+        assert_eq!(
+            read_json::<Outer>(body).unwrap(),
+            Outer {
+                name: "a".to_owned(),
+                inner: Some(inner),
+                many: vec![many],
+                code: Some(3),
+            }
+        );
+        assert_eq!(read_json::<Option<Outer>>(b"null").unwrap(), None);
+    }
+
+    #[test]
+    fn an_array_is_no_object_wherever_it_stands() {
+        for (body, place) in [
+            (r#"["a",null,[],1]"#, "the body"),
+            (r#"{"name":"a","inner":[1,true]}"#, "inner"),
+            (r#"{"name":"a","many":[{"a":1},[1,true]]}"#, "many[1]"),
+        ] {
+            let (status, ja, en) = refused(body);
+            assert_eq!((status, en), (422, format!("{place} has to be an object")));
+            assert!(ja.ends_with("はオブジェクトで指定してください"), "{ja}");
+        }
+        assert_eq!(
+            refused(r#"{"name":"a","many":{}}"#).2,
+            "many has to be an array"
+        );
+    }
+
+    #[test]
+    fn a_name_stands_once_in_an_object_at_any_depth() {
+        for (body, place) in [
+            (r#"{"name":"a","name":"a"}"#, "name"),
+            (r#"{"name":"a","\u006eame":"b"}"#, "name"),
+            (r#"{"name":"a","inner":{"a":1,"b":true,"a":1}}"#, "inner.a"),
+            (
+                r#"{"name":"a","many":[{"a":1},{"a":1,"a":2}]}"#,
+                "many[1].a",
+            ),
+            (r#"{"name":"a","other":[{"x":1,"x":2}]}"#, "other[0].x"),
+        ] {
+            let (status, ja, en) = refused(body);
+            let said = format!("{place} is given more than once");
+            assert_eq!((status, en), (422, said), "{body}");
+            assert!(ja.ends_with("が二度指定されています"), "{ja}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_nested_without_end() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            for depth in [DEPTH_MAX + 1, 100, 50_000] {
+                let body = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                let (status, ja, _) = refused(&body);
+                assert_eq!((status, ja.as_str()), (422, "本文の入れ子が深すぎます"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_in_one_language() {
+        for (body, status, ja, en) in [
+            (r#"{}"#, 422, "name を指定してください", "name is missing"),
+            (
+                r#"{"name":"a","Code":1}"#,
+                422,
+                "Code という項目はありません（code のことですか）",
+                "Code is not known here; is code meant?",
+            ),
+            (
+                "{\"name\":\"a\",\"x\u{202e}y\":1}",
+                422,
+                "x?y という項目はありません",
+                "x?y is not known here",
+            ),
+            (
+                r#"{"name":"a","code":256}"#,
+                422,
+                "code は0から255までの整数で指定してください",
+                "code has to be a whole number from 0 to 255",
+            ),
+            (
+                r#"{"name":"a","code":"1"}"#,
+                422,
+                "code は整数で指定してください",
+                "code has to be a whole number",
+            ),
+            (
+                r#"{"name":1}"#,
+                422,
+                "name は文字列で指定してください",
+                "name has to be a string",
+            ),
+            (
+                r#"{"name":"a","inner":{"a":1,"b":"true"}}"#,
+                422,
+                "inner.b は true か false で指定してください",
+                "inner.b has to be true or false",
+            ),
+        ] {
+            assert_eq!(
+                refused(body),
+                (status, ja.to_owned(), en.to_owned()),
+                "{body}"
+            );
+        }
+        let (status, ja, en) = refused("{\"name\":\n tru}");
+        assert_eq!(
+            (status, ja.as_str()),
+            (400, "本文は JSON として読めません（2行目の5バイト目）")
+        );
+        assert!(en.starts_with("The body is not JSON: "), "{en}");
     }
 }

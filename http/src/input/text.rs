@@ -132,8 +132,11 @@ impl OneText {
 macro_rules! whole {
     ($($method:ident: $int:ty, $visit:ident;)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
-            let refused = || InputError::out_of_range(<$int>::MIN.into(), <$int>::MAX.into());
-            visitor.$visit(self.number().ok_or_else(refused)?)
+            if let Some(number) = self.number() {
+                return visitor.$visit(number);
+            }
+            let refused = InputError::out_of_range(<$int>::MIN.into(), <$int>::MAX.into());
+            Err(refused.or_expected(stringify!($int), &visitor))
         }
     )*};
 }
