@@ -45,6 +45,7 @@ fn words() -> NewMessage {
     NewMessage {
         text: "はい".to_owned(),
         keep_negotiating: true,
+        terms_version: None,
     }
 }
 
