@@ -91,6 +91,10 @@ pub struct ServeArgs {
     /// Take the place of the server that runs on this data folder, without failing a request
     #[arg(long)]
     pub replace: bool,
+    /// Begin a new, empty log where the old one is lost for good; what is left of it, with its
+    /// keys, is moved aside
+    #[arg(long, conflicts_with = "replace")]
+    pub start_anew: bool,
 }
 
 /// How large the community is, and which one.

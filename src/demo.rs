@@ -23,6 +23,7 @@ use thiserror::Error;
 use crate::command_line::DemoArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::{self, grouped};
+use crate::period::Period;
 use crate::settings::Settings;
 use crate::storage;
 use community::Community;
@@ -82,7 +83,10 @@ pub async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let clock = StoryClock::default();
-    let log = storage::open_with(settings, Arc::new(clock.clone())).await?;
+    // Its story goes through weeks in a moment.
+    let mut unbounded = settings.clone();
+    unbounded.clock_jump_max.value = Period::MAX;
+    let log = storage::open_with(&unbounded, Arc::new(clock.clone())).await?;
     let bar = progress_bar(args);
     let begun = log.known_head();
     let started = Instant::now();

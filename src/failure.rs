@@ -44,6 +44,21 @@ pub enum Failure {
     /// There is nothing to look into.
     #[error("there is no log in {0}")]
     NoLog(PathBuf),
+    /// There was a log, and it is gone.
+    #[error("the log in {data} is missing or empty, and was not: beside it there still is {}",
+        .beside.join(", "))]
+    LogLost {
+        /// Where.
+        data: PathBuf,
+        /// What says that there was one.
+        beside: Vec<&'static str>,
+    },
+    /// Nothing is to be started anew where there is a log.
+    #[error("there is a log, so that nothing starts anew")]
+    NotLost,
+    /// A key has signed for a log that is lost.
+    #[error("MEGURI_SIGNING_KEY is set, and may have signed for the log that is lost")]
+    KeyOfLostLog,
     /// The folder cannot be made or read.
     #[error("cannot use the folder {path}: {source}")]
     Folder {
@@ -272,6 +287,8 @@ impl Failure {
                 | KekError::IsInAFile(_),
             )
             | Self::Telemetry(TelemetryError::Filter { .. })
+            | Self::NotLost
+            | Self::KeyOfLostLog
             | Self::TokenName(_)
             | Self::OnlyForList
             | Self::Choice(_)
@@ -339,6 +356,37 @@ impl Failure {
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
             }
+            Self::LogLost { .. } | Self::KeyOfLostLog | Self::Open(_) => self.advice_on_the_log(),
+            Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
+            Self::Settings(error) => error.advice(),
+            _ => None,
+        }
+    }
+
+    /// What to do about a log that does not open.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "it is asked for failures of the log alone"
+    )]
+    fn advice_on_the_log(&self) -> Option<&'static str> {
+        match self {
+            Self::LogLost { .. } => Some(
+                "put it back from a backup; if it is lost for good, `meguri serve --start-anew` \
+                 begins an empty one, and moves what is left of the old one, with its keys, aside",
+            ),
+            Self::KeyOfLostLog => Some(
+                "two logs under one key are a fork: unset it, so that a new key is made, or set a \
+                 new one after moving everything out of the data folder",
+            ),
+            Self::Open(OpenError::Emptied) => Some(
+                "put the log back from a backup; if it is lost for good, `meguri serve \
+                 --start-anew` begins an empty one in files, and in PostgreSQL a new one needs two \
+                 empty databases",
+            ),
+            Self::Open(OpenError::OtherLog) => Some(
+                "give the vault that belongs to this log: with this one nothing that is sealed \
+                 opens",
+            ),
             Self::Open(OpenError::Unavailable(_)) => Some(
                 "is the data folder writable, or the database at DATABASE_URL and VAULT_URL \
                  running? `meguri config` shows what is in force",
@@ -346,11 +394,6 @@ impl Failure {
             Self::Open(OpenError::Damaged { .. }) => Some(
                 "`meguri audit check` names all that is damaged; restore a backup, or on PostgreSQL \
                  make a damaged index anew (REINDEX)",
-            ),
-            Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
-            Self::Settings(SettingsError::VaultMissing(_)) => Some(
-                "make a second database and set VAULT_URL=postgres://… to it, or unset \
-                 DATABASE_URL to use files",
             ),
             _ => None,
         }

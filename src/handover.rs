@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use meguri_projections::Views;
+use meguri_projections::control::SocketPath;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -97,7 +98,7 @@ impl Offer {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let socket = UnixListener::bind(&path)?;
+        let socket = UnixListener::bind(SocketPath::new(data, SOCKET)?.path())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self {
             socket,
@@ -198,7 +199,7 @@ pub struct Place {
 impl Predecessor {
     /// The server that runs on this data folder; none if none runs.
     pub async fn find(data: &Path) -> Result<Option<Self>, HandoverError> {
-        match UnixStream::connect(data.join(SOCKET)).await {
+        match connect(data).await {
             Ok(stream) => {
                 let lines = Lines::new(stream);
                 Ok(Some(Self { lines }))
@@ -263,6 +264,11 @@ impl Predecessor {
         let ahead = ahead.into();
         Ok(Some(Kept { stream, ahead }))
     }
+}
+
+async fn connect(data: &Path) -> io::Result<UnixStream> {
+    let socket = SocketPath::new(data, SOCKET)?;
+    UnixStream::connect(socket.path()).await
 }
 
 /// Two processes of which one takes the place of the other.

@@ -10,12 +10,14 @@ pub mod config;
 pub mod connections;
 pub mod demo;
 mod descriptors;
+pub mod diagnostics;
 pub mod dictionary;
 pub mod erase;
 pub mod failure;
 mod figures;
 pub mod handover;
 pub mod log;
+mod lost_log;
 mod matches;
 mod opened;
 pub mod period;
@@ -34,11 +36,11 @@ use std::io::Write;
 
 use command_line::{Command, CommandLine, ServeArgs};
 use failure::Failure;
-use settings::Settings;
+use settings::{Environment, Settings};
 
 /// Does what the command line asks for, and returns when that is done.
 pub fn run(line: &CommandLine) -> Result<(), Failure> {
-    let settings = Settings::resolve(&line.flags, |name| std::env::var(name).ok())?;
+    let settings = Settings::resolve(&line.flags, &Environment::of_this_process())?;
     telemetry::start_logging(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

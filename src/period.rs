@@ -16,6 +16,9 @@ const PERIOD_SECONDS_MAX: u64 = 100 * 365 * DAY;
 pub struct Period(u64);
 
 impl Period {
+    /// The longest that can be set.
+    pub const MAX: Self = Self(PERIOD_SECONDS_MAX);
+
     /// So many seconds.
     pub const fn seconds(count: u64) -> Self {
         Self(count)

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::app::{App, Parts};
 use crate::command_line::ServeArgs;
 use crate::connections::{self, Ending, Entrance};
-use crate::failure::{Failure, to_stdout};
+use crate::failure::Failure;
 use crate::handover::{HandoverError, Offer, Place, Predecessor};
 use crate::settings::{Origin, Settings};
-use crate::{descriptors, dictionary, storage};
+use crate::{descriptors, dictionary, lost_log, storage};
 
 /// How long a server that is replaced may take after it has answered everyone.
 const TO_CLOSE: Duration = Duration::from_secs(10);
@@ -45,6 +45,9 @@ pub async fn run_with(
     // Before the connections of another process arrive.
     descriptors::raise();
     let data = &settings.data.value;
+    if args.start_anew {
+        lost_log::start_anew(settings).await?;
+    }
     let (app, entrance) = if args.replace && Predecessor::find(data).await?.is_some() {
         replace(settings, parts).await?
     } else {
@@ -56,9 +59,11 @@ pub async fn run_with(
     let offer = offer.inspect_err(|error| {
         tracing::warn!(%error, "`meguri serve --replace` cannot reach this server");
     });
-    out.write_all(greeting(address).as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(to_stdout)?;
+    // Whoever does not read it any more, or has a full disk, is served all the same.
+    let greeted = out.write_all(greeting(address).as_bytes());
+    if let Err(error) = greeted.and_then(|()| out.flush()) {
+        tracing::warn!(%error, %address, "listening, which standard output does not take");
+    }
     app.serve(entrance, told(told_to_stop, offer.ok())).await
 }
 

@@ -14,20 +14,24 @@ use crate::period::Period;
 
 mod auditors;
 mod database_url;
+mod environment;
 mod error;
 mod publish;
 mod secret_key;
+pub(crate) mod shown;
 mod sources;
 mod witnesses;
 
 pub use auditors::AuditorDiscloses;
 pub use database_url::DatabaseUrl;
+pub use environment::Environment;
 pub use error::SettingsError;
 pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
-    AUDITORS, COMPLETE, DATA, DATABASE, GRACE, KEEP_MONEY, KEK, KEK_FILE, LISTEN, LOG_FILTER,
-    LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKENS, VAULT, WITHIN, read_file,
+    AUDITORS, CLOCK, COMPLETE, DATA, DATABASE, FileSettings, GRACE, KEEP_MONEY, KEK, KEK_FILE,
+    KEK_NEXT, LISTEN, LOG_FILTER, LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKENS, VAULT,
+    WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -56,6 +60,8 @@ const DISCLOSES: AuditorDiscloses = AuditorDiscloses::Nothing;
 pub const TOKENS_DEFAULT: Period = Period::days(90);
 /// The shortest time for which an access token may be valid.
 pub const TOKENS_MIN: Period = Period::seconds(60);
+/// How far the clock may be ahead of the last event when nobody appended anything meanwhile.
+pub const CLOCK_JUMP_MAX_DEFAULT: Period = Period::days(30);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
 
@@ -171,6 +177,8 @@ pub struct Settings {
     pub log_filter: Setting<String>,
     /// The key that wraps the keys of the vault; `None`: read from [`Settings::kek_file`].
     pub kek: Setting<Option<Secret<Kek>>>,
+    /// The key that takes the place of that one when it is rotated.
+    pub kek_next: Setting<Option<Secret<Kek>>>,
     /// The file of that key, made for an empty log, readable by its owner alone.
     pub kek_file: Setting<PathBuf>,
     /// How the log is published.
@@ -191,6 +199,8 @@ pub struct Settings {
     pub trusted_proxies: Setting<TrustedProxies>,
     /// How long an access token is valid.
     pub token_lifetime: Setting<Period>,
+    /// How far the clock may be ahead of where it should be before nothing is appended any more.
+    pub clock_jump_max: Setting<Period>,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -215,32 +225,37 @@ impl Settings {
         }
     }
 
-    /// Resolves every setting; `environment` answers for a variable's name.
-    pub fn resolve(
-        flags: &Flags,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, SettingsError> {
-        let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let named = flags.config.clone();
-        let named = named.or_else(|| environment("MEGURI_CONFIG").map(Into::into));
+    /// Resolves every setting.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first that cannot be used, and for a variable that looks like one
+    /// of ours and is none.
+    pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Self, SettingsError> {
+        let named_by_variable = environment.text("MEGURI_CONFIG")?.map(Into::into);
+        let named = flags.config.clone().or(named_by_variable);
         let path = named.clone().unwrap_or_else(|| FILE_NAME.into());
         let file = read_file(&path, named.is_some())?;
         let from = Sources {
-            environment: &environment,
+            environment,
             path: &path,
         };
+        Self::of(flags, &from, file)?.check(environment)
+    }
+
+    fn of(flags: &Flags, from: &Sources<'_>, file: FileSettings) -> Result<Self, SettingsError> {
         let format = flags.log_format.map(|format| format.to_string());
         let (folder, default) = (flags.data.as_deref(), DATA_DEFAULT.into());
-        let data = from.path(DATA, folder, file.data.clone(), default);
-        let publish = PublishSettings::resolve(&from, &file, &data.value)?;
+        let data = folder_of(from.path(DATA, folder, file.data.clone(), default)?)?;
+        let publish = PublishSettings::resolve(from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
-        Self {
+        Ok(Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
             database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
             vault_url: from.pick_optional(VAULT, flags.vault_url.as_ref(), file.vault_url)?,
             kek: from.pick_optional(KEK, None, None)?,
-            kek_file: from.path(KEK_FILE, None, file.kek_file, kek_file),
+            kek_next: from.pick_optional(KEK_NEXT, None, None)?,
+            kek_file: from.path(KEK_FILE, None, file.kek_file, kek_file)?,
             publish,
             log_format: from.pick(
                 LOG_FORMAT,
@@ -267,10 +282,10 @@ impl Settings {
             tell_of_matches: from.switch(TELL, file.tell_of_matches)?,
             trusted_proxies: from.list(PROXIES, file.trusted_proxies)?,
             token_lifetime: from.pick(TOKENS, None, file.token_lifetime, TOKENS_DEFAULT)?,
+            clock_jump_max: from.pick(CLOCK, None, file.clock_jump_max, CLOCK_JUMP_MAX_DEFAULT)?,
             shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
             data,
-        }
-        .check()
+        })
     }
 
     /// Every setting by name, for people. Secrets are masked.
@@ -315,11 +330,13 @@ impl Settings {
             row("tell_of_matches", &self.tell_of_matches),
             row("trusted_proxies", &self.trusted_proxies),
             row("token_lifetime", &self.token_lifetime),
+            row("clock_jump_max", &self.clock_jump_max),
             row("shutdown_grace", &self.shutdown_grace),
         ]
     }
 
-    fn check(self) -> Result<Self, SettingsError> {
+    fn check(self, environment: &Environment) -> Result<Self, SettingsError> {
+        environment.refuse_unknown()?;
         match (&self.database_url.value, &self.vault_url.value) {
             (Some(_), None) => {
                 return Err(SettingsError::VaultMissing(self.database_url.origin));
@@ -342,6 +359,19 @@ impl Settings {
         }
         Ok(self)
     }
+}
+
+/// The data folder as SQLite takes it: with a name that is text, and that it does not take for an
+/// address (`file:…`, <https://www.sqlite.org/uri.html>).
+fn folder_of(data: Setting<PathBuf>) -> Result<Setting<PathBuf>, SettingsError> {
+    let Some(name) = data.value.to_str() else {
+        return Err(SettingsError::FolderName(data.origin));
+    };
+    if name.starts_with("file:") {
+        let value = PathBuf::from(".").join(name);
+        return Ok(Setting { value, ..data });
+    }
+    Ok(data)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use meguri_log::{
 };
 
 use crate::failure::Failure;
+use crate::lost_log;
 use crate::settings::{PublishSettings, Settings};
 use crate::witness::HttpWitness;
 
@@ -50,13 +51,23 @@ pub async fn open_to_serve(settings: &Settings, clock: Arc<dyn Clock>) -> Result
 }
 
 async fn bare(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
-    make_folder(&settings.data.value)?;
+    let data = &settings.data.value;
+    make_folder(data)?;
+    if settings.database_url.value.is_none() {
+        lost_log::refuse(data)?;
+    }
     let options = LogOptions {
         clock,
         token_lifetime: settings.token_lifetime.value.duration(),
+        clock_jump_max: Some(settings.clock_jump_max.value.duration()),
         ..LogOptions::new(location(settings), settings.kek())
     };
-    Ok(Log::open(&options).await?)
+    let log = Log::open(&options).await?;
+    if let Err(lost) = lost_log::refuse_unpublished(data, &log) {
+        log.close().await;
+        return Err(lost);
+    }
+    Ok(log)
 }
 
 async fn with_erasures(log: Log) -> Result<Log, Failure> {
@@ -74,6 +85,7 @@ async fn with_erasures(log: Log) -> Result<Log, Failure> {
 pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
     let data = &settings.data.value;
     if settings.database_url.value.is_none() && !data.join(LOG_FILE).exists() {
+        lost_log::refuse(data)?;
         return Err(Failure::NoLog(data.clone()));
     }
     open(settings).await
@@ -131,12 +143,17 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }
+    private_folder(path).map_err(|source| Failure::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Makes a folder for its owner alone.
+pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|source| Failure::Folder {
-        path: path.to_owned(),
-        source,
-    })
+    builder.create(path)
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::diagnostics::Diagnostics;
 use crate::settings::{LogFormat, Settings};
 
 /// Upper bounds of the time histograms, in seconds: from one group commit to a client's patience.
@@ -57,7 +58,9 @@ pub fn start_logging(settings: &Settings) -> Result<(), TelemetryError> {
             })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(directives)
-        .with_writer(std::io::stderr)
+        .with_writer(Diagnostics::to_stderr())
+        // It would write to standard error itself, and panic where that is closed.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     // Only the first of several in one process is heard: tests open many.
     let _already_set = match settings.log_format.value {

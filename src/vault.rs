@@ -6,11 +6,8 @@ use meguri_log::{Kek, Log, Vault};
 
 use crate::command_line::VaultCommand;
 use crate::failure::{Failure, to_stdout};
-use crate::settings::Settings;
+use crate::settings::{Secret, Settings};
 use crate::storage;
-
-/// The variable of the key that takes the place of the one in `MEGURI_KEK`.
-pub const NEXT_KEY: &str = "MEGURI_KEK_NEXT";
 
 /// Does what was asked, also beside a running server.
 pub async fn run(
@@ -21,7 +18,10 @@ pub async fn run(
     let log = storage::open_existing(settings).await?;
     let said = match command {
         VaultCommand::Status => status(log.vault(), settings).await,
-        VaultCommand::Rotate => rotate(&log).await,
+        VaultCommand::Rotate => {
+            let next = settings.kek_next.value.as_ref();
+            rotate(&log, next.map(Secret::reveal)).await
+        }
         VaultCommand::Confirm => confirm(log.vault()).await,
     };
     log.close().await;
@@ -47,12 +47,8 @@ async fn status(vault: &Vault, settings: &Settings) -> Result<String, Failure> {
     ))
 }
 
-async fn rotate(log: &Log) -> Result<String, Failure> {
-    let next = match std::env::var(NEXT_KEY) {
-        Ok(text) if !text.is_empty() => Some(Kek::parse(&text).map_err(Failure::Rotate)?),
-        Ok(_) | Err(_) => None,
-    };
-    let rotated = log.vault().rotate(next.as_ref()).await;
+async fn rotate(log: &Log, next: Option<&Kek>) -> Result<String, Failure> {
+    let rotated = log.vault().rotate(next).await;
     let rotated = rotated.map_err(Failure::Rotate)?;
     let (keys, epoch) = (rotated.keys, rotated.epoch);
     let mut said = format!("Epoch {epoch} has begun: {keys} keys are wrapped anew.\n");

@@ -14,7 +14,7 @@ use meguri_proofs::Cosigner;
 use crate::app::connection_limits;
 use crate::command_line::WitnessArgs;
 use crate::connections::{self, Connections, Ending};
-use crate::failure::{Failure, to_stdout};
+use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::storage;
 pub use client::HttpWitness;
@@ -46,14 +46,16 @@ pub async fn run(
     let address = listener.local_addr().map_err(failed)?;
     let witness = cosigner.verifier();
     let logs: Vec<_> = args.log.iter().map(|log| log.name().as_str()).collect();
-    writeln!(
-        out,
+    let greeting = format!(
         "Witnessing {} on http://{address}\n\nTo be named by who publishes them:\n  \
-         MEGURI_WITNESSES='{witness} http://{address}'",
+         MEGURI_WITNESSES='{witness} http://{address}'\n",
         logs.join(", ")
-    )
-    .map_err(to_stdout)?;
-    out.flush().map_err(to_stdout)?;
+    );
+    // Whoever does not read it any more, or has a full disk, is served all the same.
+    let greeted = out.write_all(greeting.as_bytes());
+    if let Err(error) = greeted.and_then(|()| out.flush()) {
+        tracing::warn!(%error, %address, %witness, "witnessing");
+    }
     let duty = Duty {
         logs: args.log.clone(),
         cosigner,

@@ -58,7 +58,7 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         1,
         "notes once when tokens were used; nobody waits for it",
     ),
-    ("http/src/guard.rs", 1, "the answer to one request, awaited"),
+    ("http/src/gate.rs", 1, "the answer to one request, awaited"),
     (
         "http/src/live_token.rs",
         1,
@@ -79,6 +79,11 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ("projections/src/control/answer.rs", 1, "one answer"),
     ("projections/src/index.rs", 1, "awaited at once"),
     ("projections/src/index/open.rs", 2, "awaited at once"),
+    (
+        "projections/src/opening.rs",
+        1,
+        "every loop of the views, watched while it holds their folder",
+    ),
     ("projections/src/past/build.rs", 1, "awaited at once"),
     (
         "projections/src/past/kept.rs",
@@ -97,11 +102,6 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ),
     ("projections/src/snapshot.rs", 1, "awaited at once"),
     (
-        "projections/src/views.rs",
-        3,
-        "they hold the folder's lock; each is watched",
-    ),
-    (
         "projections/src/views/search/query.rs",
         1,
         "awaited at once",
@@ -116,9 +116,16 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         1,
         "a build: its worker watches it",
     ),
+    ("read-api/src/evidence.rs", 1, "one bundle for one request"),
+    ("read-api/src/evidence/gather.rs", 1, "awaited at once"),
     ("src/connections.rs", 1, "one connection"),
     ("src/demo.rs", 1, "shows a rate until it is aborted"),
     ("src/demo/director.rs", 1, "awaited by the director"),
+    (
+        "src/diagnostics.rs",
+        1,
+        "without it lines are lost, which nobody is to feel",
+    ),
     ("src/dictionary.rs", 1, "awaited at once"),
     ("src/witness/routes.rs", 1, "awaited at once"),
 ];

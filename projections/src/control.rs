@@ -3,6 +3,7 @@
 
 mod acceptor;
 mod answer;
+mod socket;
 
 use std::{
     io,
@@ -30,6 +31,7 @@ use crate::{
 };
 pub use acceptor::Acceptor;
 pub use answer::answer;
+pub use socket::SocketPath;
 
 /// The name of the socket in the data folder.
 pub const SOCKET: &str = "views.sock";
@@ -153,14 +155,14 @@ impl Server {
     /// who opens it owns the views.
     ///
     /// # Errors
-    /// Where the socket cannot be made, for example because its path is too long for one.
+    /// Where the socket cannot be made.
     pub fn bind(_owned: &Views, data: &Path) -> io::Result<Self> {
         let path = data.join(SOCKET);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let listener = UnixListener::bind(&path)?;
+        let listener = UnixListener::bind(SocketPath::new(data, SOCKET)?.path())?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self { listener, path })
     }
@@ -232,7 +234,7 @@ impl Client {
     /// # Errors
     /// [`ControlError`] where there is one that cannot be asked.
     pub async fn ask(data: &Path, request: &Request) -> Result<Option<Self>, ControlError> {
-        let stream = match UnixStream::connect(data.join(SOCKET)).await {
+        let stream = match connect(data).await {
             Ok(stream) => stream,
             Err(error) if is_nobody(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -252,6 +254,11 @@ impl Client {
         let line = self.answers.next_line().await?;
         Ok(line.map(|line| serde_json::from_str(&line)).transpose()?)
     }
+}
+
+async fn connect(data: &Path) -> io::Result<UnixStream> {
+    let socket = SocketPath::new(data, SOCKET)?;
+    UnixStream::connect(socket.path()).await
 }
 
 /// No socket, or one that a crash has left.

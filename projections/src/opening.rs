@@ -1,8 +1,9 @@
 //! Opening a view: what is there of it is served at once, if it is what the log says.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{borrow::Cow, fs::File, path::Path, sync::Arc, time::Duration};
 
 use meguri_log::Log;
+use meguri_supervision::{OnFailure, Outcome};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -11,6 +12,7 @@ use crate::{
     error::StoreError,
     feed::Feed,
     folding::{Folding, Role},
+    lock,
     rebuilds::Rebuilds,
     settings::FileLimits,
     shelf::{Found, Shelf},
@@ -46,6 +48,17 @@ pub(crate) struct Opened {
 }
 
 impl Opening<'_> {
+    /// Runs a loop until the views are closed. As long as it works, the folder is not free.
+    pub(crate) fn run<N, W>(&self, name: N, on_failure: OnFailure, work: W)
+    where
+        N: Into<Cow<'static, str>> + 'static,
+        W: Future<Output: Outcome> + Send + 'static,
+    {
+        let supervisor = self.log.supervisor();
+        let watched = supervisor.watch(name, on_failure, self.stop, work);
+        self.tasks.spawn(lock::held(Arc::clone(self.lock), watched));
+    }
+
     /// Opens these views. Nothing runs yet.
     pub(crate) async fn all(
         &self,

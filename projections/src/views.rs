@@ -156,8 +156,7 @@ impl Views {
         let lock = Arc::new(lock::take(&dir)?);
         inspect::sweep(&dir)?;
         let feed = Feed::new(settings.views.0.iter().map(AsRef::as_ref));
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let reads = Reads::default();
         let throttle = Throttle::new(log.clone(), reads.clone(), settings.build_percent);
         let rebuilds = Rebuilds::start(log.clone(), throttle, stop.child_token(), &tasks);
@@ -180,14 +179,11 @@ impl Views {
         let kept = Arc::new(Kept::open(&opening, &slots, &settings.past)?);
         // Only now, so that after a failure nothing runs on.
         let asks = run_all(&opening, opened);
-        let supervisor = log.supervisor();
         let keeper = Keeper::new(&opening, &slots, &asks, &kept);
         let erased = keeper.last();
-        let keeping = supervisor.watch("erasures", OnFailure::Unready, &stop, keeper.run());
-        tasks.spawn(lock::held(Arc::clone(&lock), keeping));
-        let feeding = feed.run(log.clone(), stop.child_token());
-        let feeding = supervisor.watch("feed", OnFailure::EndProcess, &stop, feeding);
-        tasks.spawn(lock::held(lock, feeding));
+        opening.run("erasures", OnFailure::Unready, keeper.run());
+        let feeding = feed.clone().run(log.clone(), stop.child_token());
+        opening.run("feed", OnFailure::EndProcess, feeding);
         tasks.close();
         let running = Running {
             log,
@@ -355,13 +351,9 @@ impl Views {
 
 /// Runs these views. Answers how each is asked.
 fn run_all(opening: &Opening<'_>, opened: Vec<Opened>) -> Vec<mpsc::Sender<Ask>> {
-    let supervisor = opening.log.supervisor();
     let run = |one: Opened| {
         let name = format!("view {}", one.slot.name());
-        let running = one.worker.run(one.live);
-        let running = supervisor.watch(name, OnFailure::Unready, opening.stop, running);
-        let held = lock::held(Arc::clone(opening.lock), running);
-        opening.tasks.spawn(held);
+        opening.run(name, OnFailure::Unready, one.worker.run(one.live));
         one.ask
     };
     opened.into_iter().map(run).collect()

@@ -143,6 +143,14 @@ pub(crate) fn publish_state() -> Object {
     )
 }
 
+/// How the clock stands to the log.
+pub(crate) fn clock_state() -> Object {
+    one_of(
+        "How the clock stands to the log",
+        ["right", "ahead", "behind"],
+    )
+}
+
 /// How loops stand.
 pub(crate) fn loop_state() -> Object {
     one_of("How the loop stands", ["running", "failed", "ended"])

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Json, Problem, Problems, kinds};
+use meguri_log::{ClockState, Head};
 use meguri_projections::{ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +17,9 @@ use crate::views::log_unavailable;
 
 /// Events by which a view may lag for the server to count as ready.
 pub const READY_LAG_MAX: u64 = 1_000;
+
+/// How long appends may have failed while the server counts as ready.
+const APPENDS_FAIL_MAX: Duration = Duration::from_secs(5);
 
 /// Longest wait for the log when readiness is asked.
 const READY_WAIT: Duration = Duration::from_secs(2);
@@ -56,6 +60,29 @@ fn all_loops_run(api: &ReadApi) -> Result<(), Problem> {
     Err(problem.with("loops", failed))
 }
 
+/// Refuses while the clock is so far ahead that nothing is appended.
+fn clock_may_stamp(api: &ReadApi, head: Head) -> Result<(), Problem> {
+    match api.log.clock_state(head.at) {
+        ClockState::Right | ClockState::Behind(_) => Ok(()),
+        ClockState::Ahead(_) => Err(not_ready(
+            "サーバーの時計が進みすぎているため、何も記録できません".into(),
+            "The clock of the server is too far ahead: nothing is appended".into(),
+        )),
+    }
+}
+
+/// Refuses where appends have failed for a while. The log tries by itself whether they work again.
+fn appends_work(api: &ReadApi) -> Result<(), Problem> {
+    let failing = api.log.appends_fail();
+    if failing.is_none_or(|fail| fail.since.elapsed() < APPENDS_FAIL_MAX) {
+        return Ok(());
+    }
+    Err(not_ready(
+        "しばらく前から記録に追加できません".into(),
+        "Nothing could be appended for a while".into(),
+    ))
+}
+
 fn not_ready(ja: String, en: String) -> Problem {
     let problem = Problem::new(kinds::UNAVAILABLE);
     problem.detail(ja, en).retry_after(1)
@@ -63,8 +90,8 @@ fn not_ready(ja: String, en: String) -> Problem {
 
 /// Tells whether the server can do its work.
 ///
-/// 200 when everything runs that the server consists of, the log can be read, and every view is
-/// live and at most 1,000 events behind.
+/// 200 when everything runs that the server consists of, the log can be read and written, its clock
+/// is not ahead, and every view is live and at most 1,000 events behind.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", operation_id = "readyz",
     extensions(("x-summary-ja" = json!("仕事を受けられるか"))),
@@ -74,7 +101,7 @@ fn not_ready(ja: String, en: String) -> Problem {
 pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
     all_loops_run(&api)?;
     match tokio::time::timeout(READY_WAIT, api.log.head()).await {
-        Ok(Ok(_)) => {}
+        Ok(Ok(head)) => clock_may_stamp(&api, head)?,
         Ok(Err(error)) => return Err(log_unavailable(&error)),
         Err(_) => {
             return Err(not_ready(
@@ -83,6 +110,7 @@ pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, P
             ));
         }
     }
+    appends_work(&api)?;
     let late = |view: &ViewStatus| view.state != ViewState::Live || view.lag > READY_LAG_MAX;
     let late: Vec<String> = api
         .views

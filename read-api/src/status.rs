@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use meguri_http::{Problem, Problems, Query};
-use meguri_log::{Position, Publication, Timestamp};
+use meguri_log::{ClockAhead, ClockState, Position, Publication, Timestamp};
 use meguri_projections::{BuildStatus, Diff, TableDiff, TextCut, ViewState, ViewStatus};
 use meguri_supervision::{LoopState, LoopStatus};
 use serde::Serialize;
@@ -35,6 +35,40 @@ pub(crate) struct LogStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     at: Option<String>,
+    /// How the clock stands to the log.
+    clock: ClockAnswer,
+    /// Since when nothing can be appended, RFC 3339; absent while appends work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    appends_fail_since: Option<String>,
+}
+
+/// How the clock of this server stands to the log.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClockStatus)]
+pub(crate) struct ClockAnswer {
+    /// `right`; `ahead` of where it should be by so much that nothing is appended; or `behind` the
+    /// last event, so that events are stamped as that one until it has caught up.
+    #[schema(schema_with = codes::clock_state)]
+    state: &'static str,
+    /// By how many seconds it is too far ahead, or behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u64>,
+}
+
+impl From<ClockState> for ClockAnswer {
+    fn from(state: ClockState) -> Self {
+        let seconds = match state {
+            ClockState::Right => None,
+            ClockState::Ahead(ClockAhead { now, latest }) => {
+                let micros = now.micros().saturating_sub(latest.micros());
+                Some(u64::try_from(micros).unwrap_or(0) / 1_000_000)
+            }
+            ClockState::Behind(by) => Some(by.as_secs()),
+        };
+        let state = state.name();
+        Self { state, seconds }
+    }
 }
 
 /// One loop of the server.
@@ -309,9 +343,14 @@ pub(crate) async fn read_status(
         .head()
         .await
         .map_err(|error| log_unavailable(&error))?;
+    let now = api.log.clock().now();
+    let failing = api.log.appends_fail();
+    let failing = failing.map(|fail| earlier(now, fail.since.elapsed()));
     let log = LogStatus {
         position: head.position.get(),
         at: (head.position > Position::ZERO).then(|| head.at.to_string()),
+        clock: api.log.clock_state(head.at).into(),
+        appends_fail_since: failing.map(|at| at.to_string()),
     };
     let views = api
         .views
@@ -319,7 +358,7 @@ pub(crate) async fn read_status(
         .into_iter()
         .map(ViewAnswer::from)
         .collect();
-    let (now, loops) = (api.log.clock().now(), api.log.supervisor().loops());
+    let loops = api.log.supervisor().loops();
     let loops = loops.into_iter().map(|one| LoopAnswer::new(one, now));
     let published = api.publication.as_ref();
     let published = published.map(|now| PublishedStatus::from(&*now.borrow()));

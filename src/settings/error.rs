@@ -26,6 +26,23 @@ pub enum SettingsError {
         /// Where and what, with the line.
         message: String,
     },
+    /// A variable whose bytes are no text.
+    #[error("environment {0}: its value is not UTF-8")]
+    NotUnicode(&'static str),
+    /// A variable that looks like one of ours, and is none.
+    #[error("environment {name}: there is no such setting{}", match .nearest {
+        Some(nearest) => format!("; {nearest} is meant, perhaps"),
+        None => String::new(),
+    })]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+        /// The known one that is most like it, if it is a slip of a few letters.
+        nearest: Option<&'static str>,
+    },
+    /// A folder that SQLite cannot be given.
+    #[error("{0}: the name of the data folder is not UTF-8")]
+    FolderName(Origin),
     /// A value cannot be read.
     #[error("{origin}: {reason}")]
     Value {
@@ -54,4 +71,21 @@ pub enum SettingsError {
         /// What was set.
         complete: Period,
     },
+}
+
+impl SettingsError {
+    /// What the person at the keyboard may try next.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most say enough themselves")]
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::FolderName(_) => {
+                Some("rename the folder, or give it by a symbolic link whose name is UTF-8")
+            }
+            Self::VaultMissing(_) => Some(
+                "make a second database and set VAULT_URL=postgres://… to it, or unset \
+                 DATABASE_URL to use files",
+            ),
+            _ => None,
+        }
+    }
 }

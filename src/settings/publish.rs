@@ -50,7 +50,7 @@ impl PublishSettings {
         enough(&witnesses, &witness_quorum)?;
         Ok(Self {
             key: from.pick_optional(SIGNING_KEY, None, None)?,
-            key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file),
+            key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file)?,
             origin: from.pick_optional(ORIGIN, None, file.origin.clone())?,
             every: from.pick(PUBLISH, None, file.publish_every.clone(), EVERY_DEFAULT)?,
             witnesses,

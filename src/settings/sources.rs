@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{Origin, Setting, SettingsError};
+use super::{Environment, Origin, Setting, SettingsError};
 
 /// What `meguri.toml` may hold. A key that is not listed here is an error with its line.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +32,7 @@ pub(super) struct FileSettings {
     pub(super) tell_of_matches: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) token_lifetime: Option<String>,
+    pub(super) clock_jump_max: Option<String>,
     pub(super) shutdown_grace: Option<String>,
 }
 
@@ -44,6 +45,8 @@ pub(super) const VAULT: Names = ("--vault-url", "VAULT_URL");
 /// The key itself is taken from the environment alone: a file of settings is read by many.
 pub(super) const KEK: Names = ("-", "MEGURI_KEK");
 pub(super) const KEK_FILE: Names = ("-", "MEGURI_KEK_FILE");
+/// As [`KEK`].
+pub(super) const KEK_NEXT: Names = ("-", "MEGURI_KEK_NEXT");
 /// As [`KEK`].
 pub(super) const SIGNING_KEY: Names = ("-", "MEGURI_SIGNING_KEY");
 pub(super) const SIGNING_KEY_FILE: Names = ("-", "MEGURI_SIGNING_KEY_FILE");
@@ -61,11 +64,12 @@ pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
 pub(super) const TELL: Names = ("-", "MEGURI_TELL_OF_MATCHES");
 pub(super) const PROXIES: Names = ("-", "MEGURI_TRUSTED_PROXIES");
 pub(super) const TOKENS: Names = ("-", "MEGURI_TOKEN_LIFETIME");
+pub(super) const CLOCK: Names = ("-", "MEGURI_CLOCK_JUMP_MAX");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
 
 /// The places a value may stand in, strongest first: flag, environment, file.
 pub(super) struct Sources<'a> {
-    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) environment: &'a Environment,
     pub(super) path: &'a Path,
 }
 
@@ -75,12 +79,12 @@ impl Sources<'_> {
         (flag_name, variable): Names,
         flag: Option<String>,
         file: Option<String>,
-    ) -> Option<(String, Origin)> {
-        flag.map(|text| (text, Origin::Flag(flag_name)))
-            .or_else(|| {
-                (self.environment)(variable).map(|text| (text, Origin::Environment(variable)))
-            })
-            .or_else(|| file.map(|text| (text, Origin::File(self.path.to_owned()))))
+    ) -> Result<Option<(String, Origin)>, SettingsError> {
+        let variable_says = self.environment.text(variable)?;
+        let flag = flag.map(|text| (text, Origin::Flag(flag_name)));
+        let of_variable = || variable_says.map(|text| (text, Origin::Environment(variable)));
+        let of_file = || file.map(|text| (text, Origin::File(self.path.to_owned())));
+        Ok(flag.or_else(of_variable).or_else(of_file))
     }
 
     /// The value of a setting that always has one.
@@ -105,7 +109,7 @@ impl Sources<'_> {
         flag: Option<&String>,
         file: Option<String>,
     ) -> Result<Setting<Option<T>>, SettingsError> {
-        let Some((text, origin)) = self.strongest(names, flag.cloned(), file) else {
+        let Some((text, origin)) = self.strongest(names, flag.cloned(), file)? else {
             return Ok(Setting {
                 value: None,
                 origin: Origin::Default,
@@ -141,22 +145,22 @@ impl Sources<'_> {
         self.pick(names, None, file.map(|all| all.join(",")), T::default())
     }
 
-    /// A path, which any text is.
+    /// A path, which any text is. Flags may give it other bytes, too.
     pub(super) fn path(
         &self,
         names: Names,
         flag: Option<&Path>,
         file: Option<PathBuf>,
         default: PathBuf,
-    ) -> Setting<PathBuf> {
+    ) -> Result<Setting<PathBuf>, SettingsError> {
         let (flag_name, variable) = names;
+        let variable_says = self.environment.text(variable)?;
         let given = flag.map(|path| (path.to_owned(), Origin::Flag(flag_name)));
-        let given = given.or_else(|| {
-            (self.environment)(variable).map(|path| (path.into(), Origin::Environment(variable)))
-        });
+        let given = given
+            .or_else(|| variable_says.map(|path| (path.into(), Origin::Environment(variable))));
         let given = given.or_else(|| file.map(|path| (path, Origin::File(self.path.to_owned()))));
         let (value, origin) = given.unwrap_or((default, Origin::Default));
-        Setting { value, origin }
+        Ok(Setting { value, origin })
     }
 }
 
@@ -176,6 +180,15 @@ pub(super) fn read_file(path: &Path, named: bool) -> Result<FileSettings, Settin
     };
     toml::from_str(&text).map_err(|error| SettingsError::Syntax {
         path: path.to_owned(),
-        message: error.to_string(),
+        message: message(&error, &text),
     })
+}
+
+/// Where and what, but not the line itself: a password may stand there.
+fn message(error: &toml::de::Error, text: &str) -> String {
+    let what = error.message();
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {what}", before.matches('\n').count() + 1),
+        None => what.to_owned(),
+    }
 }

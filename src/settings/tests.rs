@@ -14,23 +14,27 @@ fn file(text: &str) -> (tempfile::TempDir, Flags) {
     (folder, flags)
 }
 
-fn none(_: &str) -> Option<String> {
-    None
+fn none() -> Environment {
+    Environment::default()
+}
+
+fn variable(name: &str, value: impl Into<std::ffi::OsString>) -> Environment {
+    [(name, value)].into_iter().collect()
 }
 
 #[test]
 fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     let (_folder, mut flags) = file("listen = \"0.0.0.0:1\"\nremind_after = \"2d\"\n");
-    let environment = |name: &str| (name == "MEGURI_LISTEN").then(|| "0.0.0.0:2".to_owned());
+    let environment = variable("MEGURI_LISTEN", "0.0.0.0:2");
 
-    let from_file = Settings::resolve(&flags, none).unwrap();
+    let from_file = Settings::resolve(&flags, &none()).unwrap();
     assert_eq!(from_file.listen.value, "0.0.0.0:1");
     assert!(matches!(from_file.listen.origin, Origin::File(_)));
     assert_eq!(from_file.remind_after.value, Period::days(2));
     assert_eq!(from_file.complete_after.value, COMPLETE_AFTER_DEFAULT);
     assert_eq!(from_file.complete_after.origin, Origin::Default);
 
-    let from_environment = Settings::resolve(&flags, environment).unwrap();
+    let from_environment = Settings::resolve(&flags, &environment).unwrap();
     assert_eq!(from_environment.listen.value, "0.0.0.0:2");
     assert_eq!(
         from_environment.listen.origin,
@@ -38,7 +42,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     );
 
     flags.listen = Some("0.0.0.0:3".to_owned());
-    let from_flag = Settings::resolve(&flags, environment).unwrap();
+    let from_flag = Settings::resolve(&flags, &environment).unwrap();
     assert_eq!(from_flag.listen.value, "0.0.0.0:3");
     assert_eq!(from_flag.listen.origin, Origin::Flag("--listen"));
 }
@@ -46,16 +50,16 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
 #[test]
 fn an_empty_variable_says_nothing() {
     let (_folder, flags) = file("");
-    let settings = Settings::resolve(&flags, |_| Some(String::new()))
-        // The file is named by a flag, so that an empty MEGURI_CONFIG does not matter either.
-        .unwrap();
+    let names = ["MEGURI_LISTEN", "MEGURI_CONFIG", "DATABASE_URL"];
+    let empty = names.map(|name| (name, "")).into_iter().collect();
+    let settings = Settings::resolve(&flags, &empty).unwrap();
     assert_eq!(settings.listen.origin, Origin::Default);
 }
 
 #[test]
 fn an_unknown_key_is_refused_with_its_line() {
     let (_folder, flags) = file("listen = \"0.0.0.0:1\"\nlissten = \"x\"\n");
-    let message = Settings::resolve(&flags, none).unwrap_err().to_string();
+    let message = Settings::resolve(&flags, &none()).unwrap_err().to_string();
     assert!(message.contains("lissten"), "{message}");
     assert!(message.contains("line 2"), "{message}");
 }
@@ -67,7 +71,7 @@ fn a_file_that_was_named_must_exist_and_one_that_was_not_may_be_missing() {
         config: Some(folder.path().join("none.toml")),
         ..Flags::default()
     };
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::File { .. }));
 }
 
@@ -75,36 +79,36 @@ fn a_file_that_was_named_must_exist_and_one_that_was_not_may_be_missing() {
 fn postgres_needs_a_vault_of_its_own() {
     let (_folder, mut flags) = file("");
     flags.database_url = Some("postgres://me:pw@localhost/log".to_owned());
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(error.to_string().contains("VAULT_URL"), "{error}");
     assert!(error.to_string().contains("--database-url"), "{error}");
 
     flags.vault_url.clone_from(&flags.database_url);
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::SameDatabase));
 
     flags.vault_url = Some("postgres://me:pw@localhost/vault".to_owned());
-    assert!(Settings::resolve(&flags, none).is_ok());
+    assert!(Settings::resolve(&flags, &none()).is_ok());
 
     flags.database_url = None;
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::DatabaseMissing(_)));
 }
 
 #[test]
 fn the_reminder_comes_before_the_completion_by_policy_h44() {
     let (_folder, flags) = file("remind_after = \"14d\"\ncomplete_after = \"7d\"\n");
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::Periods { .. }));
 }
 
 #[test]
 fn a_token_is_valid_for_a_minute_at_least() {
     let (_folder, flags) = file("token_lifetime = \"59s\"\n");
-    let error = Settings::resolve(&flags, none).unwrap_err();
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::Value { .. }), "{error}");
     let (_folder, flags) = file("token_lifetime = \"1m\"\n");
-    let settings = Settings::resolve(&flags, none).unwrap();
+    let settings = Settings::resolve(&flags, &none()).unwrap();
     assert_eq!(settings.token_lifetime.value, Period::seconds(60));
 }
 
@@ -112,11 +116,97 @@ fn a_token_is_valid_for_a_minute_at_least() {
 fn what_is_shown_holds_no_password() {
     let (_folder, mut flags) = file("vault_url = \"postgres://me:s3cret@localhost/vault\"\n");
     flags.database_url = Some("postgres://me:s3cret@localhost/log".to_owned());
-    let settings = Settings::resolve(&flags, none).unwrap();
+    let settings = Settings::resolve(&flags, &none()).unwrap();
     let shown = format!("{:?} {settings:?}", settings.rows());
     assert!(!shown.contains("s3cret"), "{shown}");
     assert!(
         shown.contains("postgres://me:****@localhost/log"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_refused_by_its_name_whichever_it_is() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let (_folder, flags) = file("");
+    let known = Environment::default();
+    Settings::resolve(&Flags::default(), &known).unwrap();
+    let names = known.asked();
+    assert!(names.len() > 20, "{names:?}");
+    // A flag that says the same does not make it right: who set it believes that it holds.
+    let flags = Flags {
+        data: Some("data".into()),
+        listen: Some("127.0.0.1:0".to_owned()),
+        ..flags
+    };
+    for name in names {
+        let value = std::ffi::OsString::from_vec(b"postgres://me:s3cret\xff@db/x".to_vec());
+        let error = Settings::resolve(&flags, &variable(name, value)).unwrap_err();
+        assert!(
+            matches!(error, SettingsError::NotUnicode(of) if of == name),
+            "{name}: {error}"
+        );
+        let said = error.to_string();
+        assert!(said.contains(name) && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn a_variable_that_nobody_knows_is_refused_with_the_one_that_is_meant() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let (_folder, flags) = file("");
+    for (name, nearest) in [
+        ("MEGURI_LISTN", Some("MEGURI_LISTEN")),
+        ("MEGURI_DATA_", Some("MEGURI_DATA")),
+        ("MEGURI_data", Some("MEGURI_DATA")),
+        ("MEGURI_KEK_FIEL", Some("MEGURI_KEK_FILE")),
+        ("MEGURI_PUBLISH_EVRY", Some("MEGURI_PUBLISH_EVERY")),
+        ("MEGURI_DATABASE_URL", None),
+        ("MEGURI_", None),
+    ] {
+        let error = Settings::resolve(&flags, &variable(name, "")).unwrap_err();
+        let SettingsError::UnknownVariable { nearest: found, .. } = &error else {
+            panic!("{name}: {error}");
+        };
+        assert_eq!(*found, nearest, "{name}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let odd = std::ffi::OsString::from_vec(b"MEGURI_DATA\xff".to_vec());
+    let odd = [(odd, "x")].into_iter().collect();
+    let error = Settings::resolve(&flags, &odd).unwrap_err();
+    assert!(
+        matches!(error, SettingsError::UnknownVariable { .. }),
+        "{error}"
+    );
+    assert!(Settings::resolve(&flags, &variable("MEGURIX", "x")).is_ok());
+}
+
+#[test]
+fn a_line_of_the_file_that_is_not_right_is_not_shown() {
+    for text in [
+        "listen = \"127.0.0.1:0\"\ndatabase_url = \"postgres://me:s3cret@db/x\n",
+        "\ndatabase_url = postgres://me:s3cret@db/x\n",
+        "\ndatabase_uri = \"postgres://me:s3cret@db/x\"\n",
+        "\ndatabase_url = [\"postgres://me:s3cret@db/x\"]\n",
+        "\ndatabase_url = \"postgres://a\"\ndatabase_url = \"postgres://me:s3cret@db/x\"\n",
+        "\ndatabase_url = \"me:s3cret@db/x\"\n",
+        "\nwitnesses = [\"http://me:s3cret@db/x\"]\n",
+    ] {
+        let (_folder, flags) = file(text);
+        let said = Settings::resolve(&flags, &none()).unwrap_err().to_string();
+        assert!(!said.contains("s3cret"), "{said}");
+        assert!(said.contains("line") || said.contains("file "), "{said}");
+    }
+}
+
+#[test]
+fn a_data_folder_that_reads_as_an_address_or_is_no_text_is_not_another_one() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let (_folder, mut flags) = file("");
+    flags.data = Some("file:a%62?x=y".into());
+    let settings = Settings::resolve(&flags, &none()).unwrap();
+    assert_eq!(settings.data.value, PathBuf::from("./file:a%62?x=y"));
+    flags.data = Some(std::ffi::OsString::from_vec(b"d\xff".to_vec()).into());
+    let error = Settings::resolve(&flags, &none()).unwrap_err();
+    assert!(matches!(error, SettingsError::FolderName(_)), "{error}");
 }

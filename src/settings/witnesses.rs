@@ -6,8 +6,10 @@ use std::str::FromStr;
 use meguri_proofs::{BadKey, WitnessKey};
 use thiserror::Error;
 
-/// A witness: its key, and where it is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::shown::shown;
+
+/// A witness: its key, and where it is asked. A password in its address is never shown.
+#[derive(Clone, PartialEq, Eq)]
 pub struct WitnessAddress {
     /// The key by which its cosignatures are verified.
     pub key: WitnessKey,
@@ -23,11 +25,11 @@ pub struct WitnessList(pub Vec<WitnessAddress>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WitnessListError {
     /// A key and an address are expected.
-    #[error("`{0}` is no witness: `<name>+<key id>+<key> http://…` is expected")]
-    Form(String),
+    #[error("number {0} is no witness: `<name>+<key id>+<key> http://…` is expected")]
+    Form(usize),
     /// The key is none.
-    #[error("`{0}`: {1}")]
-    Key(String, BadKey),
+    #[error("the key of number {0}: {1}")]
+    Key(usize, BadKey),
     /// One key counts once, whatever it is called.
     #[error("the key of {0} is listed twice")]
     Twice(String),
@@ -38,8 +40,9 @@ impl FromStr for WitnessList {
 
     fn from_str(text: &str) -> Result<Self, WitnessListError> {
         let mut list: Vec<WitnessAddress> = Vec::new();
-        for one in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-            let form = || WitnessListError::Form(one.to_owned());
+        let all = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+        for (one, number) in all.zip(1..) {
+            let form = || WitnessListError::Form(number);
             let (key, url) = one.split_once(' ').ok_or_else(form)?;
             let url = url.trim();
             if !(url.starts_with("http://") || url.starts_with("https://")) {
@@ -47,7 +50,7 @@ impl FromStr for WitnessList {
             }
             let key: WitnessKey = key
                 .parse()
-                .map_err(|bad| WitnessListError::Key(key.to_owned(), bad))?;
+                .map_err(|bad| WitnessListError::Key(number, bad))?;
             if list.iter().any(|other| other.key.is_same_key(&key)) {
                 return Err(WitnessListError::Twice(key.name().to_string()));
             }
@@ -60,8 +63,20 @@ impl FromStr for WitnessList {
 
 impl fmt::Display for WitnessList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0.iter().map(|one| format!("{} {}", one.key, one.url));
+        let all = self.0.iter().map(ToString::to_string);
         f.write_str(&all.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl fmt::Display for WitnessAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.key, shown(&self.url))
+    }
+}
+
+impl fmt::Debug for WitnessAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -84,6 +99,24 @@ mod tests {
         ));
         for bad in [REMORA, "x http://a", &format!("{REMORA} ftp://a")] {
             assert!(bad.parse::<WitnessList>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_shown_nowhere() {
+        let text = format!("{REMORA} http://me:s3cret@127.0.0.1:7000");
+        let list: WitnessList = text.parse().unwrap();
+        assert_eq!(list.0[0].url, "http://me:s3cret@127.0.0.1:7000");
+        let said = format!("{list} {list:?}");
+        assert!(said.contains("http://me:****@127.0.0.1:7000"), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+        for bad in [
+            "http://me:s3cret@host",
+            "http://me:s3cret@host x",
+            "x ftp://me:s3cret@host",
+        ] {
+            let said = bad.parse::<WitnessList>().unwrap_err().to_string();
+            assert!(!said.contains("s3cret"), "{said}");
         }
     }
 }

@@ -1,13 +1,14 @@
 //! How far builds are: bars on standard error where a person looks at it, lines elsewhere.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use meguri_log::Position;
 use meguri_projections::{BuildPhase, BuildStatus, Pace};
 
+use crate::diagnostics::Diagnostics;
 use crate::figures::{grouped, lasting};
 
 /// What a bar looks like.
@@ -115,7 +116,7 @@ impl Bar {
             self.drawn.set_message(text);
         } else {
             // Nobody may listen; then nobody misses it.
-            let _ = writeln!(std::io::stderr(), "{}: {text}", self.name);
+            Diagnostics::to_stderr().line(&format!("{}: {text}", self.name));
         }
     }
 

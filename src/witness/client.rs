@@ -43,9 +43,11 @@ impl Witness for HttpWitness {
 
     async fn ask(&self, request: &AddCheckpoint) -> Result<WitnessAnswer, String> {
         let asked = self.client.post(&self.address).body(request.to_string());
-        let answer = asked.send().await.map_err(|error| error.to_string())?;
+        // The address may hold a password.
+        let said = |error: reqwest::Error| error.without_url().to_string();
+        let answer = asked.send().await.map_err(said)?;
         let status = answer.status();
-        let body = answer.text().await.map_err(|error| error.to_string())?;
+        let body = answer.text().await.map_err(said)?;
         match status {
             StatusCode::OK => {
                 let signatures = body.lines().map(str::parse::<Signature>);

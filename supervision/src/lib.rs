@@ -289,8 +289,12 @@ impl Watched {
         self.settled = true;
         metrics::gauge!("meguri_loop_running", "loop" => self.name.to_string()).set(0.0);
         self.supervisor.0.loops.send_modify(|loops| {
-            let own = |one: &&mut Entry| Arc::ptr_eq(&one.key, &self.key);
-            if let Some(own) = loops.iter_mut().find(own) {
+            let is_own = |one: &Entry| Arc::ptr_eq(&one.key, &self.key);
+            let again = |one: &Entry| one.status.name == self.name && !is_own(one);
+            if state == LoopState::Ended && loops.iter().any(again) {
+                // It runs again already, under the same name.
+                loops.retain(|one| !is_own(one));
+            } else if let Some(own) = loops.iter_mut().find(|one| is_own(one)) {
                 own.status.state = state;
             }
         });

@@ -99,3 +99,22 @@ async fn a_process_must_end_when_a_loop_failed_without_which_nothing_works() {
     supervisor.spawn("writer", OnFailure::EndProcess, &stop, async {});
     assert_eq!(ended.await.unwrap().name, "writer");
 }
+
+#[tokio::test]
+async fn one_that_ends_after_another_of_its_name_has_begun_is_forgotten() {
+    let supervisor = Supervisor::new();
+    let [first, second] = [(); 2].map(|()| CancellationToken::new());
+    let begin = |stop: &CancellationToken| {
+        let told = stop.clone();
+        let work = async move { told.cancelled().await };
+        supervisor.spawn("loop", OnFailure::Unready, stop, work)
+    };
+    let (before, after) = (begin(&first), begin(&second));
+    first.cancel();
+    before.await.unwrap();
+    let states = || supervisor.loops().into_iter().map(|one| one.state);
+    assert_eq!(states().collect::<Vec<_>>(), [LoopState::Running]);
+    second.cancel();
+    after.await.unwrap();
+    assert_eq!(states().collect::<Vec<_>>(), [LoopState::Ended]);
+}

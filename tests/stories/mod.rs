@@ -1,7 +1,9 @@
 //! Stories of the whole product, as the people see it who run it and look into it.
 
 mod audit;
+mod bad_output;
 mod command_line;
+mod configuration;
 mod demo;
 mod erasure;
 mod evidence;
@@ -10,6 +12,7 @@ mod handover;
 mod independent;
 mod input;
 mod log;
+mod lost_log;
 mod matches;
 mod past;
 mod processes;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 /// Far longer than a loop takes to hear that it is to panic.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 fn settings(folder: &TempDir) -> Settings {
     let flags = Flags {
@@ -24,8 +24,8 @@ fn settings(folder: &TempDir) -> Settings {
         ..Flags::default()
     };
     // With everything that can be switched on.
-    let environment = |name: &str| (name == "MEGURI_TELL_OF_MATCHES").then(|| "true".to_owned());
-    Settings::resolve(&flags, environment).unwrap()
+    let environment = [("MEGURI_TELL_OF_MATCHES", "true")].into_iter().collect();
+    Settings::resolve(&flags, &environment).unwrap()
 }
 
 async fn get(router: &Router, path: &str) -> (u16, String) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use meguri::app::{App, Parts};
 use meguri::connections::Ending;
 use meguri::failure::Failure;
-use meguri::settings::{Flags, Settings};
+use meguri::settings::{Environment, Flags, Settings};
 use meguri_log::{ManualClock, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl Running {
             data: Some(folder.path().join("data")),
             ..Flags::default()
         };
-        let settings = Settings::resolve(&flags, |_| None).unwrap();
+        let settings = Settings::resolve(&flags, &Environment::default()).unwrap();
         let clock = ManualClock::new("2026-11-01T00:00:00.000000Z".parse::<Timestamp>().unwrap());
         let parts = Parts {
             clock: Arc::new(clock.clone()),

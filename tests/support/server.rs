@@ -2,6 +2,7 @@
 
 use super::api::Api;
 use meguri_log::Location;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ const LOOKS_MAX: u32 = 12_000;
 #[derive(Debug)]
 pub(crate) struct Installation {
     folder: TempDir,
+    /// Its data folder, as it is given to every command, which is run in the folder around it.
+    data: PathBuf,
     /// The log's and the vault's database, if they are in PostgreSQL.
     databases: Option<(String, String)>,
 }
@@ -29,24 +32,32 @@ pub(crate) struct Installation {
 impl Installation {
     /// An empty one on SQLite.
     pub(crate) fn on_sqlite() -> Self {
-        Self {
-            folder: TempDir::new().unwrap(),
-            databases: None,
-        }
+        Self::new(None, None)
     }
 
-    /// An empty one on PostgreSQL; each call of `database` gives the address of an empty database.
-    pub(crate) fn on_databases(mut database: impl FnMut() -> String) -> Self {
-        let databases = Some((database(), database()));
+    fn new(data: Option<&str>, databases: Option<(String, String)>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let data = data.map_or_else(|| folder.path().join("data"), PathBuf::from);
         Self {
-            folder: TempDir::new().unwrap(),
+            folder,
+            data,
             databases,
         }
     }
 
+    /// An empty one on SQLite, whose data folder is given by this name alone.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::new(Some(name), None)
+    }
+
+    /// An empty one on PostgreSQL; each call of `database` gives the address of an empty database.
+    pub(crate) fn on_databases(mut database: impl FnMut() -> String) -> Self {
+        Self::new(None, Some((database(), database())))
+    }
+
     /// The folder that the server was given with `--data`.
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.path().join(&self.data)
     }
 
     /// The folder that everything is in, and that commands are run in.
@@ -125,6 +136,11 @@ impl Installation {
     /// Starts a server and waits until it is ready.
     pub(crate) async fn serve(&self) -> Server {
         Self::ready(self.launch()).await
+    }
+
+    /// As [`Installation::serve`], with these words.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Server {
+        Self::ready(self.launch_with(arguments)).await
     }
 
     /// Starts a server in the place of the one that runs here, and waits until it is ready.
@@ -212,7 +228,9 @@ impl Installation {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_meguri"));
-        command.args(arguments).arg("--data").arg(self.data());
+        let mut data = OsString::from("--data=");
+        data.push(&self.data);
+        command.args(arguments).arg(data);
         // Settings of the machine, in its environment or its folder, are none of the tests'.
         for (name, _) in std::env::vars_os() {
             if name

@@ -50,11 +50,13 @@
 //! # }
 //! ```
 
+mod apart;
 mod append;
 mod appending;
 mod audit;
 mod blocks;
 mod clock;
+mod clock_guard;
 mod connections;
 mod decide;
 mod erase;
@@ -94,6 +96,7 @@ pub use audit::{
 };
 pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
+pub use clock_guard::{ClockAhead, ClockState};
 pub use erase::EraseError;
 pub use evidence::ShownSection;
 pub use follow::Follower;

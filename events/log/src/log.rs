@@ -9,13 +9,15 @@ use tokio::{
 };
 
 use crate::{
+    apart,
     append::{
         Append, AppendError, Appended, AppendedEvent, Condition, Expected, NewEvent, RequestKey,
     },
     appending::{Appending, AppendsFail},
     audit::store::AuditStore,
     blocks::Blocks,
-    clock::Clock,
+    clock::{Clock, Timestamp},
+    clock_guard::{ClockGuard, ClockState},
     decide::{Prepared, PreparedEvent},
     follow::{Follower, Recent},
     header::{self, OpenHeader},
@@ -33,7 +35,7 @@ use crate::{
     sqlite::SqliteStore,
     store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::Vault,
+    vault::{Belonging, Vault},
     writer::{RESOLVE_FOR, Request, Writer},
 };
 
@@ -50,6 +52,7 @@ struct Opened {
     audited: Arc<dyn AuditStore>,
     vault: Vault,
     clock: Arc<dyn Clock>,
+    guard: Arc<ClockGuard>,
     queue: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
     recent: Arc<Recent>,
@@ -102,18 +105,13 @@ impl Log {
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
+        apart::check(&options.location).await?;
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
-                if log == vault {
-                    return Err(OpenError::VaultInLog);
-                }
                 let backend = Backend::new(SqliteStore::open(log).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
-                if log == vault {
-                    return Err(OpenError::VaultInLog);
-                }
                 let backend = Backend::new(PostgresStore::open(log, options.answer_within).await?);
                 (backend, vault.clone())
             }
@@ -123,9 +121,36 @@ impl Log {
         let (answer, lifetime) = (options.answer_within, options.token_lifetime);
         let (kek, told) = (&options.kek, Arc::clone(&clock));
         let vault = Vault::open(&vault, kek, is_empty, told, lifetime, answer).await?;
-        backend.store.forget_outcomes(clock.now()).await?;
+        match vault.belongs_to(&*backend.store).await {
+            Ok(Belonging::Own) => {}
+            Ok(Belonging::Emptied) => return Err(OpenError::Emptied),
+            Ok(Belonging::Other) => return Err(OpenError::OtherLog),
+            Err(error) => return Err(OpenError::Vault(error.into())),
+        }
+        let guard = Arc::new(ClockGuard::new(
+            Arc::clone(&clock),
+            head,
+            options.clock_jump_max,
+        ));
+        // A clock that is ahead would have requests forgotten that may still be repeated.
+        if guard.state(head.at) == ClockState::Right {
+            backend.store.forget_outcomes(clock.now()).await?;
+        }
         let resolve_for = RESOLVE_FOR.min(options.answer_within);
-        Ok(Self::start(backend, vault, clock, head, resolve_for))
+        let log = Self::start(backend, vault, clock, head, resolve_for, guard);
+        log.say_of_the_clock(head.at);
+        Ok(log)
+    }
+
+    /// Says where the clock and the log do not go together.
+    fn say_of_the_clock(&self, last: Timestamp) {
+        match self.clock_state(last) {
+            ClockState::Right => {}
+            ClockState::Ahead(ahead) => tracing::error!(%ahead, "nothing is appended"),
+            ClockState::Behind(by) => {
+                tracing::warn!(?by, %last, "the clock is behind the last event, which stamps others");
+            }
+        }
     }
 
     fn start(
@@ -134,6 +159,7 @@ impl Log {
         clock: Arc<dyn Clock>,
         head: Head,
         resolve_for: Duration,
+        guard: Arc<ClockGuard>,
     ) -> Self {
         let Backend {
             store,
@@ -144,7 +170,7 @@ impl Log {
         let recent = Arc::new(Recent::new(head.position));
         let supervisor = Supervisor::new();
         let closing = supervisor.stopping();
-        let (shared, told) = (Arc::clone(&recent), Arc::clone(&clock));
+        let (shared, told) = (Arc::clone(&recent), Arc::clone(&guard));
         let appending = Arc::new(Appending::default());
         let writer = Writer::new(
             Arc::clone(&store),
@@ -168,6 +194,7 @@ impl Log {
             audited,
             vault,
             clock,
+            guard,
             queue,
             room,
             recent,
@@ -259,7 +286,15 @@ impl Log {
                 mpsc::error::TrySendError::Full(_) => AppendError::Busy,
                 mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
             })?;
-        answer.await.unwrap_or(Err(AppendError::Unknown))
+        let appended = answer.await.unwrap_or(Err(AppendError::Unknown))?;
+        let is_first = |event: &AppendedEvent| event.position == Position::new(1);
+        if appended.events.first().is_some_and(is_first)
+            && let Err(error) = self.0.vault.belongs_to(self.store()).await
+        {
+            // The next start does it.
+            tracing::warn!(%error, "the vault does not know yet to which log it belongs");
+        }
+        Ok(appended)
     }
 
     /// Checks a request and makes every byte of it that does not depend on its place.
@@ -457,6 +492,11 @@ impl Log {
     /// The vault of this log.
     pub fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// How the clock stands to the log, whose last event was at this time ([`Head::at`]).
+    pub fn clock_state(&self, last: Timestamp) -> ClockState {
+        self.0.guard.state(last)
     }
 
     /// What watches over the loops that work on this log, here and above.

@@ -46,6 +46,11 @@ pub struct LogOptions {
     pub token_lifetime: Duration,
     /// How long one waits for an answer of PostgreSQL before its host is taken for gone.
     pub answer_within: Duration,
+    /// How far the clock may be ahead of what it should show by the last event and the time that
+    /// has passed since this process knows it. While it is further ahead nothing is appended: a
+    /// jump would stamp every later event, too. Without a bound it may jump as it likes, as for
+    /// histories that are told in hindsight.
+    pub clock_jump_max: Option<Duration>,
 }
 
 impl LogOptions {
@@ -57,6 +62,7 @@ impl LogOptions {
             clock: Arc::new(SystemClock),
             token_lifetime: TOKEN_LIFETIME,
             answer_within: ANSWER_WITHIN,
+            clock_jump_max: None,
         }
     }
 }
@@ -80,6 +86,12 @@ pub enum OpenError {
     /// The vault or its key.
     #[error(transparent)]
     Vault(#[from] KekError),
+    /// The log is empty, and that of this vault was not: it is lost, or another one was opened.
+    #[error("the log is empty, but its vault belongs to one that is not")]
+    Emptied,
+    /// The vault has held the keys of another log.
+    #[error("the vault belongs to another log: their first events differ")]
+    OtherLog,
     /// Log and vault are one database, so that a backup of one would hold the other.
     #[error("the vault must be a database of its own, apart from the log")]
     VaultInLog,

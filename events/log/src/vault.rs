@@ -2,6 +2,7 @@
 //! ever be in the log.
 
 mod accounts;
+mod belonging;
 mod database;
 mod erasing;
 mod kek;
@@ -16,6 +17,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use zeroize::Zeroizing;
 
+pub(crate) use belonging::Belonging;
 pub use erasing::Unfinished;
 pub use kek::{Kek, KekError};
 pub use rotation::Rotated;

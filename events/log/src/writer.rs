@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     append::{AppendError, Appended},
     appending::Appending,
-    clock::Clock,
+    clock_guard::ClockGuard,
     decide::{Answer, Decision, Prepared, decide},
     follow::Recent,
     limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_STREAMS_MAX, HEADS_CACHED_MAX},
@@ -37,7 +37,7 @@ pub(crate) struct Request {
 
 pub(crate) struct Writer {
     store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<ClockGuard>,
     queue: mpsc::Receiver<Request>,
     /// Taken from the queue, but too much for the batch before.
     held: Option<Request>,
@@ -69,7 +69,7 @@ enum Tried {
 impl Writer {
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
+        clock: Arc<ClockGuard>,
         queue: mpsc::Receiver<Request>,
         head: Head,
         recent: Arc<Recent>,
@@ -113,6 +113,11 @@ impl Writer {
             let Some(request) = request else { return };
             let batch = self.drain(request);
             metrics::histogram!("meguri_log_batch_requests").record(as_f64(batch.len()));
+            if let Err(ahead) = self.clock.check() {
+                self.appending.failed(ahead.to_string());
+                refuse(batch, &AppendError::Unavailable(ahead.to_string()));
+                continue;
+            }
             self.appending.begun();
             Box::pin(self.write(batch)).await;
             self.appending.done();
@@ -121,6 +126,9 @@ impl Writer {
 
     /// Tries whether appends work again, while nobody appends who would find out.
     async fn probe(&self) {
+        if let Err(ahead) = self.clock.check() {
+            return self.appending.failed(ahead.to_string());
+        }
         let probed = match self.store.take_turn().await {
             Ok(turn) => turn.try_to_write().await,
             Err(error) => Err(error),

@@ -9,6 +9,7 @@ use reqwest::{Client, StatusCode};
 
 use super::files;
 use crate::failure::Failure;
+use crate::settings::shown::shown;
 
 /// Longest wait for a file.
 const FILE_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -41,18 +42,19 @@ impl Place {
 }
 
 async fn fetch(client: &Client, address: &str) -> Result<Option<Vec<u8>>, String> {
-    let said = |error: reqwest::Error| format!("{address}: {error}");
+    let shown = shown(address);
+    let said = |error: reqwest::Error| format!("{shown}: {}", error.without_url());
     let mut answer = client.get(address).send().await.map_err(said)?;
     match answer.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
-        status => return Err(format!("{address}: {status}")),
+        status => return Err(format!("{shown}: {status}")),
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(said)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > FILE_BYTES_MAX {
-            return Err(format!("{address}: more than {FILE_BYTES_MAX} bytes"));
+            return Err(format!("{shown}: more than {FILE_BYTES_MAX} bytes"));
         }
     }
     Ok(Some(bytes))

@@ -74,7 +74,10 @@ async fn serve(settings: &Arc<Settings>, views: ViewSet, replace: bool) -> Relea
     };
     let (settings, mut out, told) = (Arc::clone(settings), printed.clone(), stop.clone());
     let running = tokio::spawn(async move {
-        let args = ServeArgs { replace };
+        let args = ServeArgs {
+            replace,
+            ..ServeArgs::default()
+        };
         let told = async move { told.cancelled().await };
         serve::run_with(&settings, &args, parts, &mut out, told)
             .await
@@ -93,12 +96,9 @@ fn settings(folder: &TempDir, databases: Option<(String, String)>) -> Arc<Settin
         listen: Some("127.0.0.1:0".to_owned()),
         ..Flags::default()
     };
-    let environment = |name: &str| match (name, &databases) {
-        ("DATABASE_URL", Some((log, _))) => Some(log.clone()),
-        ("VAULT_URL", Some((_, vault))) => Some(vault.clone()),
-        _ => None,
-    };
-    Arc::new(Settings::resolve(&flags, environment).unwrap())
+    let urls = |(log, vault)| [("DATABASE_URL", log), ("VAULT_URL", vault)];
+    let environment = databases.map(urls).into_iter().flatten().collect();
+    Arc::new(Settings::resolve(&flags, &environment).unwrap())
 }
 
 async fn versions(api: &Api) -> Vec<(String, u64)> {

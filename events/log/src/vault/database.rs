@@ -1,6 +1,6 @@
 //! The vault's database: the same few statements on SQLite and on PostgreSQL.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
     PgConnection, SqliteConnection,
@@ -59,7 +59,10 @@ impl Database {
             session::refuse_shared_sessions(&connections).await?;
             Self::Postgres(connections)
         } else {
-            let options = SqliteConnectOptions::from_str(location)?
+            // A path, of which no byte means anything but itself.
+            let path = location.strip_prefix("sqlite:").unwrap_or(location);
+            let options = SqliteConnectOptions::new()
+                .filename(path)
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)

@@ -17,9 +17,11 @@ use crate::{
     append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
     appending::Appending,
     clock::ManualClock,
+    clock_guard::ClockGuard,
     decide::{Prepared, PreparedEvent},
     follow::Recent,
     header::OpenHeader,
+    store::Head,
     stream::{Position, StreamName, Version},
 };
 use chaos::{Chaos, Fault};
@@ -58,6 +60,14 @@ fn prepared(name: &str, event_type: &'static str, expected: Expected) -> Prepare
     }
 }
 
+fn clock(head: Head) -> Arc<ClockGuard> {
+    Arc::new(ClockGuard::new(
+        Arc::new(ManualClock::default()),
+        head,
+        None,
+    ))
+}
+
 /// Lets a writer that knows the store's head carry out all requests in one batch.
 async fn write(chaos: &Chaos, requests: Vec<Prepared>) -> Vec<Result<Appended, AppendError>> {
     let appending = Arc::new(Appending::default());
@@ -87,7 +97,7 @@ async fn write_watched(
     }
     drop(queue);
     let head = chaos.memory.lock().unwrap().head();
-    let (store, clock) = (Arc::new(chaos.clone()), Arc::new(ManualClock::default()));
+    let (store, clock) = (Arc::new(chaos.clone()), clock(head));
     let recent = Arc::new(Recent::new(head.position));
     let writer = Writer::new(
         store,
@@ -204,7 +214,7 @@ impl Running {
         let appending = Arc::new(Appending::default());
         let writer = Writer::new(
             Arc::new(chaos.clone()),
-            Arc::new(ManualClock::default()),
+            clock(head),
             waiting,
             head,
             Arc::new(Recent::new(head.position)),

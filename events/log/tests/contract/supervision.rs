@@ -38,7 +38,7 @@ async fn a_writer_that_panics_ends_the_process_and_answers_every_append(backend:
     clock.0.store(true, Ordering::SeqCst);
     let refused = log.append(append([event("exchange-2", "ExchangeOpened")]));
     assert!(matches!(refused.await, Err(AppendError::Unknown)));
-    let ending = tokio::time::timeout(Duration::from_secs(60), log.supervisor().must_end());
+    let ending = tokio::time::timeout(Duration::from_mins(1), log.supervisor().must_end());
     assert_eq!(ending.await.unwrap().name, "writer");
     let refused = log.append(append([event("exchange-3", "ExchangeOpened")]));
     assert!(matches!(refused.await, Err(AppendError::Closed)));
@@ -58,7 +58,7 @@ async fn a_log_that_is_closed_or_dropped_has_no_failed_loop(backend: Backend) {
         } else {
             log.close().await;
         }
-        tokio::time::timeout(Duration::from_secs(60), async {
+        tokio::time::timeout(Duration::from_mins(1), async {
             let running = || {
                 let loops = supervisor.loops();
                 loops.into_iter().any(|one| one.state.name() == "running")
