@@ -249,6 +249,7 @@ impl Settings {
         let publish = PublishSettings::resolve(from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
+        let complete_after = COMPLETE_AFTER_DEFAULT;
         Ok(Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
             database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
@@ -270,12 +271,7 @@ impl Settings {
                 LOG_FILTER_DEFAULT.into(),
             )?,
             remind_after: from.pick(REMIND, None, file.remind_after, REMIND_AFTER_DEFAULT)?,
-            complete_after: from.pick(
-                COMPLETE,
-                None,
-                file.complete_after,
-                COMPLETE_AFTER_DEFAULT,
-            )?,
+            complete_after: from.pick(COMPLETE, None, file.complete_after, complete_after)?,
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
