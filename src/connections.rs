@@ -181,6 +181,7 @@ impl Connections {
             return;
         };
         let Some(room) = self.places.find(peer.ip()) else {
+            metrics::counter!("meguri_connections_refused_total").increment(1);
             return;
         };
         let exchanges = Arc::<Exchanges>::default();

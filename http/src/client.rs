@@ -38,6 +38,14 @@ impl ClientAddress {
         self.0.is_some_and(|ip| own.contains(&ip))
     }
 
+    /// Whether only machines that are close by can have it, as most proxies do.
+    pub(crate) fn is_near(self) -> bool {
+        self.0.is_some_and(|ip| match ip {
+            IpAddr::V4(ip) => ip.is_loopback() || ip.is_private(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+        })
+    }
+
     /// Whom limits mean by it: the address, or the /64 network of an IPv6 address.
     #[must_use]
     pub fn network(self) -> Self {
@@ -90,6 +98,11 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
             )
         }))
     }
+}
+
+/// Whether a request says that it is made for somebody else.
+pub(crate) fn names_others(headers: &HeaderMap) -> bool {
+    chain::x_forwarded_for(headers).is_some() || chain::forwarded(headers).is_some()
 }
 
 /// The proxies that are believed when they say for whom they ask, as networks in CIDR notation.

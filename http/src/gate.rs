@@ -232,18 +232,24 @@ impl Gate {
     /// A turn of the reserve, for those who have one.
     async fn reserved(&self, caller: &Caller) -> Result<Option<Share>, Problem> {
         if caller.operation.is_some() {
-            return Ok(self.reserve.take(caller.address).await);
+            return self.of_reserve(caller).await.map(Some);
         }
         if !caller.over_share {
             return Ok(None);
         }
         if self.is_of_operator(caller).await {
-            return Ok(self.reserve.take(caller.address).await);
+            return self.of_reserve(caller).await.map(Some);
         }
         tokio::time::sleep(self.limits.pause).await;
         let close = HeaderValue::from_static("close");
         let busy = Problem::new(kinds::BUSY).retry_after(1);
         Err(busy.header(header::CONNECTION, close))
+    }
+
+    async fn of_reserve(&self, caller: &Caller) -> Result<Share, Problem> {
+        let turn = timeout(self.limits.turn_time, self.reserve.take(caller.address));
+        let turn = turn.await.ok().flatten();
+        turn.ok_or_else(|| Problem::new(kinds::BUSY).retry_after(1))
     }
 
     async fn is_of_operator(&self, caller: &Caller) -> bool {

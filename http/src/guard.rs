@@ -1,5 +1,6 @@
 //! What surrounds every route: request id, log line, metrics, limits, problems in one's language.
 
+use std::sync::Once;
 use std::time::Instant;
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::client::names_others;
 use crate::gate::{Gate, admit};
 use crate::head::announced_body;
 use crate::{ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
@@ -52,6 +54,15 @@ async fn identify(
     next: Next,
 ) -> Response {
     let client = ClientAddress::resolve(&proxies, request.extensions(), request.headers());
+    if client.is_near() && names_others(request.headers()) {
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            tracing::warn!(
+                proxy = %client,
+                "a proxy that `trusted_proxies` does not name asks for others: they count as one"
+            );
+        });
+    }
     request.extensions_mut().insert(client);
     next.run(request).await
 }

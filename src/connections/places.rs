@@ -105,13 +105,21 @@ impl Places {
         rooms.count += 1;
         let place = Place { exchanges, task };
         rooms.of.entry(client).or_default().insert(id, place);
+        self.tell();
     }
 
     /// Counts it no more.
     pub(super) fn leave(&mut self, task: Id) {
         if let Some((client, room)) = self.by_task.remove(&task) {
             self.rooms(room).remove(client, task);
+            self.tell();
         }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "there are few thousand")]
+    fn tell(&self) {
+        metrics::gauge!("meguri_connections", "room" => "common").set(self.common.count as f64);
+        metrics::gauge!("meguri_connections", "room" => "reserve").set(self.reserve.count as f64);
     }
 
     /// Gives up connections that wait for their clients, where descriptors have run out.
@@ -156,6 +164,7 @@ impl Places {
         if let Some(place) = own.get(&id) {
             place.task.abort();
         }
+        metrics::counter!("meguri_connections_given_up_total").increment(1);
         // Its descriptor is free a moment later.
         self.leave(id);
         true

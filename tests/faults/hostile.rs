@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, timeout};
 
 use crate::support::connection::{Connection, get};
 use crate::support::server::{Installation, Server};
@@ -33,6 +34,8 @@ const NOISE: Duration = Duration::from_millis(20);
 const SLOWER: u32 = 5;
 /// Longest time for a health check.
 const HEALTH_MAX: Duration = Duration::from_secs(1);
+/// What is waited for an answer at most.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Memory that all of this may take, in KiB.
 const MEMORY_MAX: u64 = 256 * 1024;
 /// Series that there may be in all: known methods, routes and answers.
@@ -85,6 +88,34 @@ async fn one_client_keeps_no_other_waiting(descriptors: u64) {
     assert!(peak - memory < MEMORY_MAX, "{memory} KiB grew to {peak}");
     every_series_is_one_of_ours(&server).await;
     nothing_long_is_logged(&installation);
+    server.terminate().await;
+}
+
+/// The usual bounds leave descriptors for everything; here there are hardly more than the server
+/// needs for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_descriptors_the_server_rests_says_so_once_and_serves_on() {
+    let installation = Installation::on_sqlite();
+    let server = installation.serve_within(128).await;
+    let own = files_of(&server);
+    let host = server.api().host().to_owned();
+    let mut silent = Vec::new();
+    for number in 0..128 - own + 20 {
+        // Each from an address of its own, so that none has more than its share.
+        let socket = TcpSocket::new_v4().unwrap();
+        let address = format!("127.0.0.{}:0", 2 + number % 200);
+        socket.bind(address.parse().unwrap()).unwrap();
+        silent.push(socket.connect(host.parse().unwrap()).await.unwrap());
+    }
+    for _ in 0..3 {
+        let mut other = Connection::open(&host).await.unwrap();
+        let answer = timeout(PATIENCE, other.ask(&get("/healthz"))).await;
+        assert_eq!(answer.unwrap().unwrap().status, 200);
+    }
+    drop(silent);
+    let said = installation.diagnostics();
+    let rests = said.matches("no connection can be accepted").count();
+    assert_eq!(rests, 1, "it rested, and said so once");
     server.terminate().await;
 }
 
