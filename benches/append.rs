@@ -94,6 +94,9 @@ async fn publishing(log: &Log, all: &mut [Own], folder: &Path) -> f64 {
         origin: None,
         interval: Duration::from_secs(1),
         outside: folder.join("checkpoint"),
+        elsewhere: Vec::new(),
+        place: folder.join("log.place"),
+        last_signed: None,
         witnesses: Witnesses::default(),
     };
     let publisher = Publisher::start(log.clone(), options).await.unwrap();

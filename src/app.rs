@@ -10,22 +10,24 @@ use axum::routing::get;
 use meguri_commands::{CommandSettings, Commands, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
-use meguri_log::{Clock, Log, Publisher, SystemClock};
+use meguri_log::{Clock, LastSigned, Log, Publisher, SystemClock};
 use meguri_projections::control::Server;
 use meguri_projections::{OpenViewsError, ViewSettings, Views};
-use meguri_read_api::{Metrics, ReadApi};
+use meguri_read_api::{BackupStanding, Metrics, ReadApi};
 use meguri_supervision::{OnFailure, Outcome};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::backup::schedule::{self, Schedule};
 use crate::connections::{ConnectionLimits, Connections, Ending, Entrance};
 use crate::failure::Failure;
 use crate::opened::noting;
 use crate::settings::{AuditorDiscloses, Settings};
-use crate::{descriptors, dictionary, matches, storage, telemetry};
+use crate::{descriptors, dictionary, matches, storage, telemetry, vault};
 
 /// How often one looks whether the views are free.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -41,6 +43,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The views, and how they are run.
     pub views: ViewSettings,
+    /// What is said to have been signed last, where the log was moved.
+    pub last_signed: Option<LastSigned>,
 }
 
 impl Default for Parts {
@@ -50,6 +54,7 @@ impl Default for Parts {
             commands: CommandSettings::default(),
             limits: Limits::default(),
             views: ViewSettings::default(),
+            last_signed: None,
         }
     }
 }
@@ -106,7 +111,7 @@ impl App {
                 return Err(failure);
             }
         };
-        let publisher = match storage::publish(&log, settings).await {
+        let publisher = match storage::publish(&log, settings, parts.last_signed).await {
             Ok(publisher) => publisher,
             Err(error) => {
                 views.close().await;
@@ -122,9 +127,11 @@ impl App {
         let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
             .streams_at_most(connections.all / 4)
             .published_by(publisher.watch());
-        let read = match settings.auditor_discloses.value {
-            AuditorDiscloses::Nothing => read,
-            AuditorDiscloses::Everything => read.open_to_auditors(noting(log.clone())),
+        let (backups, standing) = watch::channel(BackupStanding::default());
+        let read = open_to_auditors(read, settings, &log);
+        let read = match Schedule::of(settings) {
+            Some(_) => read.backed_up_by(standing),
+            None => read,
         };
         let mut app = Self {
             router: guard(router(&commands, &read)?, &limits),
@@ -139,6 +146,7 @@ impl App {
             stopping,
         };
         app.start_beside(settings, metrics);
+        app.start_backups(settings, backups);
         Ok(app)
     }
 
@@ -162,6 +170,17 @@ impl App {
             self.beside("matches", telling);
         }
         self.beside("metrics", telemetry::upkeep(metrics, self.stopped.clone()));
+    }
+
+    /// Starts to make backups, where the settings say so, and what lets an older vault be known.
+    fn start_backups(&mut self, settings: &Settings, told: watch::Sender<BackupStanding>) {
+        let generations = vault::keep_generations(self.log.clone(), self.stopped.clone());
+        self.beside("vault generations", generations);
+        if let Some(schedule) = Schedule::of(settings) {
+            let (log, stop) = (self.log.clone(), self.stopped.clone());
+            let making = schedule::run(log, settings.clone(), schedule, told, stop);
+            self.beside("backups", making);
+        }
     }
 
     /// Runs a loop beside requests until the last answer is out.
@@ -261,6 +280,13 @@ fn limits(settings: &Settings, parts: Limits, operators: Tokens) -> Limits {
         trusted_proxies: settings.trusted_proxies.value.clone(),
         operators: Some(operators),
         ..parts
+    }
+}
+
+fn open_to_auditors(read: ReadApi, settings: &Settings, log: &Log) -> ReadApi {
+    match settings.auditor_discloses.value {
+        AuditorDiscloses::Nothing => read,
+        AuditorDiscloses::Everything => read.open_to_auditors(noting(log.clone())),
     }
 }
 

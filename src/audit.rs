@@ -6,6 +6,8 @@ mod publish;
 mod redact;
 mod verify;
 
+pub(crate) use check::Catalog;
+
 use std::io::Write;
 
 use meguri_log::Log;

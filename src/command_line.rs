@@ -70,6 +70,10 @@ pub enum Command {
     Dictionary(DictionaryCommand),
     /// See which duties of the policies have failed, why, and when they are tried again
     Policies,
+    /// Copy the log and its vault, also beside a running server, so that the copy can be checked
+    Backup(BackupArgs),
+    /// Check all of a backup, and put it into a folder in which there is no log
+    Restore(RestoreArgs),
     /// Print what is in force, and where each value came from
     Config,
 }
@@ -95,6 +99,18 @@ pub struct ServeArgs {
     /// keys, is moved aside
     #[arg(long, conflicts_with = "replace")]
     pub start_anew: bool,
+    /// Of a log that was copied, moved or restored: the last checkpoint that was published, as a
+    /// file, or the address of one such as `http://mirror.example.jp/checkpoint`
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        conflicts_with = "nothing_later_was_published"
+    )]
+    pub last_checkpoint: Option<String>,
+    /// Of a log that was copied, moved or restored: no other copy of it has published anything
+    /// since. Two copies that publish cannot be undone: be certain
+    #[arg(long)]
+    pub nothing_later_was_published: bool,
 }
 
 /// How large the community is, and which one.
@@ -118,6 +134,31 @@ pub struct DemoArgs {
     /// Give every member a password, so that anyone can sign in as them (slower: hashing)
     #[arg(long)]
     pub passwords: bool,
+}
+
+/// Where a backup is made, and what of.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// The folder of backups, made where it is missing; without it, `backup_to` of the settings
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Leave the vault out: it is backed up apart, after this
+    #[arg(long)]
+    pub without_vault: bool,
+    /// Remove the oldest backups there beyond so many
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub keep: Option<usize>,
+}
+
+/// Which backup is restored.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// A backup, or a folder of backups, whose newest one is taken
+    #[arg(value_name = "DIR")]
+    pub from: PathBuf,
+    /// Check everything, and restore nothing
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Whom to erase, and what.
@@ -158,6 +199,8 @@ pub enum VaultCommand {
     Rotate,
     /// Say that the old value of `MEGURI_KEK` is destroyed wherever it was kept
     Confirm,
+    /// Read what was sealed under keys that an older vault has lost as erased, for good
+    GiveUpLostKeys,
 }
 
 /// `meguri log …`

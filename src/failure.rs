@@ -18,8 +18,10 @@ use meguri_search::dictionary::DictionaryError;
 use meguri_supervision::{LoopState, LoopStatus};
 use thiserror::Error;
 
+use crate::backup::BackupError;
 use crate::demo::DemoError;
 use crate::handover::HandoverError;
+use crate::restore::RestoreError;
 use crate::settings::SettingsError;
 use crate::telemetry::TelemetryError;
 
@@ -79,6 +81,37 @@ pub enum Failure {
     /// The key does not sign for this log.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
+    /// What was given as the last checkpoint cannot be read.
+    #[error("`--last-checkpoint {from}`: {reason}")]
+    LastCheckpoint {
+        /// Where it was to be.
+        from: String,
+        /// Why it is not there.
+        reason: String,
+    },
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// Nothing is restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// Whether the vault has every key cannot be told.
+    #[error("whether the vault has every key cannot be told: {0}")]
+    LostKeys(String),
+    /// The vault is older than the log.
+    #[error(
+        "{keys} keys that the log names are not in the vault (the first is {first}, of the event \
+         at position {position}): the vault is older than the log, and what they seal would be \
+         read as erased"
+    )]
+    OldVault {
+        /// How many.
+        keys: usize,
+        /// One of them.
+        first: String,
+        /// Where it is named.
+        position: u64,
+    },
     /// Something is not published.
     #[error(transparent)]
     Published(#[from] PublishedError),
@@ -291,6 +324,9 @@ impl Failure {
             | Self::KeyOfLostLog
             | Self::TokenName(_)
             | Self::OnlyForList
+            | Self::LastCheckpoint { .. }
+            | Self::Backup(BackupError::Nowhere)
+            | Self::Restore(RestoreError::OtherBackend(_) | RestoreError::NotABackup { .. })
             | Self::Choice(_)
             | Self::NotAnExchange(_)
             | Self::Access(_)
@@ -302,6 +338,7 @@ impl Failure {
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => IN_USE,
             Self::Views(OpenViewsError::Owned(_))
             | Self::NotFreed { .. }
+            | Self::Backup(BackupError::InUse(_))
             | Self::WitnessInUse(_) => IN_USE,
             Self::Loop { .. } => BROKEN,
             _ => FAILED,
@@ -339,10 +376,6 @@ impl Failure {
                 "`meguri dictionary build` builds it anew; without its folder search goes without",
             ),
             Self::NoVerdict(failure) => failure.advice(),
-            Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),
-            Self::OtherLog { .. } => {
-                Some("publish into another folder; if the log was restored, restore a newer backup")
-            }
             Self::NoTls => Some(
                 "fetch the files with another program (a mirror is a folder of them), and \
                  check the folder",
@@ -356,17 +389,16 @@ impl Failure {
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
             }
-            Self::LogLost { .. } | Self::KeyOfLostLog | Self::Open(_) => self.advice_on_the_log(),
             Self::NoStream(_) => Some("`meguri log tail --after 0` shows which streams there are"),
             Self::Settings(error) => error.advice(),
-            _ => None,
+            _ => self.advice_on_the_log(),
         }
     }
 
-    /// What to do about a log that does not open.
+    /// As [`Failure::advice`], where it is about what is kept.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "it is asked for failures of the log alone"
+        reason = "most failures say enough themselves"
     )]
     fn advice_on_the_log(&self) -> Option<&'static str> {
         match self {
@@ -387,6 +419,14 @@ impl Failure {
                 "give the vault that belongs to this log: with this one nothing that is sealed \
                  opens",
             ),
+            Self::OldVault { .. } => Some(
+                "put back a later backup of the vault; where there is none, `meguri vault \
+                 give-up-lost-keys` reads what is lost as erased",
+            ),
+            Self::NeverPublished => Some("`meguri serve` publishes it for as long as it runs"),
+            Self::OtherLog { .. } => {
+                Some("publish into another folder; if the log was restored, restore a newer backup")
+            }
             Self::Open(OpenError::Unavailable(_)) => Some(
                 "is the data folder writable, or the database at DATABASE_URL and VAULT_URL \
                  running? `meguri config` shows what is in force",

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod command_line;
 pub mod config;
 pub mod connections;
@@ -16,12 +17,14 @@ pub mod erase;
 pub mod failure;
 mod figures;
 pub mod handover;
+mod last_signed;
 pub mod log;
 mod lost_log;
 mod matches;
 mod opened;
 pub mod period;
 pub mod policies;
+pub mod restore;
 pub mod serve;
 pub mod settings;
 pub mod storage;
@@ -71,6 +74,8 @@ pub async fn dispatch(
         Command::Witness(args) => witness::run(settings, args, out).await,
         Command::Dictionary(command) => dictionary::run(settings, command, out).await,
         Command::Policies => policies::run(settings, out).await,
+        Command::Backup(args) => backup::run(settings, args, out).await,
+        Command::Restore(args) => restore::run(settings, args, out).await,
         Command::Config => config::run(settings, out),
     }
 }

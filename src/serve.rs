@@ -17,7 +17,7 @@ use crate::connections::{self, Ending, Entrance};
 use crate::failure::Failure;
 use crate::handover::{HandoverError, Offer, Place, Predecessor};
 use crate::settings::{Origin, Settings};
-use crate::{descriptors, dictionary, lost_log, storage};
+use crate::{descriptors, dictionary, last_signed, lost_log, storage};
 
 /// How long a server that is replaced may take after it has answered everyone.
 const TO_CLOSE: Duration = Duration::from_secs(10);
@@ -47,6 +47,10 @@ pub async fn run_with(
     let data = &settings.data.value;
     if args.start_anew {
         lost_log::start_anew(settings).await?;
+    }
+    let mut parts = parts;
+    if let Some(said) = last_signed::said(args).await? {
+        parts.last_signed = Some(said);
     }
     let (app, entrance) = if args.replace && Predecessor::find(data).await?.is_some() {
         replace(settings, parts).await?

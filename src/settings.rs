@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::period::Period;
 
 mod auditors;
+mod backup;
 mod database_url;
 mod environment;
 mod error;
@@ -23,6 +24,7 @@ mod sources;
 mod witnesses;
 
 pub use auditors::AuditorDiscloses;
+pub use backup::{BackupSettings, BackupTarget};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -183,6 +185,8 @@ pub struct Settings {
     pub kek_file: Setting<PathBuf>,
     /// How the log is published.
     pub publish: PublishSettings,
+    /// How backups are made.
+    pub backup: BackupSettings,
     /// When a one-sided completion is reminded of (H44).
     pub remind_after: Setting<Period>,
     /// When a one-sided completion is completed by policy (H44).
@@ -243,10 +247,11 @@ impl Settings {
     }
 
     fn of(flags: &Flags, from: &Sources<'_>, file: FileSettings) -> Result<Self, SettingsError> {
-        let format = flags.log_format.map(|format| format.to_string());
+        let (log_format, log_filter) = diagnostics(from, flags, &file)?;
         let (folder, default) = (flags.data.as_deref(), DATA_DEFAULT.into());
         let data = folder_of(from.path(DATA, folder, file.data.clone(), default)?)?;
         let publish = PublishSettings::resolve(from, &file, &data.value)?;
+        let backup = BackupSettings::resolve(from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
         let complete_after = COMPLETE_AFTER_DEFAULT;
@@ -258,18 +263,9 @@ impl Settings {
             kek_next: from.pick_optional(KEK_NEXT, None, None)?,
             kek_file: from.path(KEK_FILE, None, file.kek_file, kek_file)?,
             publish,
-            log_format: from.pick(
-                LOG_FORMAT,
-                format.as_ref(),
-                file.log_format,
-                LogFormat::Text,
-            )?,
-            log_filter: from.pick(
-                LOG_FILTER,
-                flags.log_filter.as_ref(),
-                file.log_filter,
-                LOG_FILTER_DEFAULT.into(),
-            )?,
+            backup,
+            log_format,
+            log_filter,
             remind_after: from.pick(REMIND, None, file.remind_after, REMIND_AFTER_DEFAULT)?,
             complete_after: from.pick(COMPLETE, None, file.complete_after, complete_after)?,
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
@@ -286,36 +282,17 @@ impl Settings {
 
     /// Every setting by name, for people. Secrets are masked.
     pub fn rows(&self) -> Vec<Row> {
-        fn row<T: fmt::Display>(name: &'static str, setting: &Setting<T>) -> Row {
-            (name, setting.value.to_string(), setting.origin.clone())
-        }
-        fn path(name: &'static str, setting: &Setting<PathBuf>) -> Row {
-            (
-                name,
-                setting.value.display().to_string(),
-                setting.origin.clone(),
-            )
-        }
-        fn optional<T: fmt::Display>(name: &'static str, setting: &Setting<Option<T>>) -> Row {
-            let text = setting
-                .value
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), ToString::to_string);
-            (name, text, setting.origin.clone())
-        }
-        vec![
+        let mut rows = vec![
             path("data", &self.data),
             row("listen", &self.listen),
             optional("database_url", &self.database_url),
             optional("vault_url", &self.vault_url),
             optional("kek", &self.kek),
             path("kek_file", &self.kek_file),
-            optional("signing_key", &self.publish.key),
-            path("signing_key_file", &self.publish.key_file),
-            optional("origin", &self.publish.origin),
-            row("publish_every", &self.publish.every),
-            optional("witnesses", &self.publish.witnesses),
-            optional("witness_quorum", &self.publish.witness_quorum),
+        ];
+        rows.extend(self.publish.rows());
+        rows.extend(self.backup.rows());
+        rows.extend([
             row("log_format", &self.log_format),
             row("log_filter", &self.log_filter),
             row("remind_after", &self.remind_after),
@@ -328,7 +305,8 @@ impl Settings {
             row("token_lifetime", &self.token_lifetime),
             row("clock_jump_max", &self.clock_jump_max),
             row("shutdown_grace", &self.shutdown_grace),
-        ]
+        ]);
+        rows
     }
 
     fn check(self, environment: &Environment) -> Result<Self, SettingsError> {
@@ -342,6 +320,9 @@ impl Settings {
             }
             (Some(log), Some(vault)) if log == vault => return Err(SettingsError::SameDatabase),
             (Some(_), Some(_)) | (None, None) => {}
+        }
+        if self.database_url.value.is_some() && self.backup.every.value.is_some() {
+            return Err(SettingsError::BackupsOfPostgres(self.backup.every.origin));
         }
         let (remind, complete) = (self.remind_after.value, self.complete_after.value);
         if remind >= complete {
@@ -368,6 +349,41 @@ fn folder_of(data: Setting<PathBuf>) -> Result<Setting<PathBuf>, SettingsError> 
         return Ok(Setting { value, ..data });
     }
     Ok(data)
+}
+
+fn row<T: fmt::Display>(name: &'static str, setting: &Setting<T>) -> Row {
+    (name, setting.value.to_string(), setting.origin.clone())
+}
+
+fn path(name: &'static str, setting: &Setting<PathBuf>) -> Row {
+    let text = setting.value.display().to_string();
+    (name, text, setting.origin.clone())
+}
+
+fn optional<T: fmt::Display>(name: &'static str, setting: &Setting<Option<T>>) -> Row {
+    let text = setting.value.as_ref().map(ToString::to_string);
+    let text = text.unwrap_or_else(|| "-".to_owned());
+    (name, text, setting.origin.clone())
+}
+
+fn optional_path(name: &'static str, setting: &Setting<Option<PathBuf>>) -> Row {
+    let text = setting.value.as_ref();
+    let text = text.map_or_else(|| "-".to_owned(), |path| path.display().to_string());
+    (name, text, setting.origin.clone())
+}
+
+/// The form of the diagnostics, and which are written.
+fn diagnostics(
+    from: &Sources<'_>,
+    flags: &Flags,
+    file: &FileSettings,
+) -> Result<(Setting<LogFormat>, Setting<String>), SettingsError> {
+    let format = flags.log_format.map(|format| format.to_string());
+    let (in_file, default) = (file.log_format.clone(), LogFormat::Text);
+    let format = from.pick(LOG_FORMAT, format.as_ref(), in_file, default)?;
+    let (in_file, default) = (file.log_filter.clone(), LOG_FILTER_DEFAULT.into());
+    let filter = from.pick(LOG_FILTER, flags.log_filter.as_ref(), in_file, default)?;
+    Ok((format, filter))
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meguri_log::{
-    Clock, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock, Witness, Witnesses,
+    Clock, LastSigned, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock, Witness,
+    Witnesses,
 };
 
 use crate::failure::Failure;
 use crate::lost_log;
-use crate::settings::{PublishSettings, Settings};
+use crate::settings::{BackupTarget, PublishSettings, Settings};
 use crate::witness::HttpWitness;
 
 /// Name of the log's file in the data folder.
@@ -23,6 +24,9 @@ pub const VIEWS_FOLDER: &str = "views";
 pub const VERIFIER_FILE: &str = "log.vkey";
 /// Name of the file that keeps the last checkpoint apart from the database.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
+
+/// Name of the file that says where the log is, so that a copy is told from it.
+pub const PLACE_FILE: &str = "log.place";
 
 /// The folder of the views.
 pub fn views_folder(settings: &Settings) -> PathBuf {
@@ -40,14 +44,15 @@ pub async fn open_with(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log
     with_erasures(log).await
 }
 
-/// As [`open_with`], to serve what is in it: where log or vault are damaged it does not open.
+/// As [`open_with`], to serve what is in it: where log or vault are damaged, or the vault is older
+/// than the log and has lost keys, it does not open.
 pub async fn open_to_serve(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
     let log = bare(settings, clock).await?;
     if let Err(damaged) = log.check_integrity().await {
         log.close().await;
         return Err(damaged.into());
     }
-    with_erasures(log).await
+    with_all_keys(with_erasures(log).await?).await
 }
 
 async fn bare(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure> {
@@ -81,6 +86,23 @@ async fn with_erasures(log: Log) -> Result<Log, Failure> {
     }
 }
 
+/// Refuses a vault that has lost keys: what they seal would be shown as erased, and new text sealed
+/// under other keys of the same name.
+async fn with_all_keys(log: Log) -> Result<Log, Failure> {
+    let lost = log.lost_keys().await;
+    let failure = match lost.as_deref() {
+        Ok([]) => return Ok(log),
+        Ok([first, ..]) => Failure::OldVault {
+            keys: lost.as_ref().map_or(0, Vec::len),
+            first: format!("{}/{}/{}", first.subject, first.class, first.n),
+            position: first.position.get(),
+        },
+        Err(error) => Failure::LostKeys(error.to_string()),
+    };
+    log.close().await;
+    Err(failure)
+}
+
 /// Opens a log that is there already: looking into one must not make one.
 pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
     let data = &settings.data.value;
@@ -91,14 +113,22 @@ pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
     open(settings).await
 }
 
-/// Begins to publish a log, and writes down the key by which anyone verifies it.
-pub async fn publish(log: &Log, settings: &Settings) -> Result<Publisher, Failure> {
+/// Begins to publish a log, and writes down the key by which anyone verifies it. `last_signed` is
+/// what is said to have been signed last, where the log was moved.
+pub async fn publish(
+    log: &Log,
+    settings: &Settings,
+    last_signed: Option<LastSigned>,
+) -> Result<Publisher, Failure> {
     let data = &settings.data.value;
     let options = PublishOptions {
         key: settings.publish.signing_key(),
         origin: settings.publish.origin.value.clone(),
         interval: settings.publish.every.value.duration(),
         outside: data.join(CHECKPOINT_FILE),
+        elsewhere: elsewhere(settings)?,
+        place: data.join(PLACE_FILE),
+        last_signed,
         witnesses: witnesses(&settings.publish)?,
     };
     let publisher = Publisher::start(log.clone(), options).await?;
@@ -109,6 +139,19 @@ pub async fn publish(log: &Log, settings: &Settings) -> Result<Publisher, Failur
         source,
     })?;
     Ok(publisher)
+}
+
+/// Where else the last checkpoint is kept.
+fn elsewhere(settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    if let Some(path) = &settings.publish.checkpoint_file.value {
+        files.push(path.clone());
+    }
+    if let Some(BackupTarget::Folder(folder)) = &settings.backup.to.value {
+        make_folder(folder)?;
+        files.push(folder.join(CHECKPOINT_FILE));
+    }
+    Ok(files)
 }
 
 /// Who cosigns what is published.

@@ -1,13 +1,37 @@
 //! `meguri vault`: rotate the key-encryption key, and see which erasures wait for that.
 
 use std::io::Write;
+use std::time::Duration;
 
 use meguri_log::{Kek, Log, Vault};
+use tokio_util::sync::CancellationToken;
 
 use crate::command_line::VaultCommand;
 use crate::failure::{Failure, to_stdout};
 use crate::settings::{Secret, Settings};
 use crate::storage;
+
+/// How often the vault begins a new generation while it is used.
+const GENERATION_EVERY: Duration = Duration::from_mins(1);
+
+/// Lets a vault that is put back be known as older: begins a new generation now and then, and has
+/// the vault note up to where it has every key, so that the next start has less to look through.
+pub(crate) async fn keep_generations(log: Log, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(GENERATION_EVERY))
+        .await
+        .is_some()
+    {
+        let kept = log.begin_vault_generation().await;
+        let kept = match kept {
+            Ok(()) => log.lost_keys().await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the vault begins no new generation; trying again");
+        }
+    }
+}
 
 /// Does what was asked, also beside a running server.
 pub async fn run(
@@ -23,6 +47,7 @@ pub async fn run(
             rotate(&log, next.map(Secret::reveal)).await
         }
         VaultCommand::Confirm => confirm(log.vault()).await,
+        VaultCommand::GiveUpLostKeys => give_up_lost_keys(&log).await,
     };
     log.close().await;
     out.write_all(said?.as_bytes()).map_err(to_stdout)
@@ -63,6 +88,17 @@ async fn rotate(log: &Log, next: Option<&Kek>) -> Result<String, Failure> {
     };
     said += "Make a new backup of the vault now: older ones open no more.\n";
     Ok(said)
+}
+
+async fn give_up_lost_keys(log: &Log) -> Result<String, Failure> {
+    let lost = meguri_commands::give_up_lost_keys(log).await;
+    Ok(match lost.map_err(Failure::Reapply)? {
+        0 => "No key is lost.\n".to_owned(),
+        lost => format!(
+            "{lost} keys are lost for good: what they sealed is read as erased, and `meguri audit \
+             check` finds it.\n"
+        ),
+    })
 }
 
 async fn confirm(vault: &Vault) -> Result<String, Failure> {

@@ -1,13 +1,13 @@
 //! Erasing what is sealed for a member: first the log says so, then the keys are destroyed, then
 //! the log says that. It goes on at any point where it was cut off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use meguri_domain::Member;
 use meguri_events::{Event, KeyClass, KeyRange, MemberEvent, MemberId, Opened, Timestamp};
-use meguri_log::{EraseError, Filter, Log, Position, Recorded, StreamRange};
+use meguri_log::{EraseError, Filter, Log, LostKeysError, Position, Recorded, StreamRange};
 
 use crate::handle::{Attempt, Decision, Done, stream};
 use crate::member::release_mail;
@@ -18,6 +18,8 @@ use crate::tokens::Account;
 use crate::{Caller, CommandError, Commands, Password};
 
 const EVENTS_AT_ONCE: usize = 1_000;
+/// The type of the event that says that a member left.
+const LEFT: &str = "MemberLeft";
 
 /// What became of an erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,10 +247,10 @@ impl Decision for SayDestroyed {
     }
 }
 
-/// Destroys again in the vault every key that the log says is erased, and empties again every event
-/// that it says is redacted, as far as the vault has not heard of it: after a backup was put back,
-/// what was erased since is in it. To be called before anything is opened. Answers how many
-/// erasures it has heard of.
+/// Does again in the vault what the log says was done there, as far as the vault has not heard of
+/// it: destroys every key that is erased, takes tokens and password away from everybody who left,
+/// and empties again every event that is redacted. After a backup was put back, all of that is in
+/// it again. To be called before anything is opened. Answers how many erasures it has heard of.
 ///
 /// # Errors
 /// Technical ones; it can be called again.
@@ -263,35 +265,80 @@ pub async fn reapply_erasures(log: &Log) -> Result<u64, CommandError> {
         // It has heard of another log, or of this one before that was put back.
         Some(_) | None => Position::ZERO,
     };
-    let filter = Filter::default().event_type("MemberErased");
-    let filter = filter.and_then(|filter| filter.event_type(REDACTED));
-    let filter = filter.map_err(|error| CommandError::Broken(error.to_string()))?;
-    let mut erasures = 0;
+    let mut filter = Filter::default();
+    for event_type in ["MemberErased", LEFT, REDACTED] {
+        let wider = filter.event_type(event_type);
+        filter = wider.map_err(|error| CommandError::Broken(error.to_string()))?;
+    }
+    let (mut erasures, mut erased) = (0, BTreeSet::new());
     while after < head.position {
         let block = log.read_all(after, &filter, EVENTS_AT_ONCE).await?;
         for recorded in &block.events {
-            if recorded.event_type() == REDACTED {
-                redaction::apply(log, recorded).await?;
-                continue;
+            match recorded.event_type() {
+                REDACTED => redaction::apply(log, recorded).await?,
+                LEFT => vault.lock_out(recorded.stream()).await?,
+                _ => {
+                    let (member, keys) = erased_by(recorded)?;
+                    for keys in keys {
+                        let (subject, class) = (member.stream(), keys.class.code());
+                        vault.destroy_keys(&subject, class, keys.last).await?;
+                        erased.insert((subject, class));
+                    }
+                    erasures += 1;
+                }
             }
-            let (member, keys) = erased_by(recorded)?;
-            for keys in keys {
-                let class = keys.class.code();
-                vault
-                    .destroy_keys(&member.stream(), class, keys.last)
-                    .await?;
-            }
-            erasures += 1;
         }
         if block.up_to <= after {
             break;
         }
         after = block.up_to;
     }
+    // Only now: nothing opens that is erased, and its bytes are gone.
+    renew(log, &erased).await?;
     vault
         .note_erasures_applied((head.position, head.tail))
         .await?;
     Ok(erasures)
+}
+
+/// Lets members who stay go on under new keys of the classes that were erased, unless the vault has
+/// lost keys: a new one must not take the number of one of those.
+async fn renew(log: &Log, erased: &BTreeSet<(String, &str)>) -> Result<(), CommandError> {
+    if erased.is_empty() || !log.lost_keys().await.map_err(lost_keys)?.is_empty() {
+        return Ok(());
+    }
+    for (subject, class) in erased {
+        let snapshot = Snapshot::read::<Member>(log, &stream(subject.clone())?).await?;
+        let member = Member::of(&snapshot.state).and_then(Option::as_ref);
+        if member.is_some_and(|member| !member.has_left()) {
+            log.vault().renew_key(subject, class).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads what is sealed under keys that the vault has lost as erased, for good: it was put back from
+/// an older backup, and there is no later one. What is sealed from now on has new keys. Answers how
+/// many keys were lost.
+///
+/// # Errors
+/// Technical ones; it can be called again.
+pub async fn give_up_lost_keys(log: &Log) -> Result<usize, CommandError> {
+    let lost = log.lost_keys().await.map_err(lost_keys)?;
+    for key in &lost {
+        log.vault()
+            .destroy_keys(&key.subject, &key.class, key.n)
+            .await?;
+        log.vault().renew_key(&key.subject, &key.class).await?;
+    }
+    Ok(lost.len())
+}
+
+fn lost_keys(error: LostKeysError) -> CommandError {
+    match error {
+        LostKeysError::Log(error) => error.into(),
+        LostKeysError::Vault(error) => error.into(),
+    }
 }
 
 async fn id_at(log: &Log, position: Position) -> Result<Option<uuid::Uuid>, CommandError> {

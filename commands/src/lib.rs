@@ -32,7 +32,7 @@ mod vocabulary;
 
 pub use caller::Caller;
 pub use commands::Commands;
-pub use erasure::{Erasure, reapply_erasures};
+pub use erasure::{Erasure, give_up_lost_keys, reapply_erasures};
 pub use error::{CommandError, Refusal, RefusalKind};
 pub use exchange::{
     Abort, Agreement, Cancellation, NewEvaluation, NewExchange, NewMessage, NewTerms, NewThanks,

@@ -198,6 +198,76 @@ on_both_backends! {
         assert!(waits.is_some(), "the key-encryption key has to be rotated for it");
     }
 
+    async fn an_older_vault_brings_nobody_back_who_left_or_was_logged_out(world: &World) {
+        let (aki, haru, _) = two(world).await;
+        let subject = |of: &Caller| of.id().unwrap().stream();
+        let vault = world.log().vault();
+        let mut tokens = Vec::new();
+        for member in [&aki, &haru] {
+            tokens.push(vault.issue_token(&subject(member), "member").await.unwrap());
+            vault.set_password_hash(&subject(member), "$argon2id$v=19$old").await.unwrap();
+        }
+        let tables = ["keys", "meta", "tokens", "passwords"];
+        for table in tables {
+            let keep = format!("create table kept_{table} as select * from vault_{table}");
+            vault_sql(world, &[keep.leak()]).await;
+        }
+        world.commands.erase(&aki, &[]).await.unwrap();
+        vault.revoke_token(&tokens[1]).await.unwrap();
+        // Another process opens the log, as each restart does.
+        let between = world.another_process().await;
+        between.log().begin_vault_generation().await.unwrap();
+        for table in tables {
+            let empty = format!("delete from vault_{table}");
+            let back = format!("insert into vault_{table} select * from kept_{table}");
+            vault_sql(world, &[empty.leak(), back.leak()]).await;
+        }
+        assert!(vault.token_holder(&tokens[0]).await.unwrap().is_some(), "it lives again");
+        let restored = world.another_process().await;
+        reapply_erasures(restored.log()).await.unwrap();
+        let vault = restored.log().vault();
+        for token in &tokens {
+            assert_eq!(vault.token_holder(token).await.unwrap(), None);
+        }
+        assert_eq!(vault.password_hash(&subject(&aki)).await.unwrap(), None);
+        assert!(vault.password_hash(&subject(&haru)).await.unwrap().is_some(), "who stays");
+        // A vault that is as old as the log says keeps what it has.
+        let token = vault.issue_token(&subject(&haru), "member").await.unwrap();
+        let again = world.another_process().await;
+        assert!(again.log().vault().token_holder(&token).await.unwrap().is_some());
+    }
+
+    async fn keys_that_an_older_vault_has_lost_are_found_and_given_up_for_good(world: &World) {
+        let (aki, haru, _) = two(world).await;
+        assert_eq!(world.log().lost_keys().await.unwrap(), []);
+        vault_sql(world, &[
+            "create table kept_keys as select * from vault_keys",
+            "create table kept_meta as select * from vault_meta",
+        ]).await;
+        let nickname = || NewNickname { nickname: "あき".to_owned() };
+        world.commands.erase(&aki, &[KeyClass::Profile]).await.unwrap();
+        world.commands.change_nickname(&aki, nickname()).await.unwrap();
+        let _ = world.member("natsu").await;
+        vault_sql(world, &[
+            "delete from vault_keys", "insert into vault_keys select * from kept_keys",
+            "delete from vault_meta", "insert into vault_meta select * from kept_meta",
+        ]).await;
+        let restored = world.another_process().await;
+        // No new key takes the name of a lost one.
+        reapply_erasures(restored.log()).await.unwrap();
+        let lost = restored.log().lost_keys().await.unwrap();
+        let subject = aki.id().unwrap().stream();
+        let profile = lost.iter().find(|key| key.subject == subject).unwrap();
+        assert_eq!((profile.class.as_str(), profile.n), ("profile", 2));
+        assert_eq!(lost.len(), 3, "natsu's profile and contact: {lost:?}");
+        assert_eq!(meguri_commands::give_up_lost_keys(restored.log()).await.unwrap(), 3);
+        assert_eq!(restored.log().lost_keys().await.unwrap(), []);
+        // What is sealed from now on opens, and nothing is taken for another key's.
+        restored.change_nickname(&aki, nickname()).await.unwrap();
+        assert!(sections(restored.log()).await.pop().unwrap().2);
+        restored.change_nickname(&haru, nickname()).await.unwrap();
+    }
+
     async fn records_of_money_are_kept_for_their_term_and_then_erased(world: &World) {
         let (aki, ..) = two(world).await;
         let stream = aki.id().unwrap().stream();

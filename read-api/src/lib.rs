@@ -55,6 +55,7 @@ pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
 pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
 pub use health::READY_LAG_MAX;
 pub use included::{INCLUDED_WAIT_MAX, included};
+pub use status::BackupStanding;
 pub use stream::STREAMS_MAX;
 
 /// Renders the metrics of the process in the text format of Prometheus.
@@ -73,6 +74,7 @@ pub struct ReadApi {
     bundles: Arc<Semaphore>,
     keep_alive: Duration,
     publication: Option<watch::Receiver<Publication>>,
+    backups: Option<watch::Receiver<BackupStanding>>,
     for_auditors: evidence::ForAuditors,
 }
 
@@ -96,6 +98,7 @@ impl ReadApi {
             bundles: Arc::new(Semaphore::new(evidence::BUNDLES_AT_ONCE)),
             keep_alive: stream::KEEP_ALIVE,
             publication: None,
+            backups: None,
             for_auditors: evidence::ForAuditors::default(),
         }
     }
@@ -118,6 +121,13 @@ impl ReadApi {
     #[must_use]
     pub fn streams_at_most(mut self, most: usize) -> Self {
         self.streams = Arc::new(stream::Streams::new(most.min(STREAMS_MAX)));
+        self
+    }
+
+    /// Tells how the backups stand that this server makes.
+    #[must_use]
+    pub fn backed_up_by(mut self, standing: watch::Receiver<BackupStanding>) -> Self {
+        self.backups = Some(standing);
         self
     }
 

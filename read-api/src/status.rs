@@ -21,6 +21,9 @@ pub(crate) struct Status {
     /// How far the log is published; absent where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     published: Option<PublishedStatus>,
+    /// When the log was backed up last; absent where this server makes no backups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<BackupAnswer>,
     views: Vec<ViewAnswer>,
     /// What runs for as long as the server does.
     loops: Vec<LoopAnswer>,
@@ -131,6 +134,47 @@ impl From<&Publication> for PublishedStatus {
             state: publication.state.name(),
             position: latest.map_or(0, |latest| latest.tree.size),
             at: publication.heard_at.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// How the backups stand that a server makes by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackupStanding {
+    /// When the last one was made, and how many events it has.
+    pub last: Option<(Timestamp, u64)>,
+    /// Whether the next one could not be made, and is tried again.
+    pub is_failing: bool,
+}
+
+/// When the log was backed up last.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BackupStatus)]
+pub(crate) struct BackupAnswer {
+    /// When, RFC 3339; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    at: Option<String>,
+    /// How long ago, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_seconds: Option<u64>,
+    /// Every event up to here is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    /// Whether the next one could not be made, and is tried again: those who run the server are
+    /// told why.
+    failing: bool,
+}
+
+impl BackupAnswer {
+    fn new(standing: BackupStanding, now: Timestamp) -> Self {
+        let at = standing.last.map(|(at, _)| at);
+        let age = at.map(|at| now.micros().saturating_sub(at.micros()) / 1_000_000);
+        Self {
+            at: at.map(|at| at.to_string()),
+            age_seconds: age.map(|age| u64::try_from(age).unwrap_or(0)),
+            position: standing.last.map(|(_, position)| position),
+            failing: standing.is_failing,
         }
     }
 }
@@ -362,9 +406,11 @@ pub(crate) async fn read_status(
     let loops = loops.into_iter().map(|one| LoopAnswer::new(one, now));
     let published = api.publication.as_ref();
     let published = published.map(|now| PublishedStatus::from(&*now.borrow()));
+    let backup = api.backups.as_ref().map(|standing| *standing.borrow());
     let status = Status {
         log,
         published,
+        backup: backup.map(|standing| BackupAnswer::new(standing, now)),
         views,
         loops: loops.collect(),
     };

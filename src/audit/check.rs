@@ -23,7 +23,7 @@ const STYLE: &str = "[{bar:32}] {pos}/{len} events, {per_sec}, {eta} left";
 const FINDINGS_PRINTED: u64 = 1_000;
 
 /// What this product's events say of erasures and redactions.
-struct Catalog;
+pub(crate) struct Catalog;
 
 impl Accounts for Catalog {
     fn erased(&self, event: &Header<'_>) -> Vec<ErasedKeys> {

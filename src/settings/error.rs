@@ -63,6 +63,11 @@ pub enum SettingsError {
     /// Log and vault in one database.
     #[error("DATABASE_URL and VAULT_URL name the same database: the vault has to be another one")]
     SameDatabase,
+    /// Backups by itself of what `PostgreSQL` keeps.
+    #[error(
+        "backup_every is set ({0}), and PostgreSQL copies its databases by its own tools: run          those as often, with `meguri backup` before them (docs/backup.md)"
+    )]
+    BackupsOfPostgres(Origin),
     /// The reminder would come after what it reminds of.
     #[error("remind_after ({remind}) has to be shorter than complete_after ({complete})")]
     Periods {

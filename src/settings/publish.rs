@@ -6,10 +6,10 @@ use meguri_log::SigningKey;
 use meguri_proofs::KeyName;
 
 use super::sources::{
-    FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources, WITNESS_QUORUM,
-    WITNESSES,
+    CHECKPOINT_FILE, FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources,
+    WITNESS_QUORUM, WITNESSES,
 };
-use super::{Secret, Setting, SettingsError, WitnessList};
+use super::{Row, Secret, Setting, SettingsError, WitnessList, optional, optional_path, path, row};
 use crate::period::Period;
 
 /// Name of the file of the key that signs checkpoints, in the data folder.
@@ -29,6 +29,8 @@ pub struct PublishSettings {
     pub origin: Setting<Option<KeyName>>,
     /// How often a checkpoint is signed while the log grows.
     pub every: Setting<Period>,
+    /// A file elsewhere that keeps the last checkpoint: one that no restored backup brings back.
+    pub checkpoint_file: Setting<Option<PathBuf>>,
     /// Who cosigns checkpoints before they are published.
     pub witnesses: Setting<Option<WitnessList>>,
     /// How many of them it takes; `None`: more than half.
@@ -53,9 +55,23 @@ impl PublishSettings {
             key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file)?,
             origin: from.pick_optional(ORIGIN, None, file.origin.clone())?,
             every: from.pick(PUBLISH, None, file.publish_every.clone(), EVERY_DEFAULT)?,
+            checkpoint_file: from
+                .pick_optional_path(CHECKPOINT_FILE, file.checkpoint_file.clone())?,
             witnesses,
             witness_quorum,
         })
+    }
+
+    pub(super) fn rows(&self) -> Vec<Row> {
+        vec![
+            optional("signing_key", &self.key),
+            path("signing_key_file", &self.key_file),
+            optional("origin", &self.origin),
+            row("publish_every", &self.every),
+            optional_path("checkpoint_file", &self.checkpoint_file),
+            optional("witnesses", &self.witnesses),
+            optional("witness_quorum", &self.witness_quorum),
+        ]
     }
 
     /// How many witnesses have to have cosigned before anything is published.

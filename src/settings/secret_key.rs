@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use meguri_log::{Kek, KekError, SigningKey, SigningKeyError};
+use meguri_log::{CopyError, CopyKey, Kek, KekError, SigningKey, SigningKeyError};
 
 /// 32 bytes in base64, as the kind of key that they are.
 #[derive(Clone)]
@@ -13,6 +13,14 @@ impl<K> Secret<K> {
     /// The key, to use it.
     pub fn reveal(&self) -> &K {
         &self.0
+    }
+}
+
+impl FromStr for Secret<CopyKey> {
+    type Err = CopyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        CopyKey::parse(text.trim()).map(Self)
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) struct FileSettings {
     pub(super) signing_key_file: Option<PathBuf>,
     pub(super) origin: Option<String>,
     pub(super) publish_every: Option<String>,
+    pub(super) checkpoint_file: Option<PathBuf>,
+    pub(super) backup_to: Option<String>,
+    pub(super) backup_every: Option<String>,
+    pub(super) backup_keep: Option<usize>,
+    pub(super) backup_key_file: Option<PathBuf>,
     pub(super) witnesses: Option<Vec<String>>,
     pub(super) witness_quorum: Option<usize>,
     pub(super) log_format: Option<String>,
@@ -52,6 +57,13 @@ pub(super) const SIGNING_KEY: Names = ("-", "MEGURI_SIGNING_KEY");
 pub(super) const SIGNING_KEY_FILE: Names = ("-", "MEGURI_SIGNING_KEY_FILE");
 pub(super) const ORIGIN: Names = ("-", "MEGURI_ORIGIN");
 pub(super) const PUBLISH: Names = ("-", "MEGURI_PUBLISH_EVERY");
+pub(super) const CHECKPOINT_FILE: Names = ("-", "MEGURI_CHECKPOINT_FILE");
+pub(super) const BACKUP_TO: Names = ("-", "MEGURI_BACKUP_TO");
+pub(super) const BACKUP_EVERY: Names = ("-", "MEGURI_BACKUP_EVERY");
+pub(super) const BACKUP_KEEP: Names = ("-", "MEGURI_BACKUP_KEEP");
+/// As [`KEK`].
+pub(super) const BACKUP_KEY: Names = ("-", "MEGURI_BACKUP_KEY");
+pub(super) const BACKUP_KEY_FILE: Names = ("-", "MEGURI_BACKUP_KEY_FILE");
 pub(super) const WITNESSES: Names = ("-", "MEGURI_WITNESSES");
 pub(super) const WITNESS_QUORUM: Names = ("-", "MEGURI_WITNESS_QUORUM");
 pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
@@ -143,6 +155,17 @@ impl Sources<'_> {
         file: Option<Vec<String>>,
     ) -> Result<Setting<T>, SettingsError> {
         self.pick(names, None, file.map(|all| all.join(",")), T::default())
+    }
+
+    /// A path that may not be given.
+    pub(super) fn pick_optional_path(
+        &self,
+        names: Names,
+        file: Option<PathBuf>,
+    ) -> Result<Setting<Option<PathBuf>>, SettingsError> {
+        let Setting { value, origin } = self.path(names, None, file, PathBuf::new())?;
+        let value = (origin != Origin::Default).then_some(value);
+        Ok(Setting { value, origin })
     }
 
     /// A path, which any text is. Flags may give it other bytes, too.

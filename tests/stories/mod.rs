@@ -1,6 +1,7 @@
 //! Stories of the whole product, as the people see it who run it and look into it.
 
 mod audit;
+mod backup;
 mod bad_output;
 mod command_line;
 mod configuration;
@@ -17,6 +18,7 @@ mod matches;
 mod past;
 mod processes;
 pub(crate) mod proofs;
+mod put_back;
 mod redacted_evidence;
 mod redaction;
 mod shutdown;

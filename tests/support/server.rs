@@ -153,8 +153,14 @@ impl Installation {
         Self::ready(self.launch_with(&["serve", "--replace", "--listen", address])).await
     }
 
-    async fn ready(mut server: Server) -> Server {
+    /// Waits until a server says where it listens, and is ready.
+    pub(crate) async fn ready(mut server: Server) -> Server {
         let line = server.first_line();
+        Self::ready_at(server, &line).await
+    }
+
+    /// Waits until a server is ready that has said this first.
+    pub(crate) async fn ready_at(mut server: Server, line: &str) -> Server {
         let address = line
             .split_whitespace()
             .find(|word| word.starts_with(ADDRESS_BEFORE));

@@ -58,6 +58,7 @@ mod blocks;
 mod clock;
 mod clock_guard;
 mod connections;
+mod copy;
 mod decide;
 mod erase;
 mod evidence;
@@ -97,6 +98,7 @@ pub use audit::{
 pub use blocks::Blocks;
 pub use clock::{BadTimestamp, Clock, ManualClock, SystemClock, Timestamp};
 pub use clock_guard::{ClockAhead, ClockState};
+pub use copy::{CopyError, CopyKey, LogFile, open_vault_copy};
 pub use erase::EraseError;
 pub use evidence::ShownSection;
 pub use follow::Follower;
@@ -107,8 +109,9 @@ pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
 pub use options::{Location, LogOptions, OpenError, TOKEN_LIFETIME};
 pub use publish::{
-    Inclusion, KeptIn, Publication, PublishOptions, PublishState, PublishedError, Publisher,
-    Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer, Witnesses,
+    Inclusion, KeptIn, LastSigned, Publication, PublishOptions, PublishState, PublishedError,
+    Publisher, Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer,
+    Witnesses,
 };
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};
@@ -117,5 +120,6 @@ pub use store::Head;
 pub use stream::{BadStreamName, Position, STREAM_NAME_BYTES_MAX, StreamName, Version};
 pub use tree::{BadFrontier, BadRoot, Frontier, Root};
 pub use vault::{
-    Kek, KekError, Rotated, StoredToken, TokenHolder, TokenId, Unfinished, Vault, VaultError,
+    Kek, KekError, LostKey, LostKeysError, Rotated, StoredToken, TokenHolder, TokenId, Unfinished,
+    Vault, VaultError,
 };

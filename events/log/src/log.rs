@@ -35,7 +35,7 @@ use crate::{
     sqlite::SqliteStore,
     store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::{Belonging, Vault},
+    vault::{Belonging, LostKeysError, Vault},
     writer::{RESOLVE_FOR, Request, Writer},
 };
 
@@ -118,6 +118,10 @@ impl Log {
         };
         let head = backend.store.head().await?;
         let is_empty = head.position == Position::ZERO;
+        if is_empty && backend.published.kept_place().await?.is_none() {
+            let place = backend.published.place().await?;
+            backend.published.keep_place(&place.identity).await?;
+        }
         let (answer, lifetime) = (options.answer_within, options.token_lifetime);
         let (kek, told) = (&options.kek, Arc::clone(&clock));
         let vault = Vault::open(&vault, kek, is_empty, told, lifetime, answer).await?;
@@ -139,7 +143,13 @@ impl Log {
         let resolve_for = RESOLVE_FOR.min(options.answer_within);
         let log = Self::start(backend, vault, clock, head, resolve_for, guard);
         log.say_of_the_clock(head.at);
-        Ok(log)
+        match log.end_tokens_of_an_older_vault().await {
+            Ok(()) => Ok(log),
+            Err(error) => {
+                log.close().await;
+                Err(OpenError::Unavailable(error.to_string()))
+            }
+        }
     }
 
     /// Says where the clock and the log do not go together.
@@ -151,6 +161,20 @@ impl Log {
                 tracing::warn!(?by, %last, "the clock is behind the last event, which stamps others");
             }
         }
+    }
+
+    /// A vault that was put back holds tokens that were revoked since, and nobody can tell which:
+    /// all of them end, and everybody logs in again.
+    async fn end_tokens_of_an_older_vault(&self) -> Result<(), LostKeysError> {
+        if self.has_older_vault().await? {
+            let tokens = self.vault().revoke_all_tokens().await?;
+            tracing::warn!(
+                tokens,
+                "the vault is older than the log, as a backup that was put back is: tokens that \
+                 were revoked since live in it again, so every token has ended"
+            );
+        }
+        self.begin_vault_generation().await
     }
 
     fn start(

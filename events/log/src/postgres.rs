@@ -51,6 +51,8 @@ pub(crate) struct PostgresStore {
     publisher: Connections<PgConnection>,
     /// Hints of other processes come through it. It is bounded by [`LISTEN_FOR`].
     listening: PgPool,
+    /// Host, port and name of the database.
+    address: String,
 }
 
 impl PostgresStore {
@@ -58,10 +60,14 @@ impl PostgresStore {
     pub(crate) async fn open(url: &str, answer: Duration) -> Result<Self, StoreError> {
         let readers = session::connections(url, READERS_MAX, answer)?;
         session::refuse_shared_sessions(&readers).await?;
+        let options = session::options(url)?;
+        let (host, port) = (options.get_host(), options.get_port());
+        let database = options.get_database().unwrap_or_default();
+        let address = format!("{host}:{port}/{database}");
         let listening = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(session::CONNECT_WITHIN)
-            .connect_lazy_with(session::options(url)?);
+            .connect_lazy_with(options);
         let migrating = sqlx::migrate!("migrations/postgres");
         match timeout(answer * MIGRATION_ANSWERS, migrating.run(&listening)).await {
             Ok(migrated) => {
@@ -74,6 +80,7 @@ impl PostgresStore {
             writer: session::connections(url, 1, answer)?,
             publisher: session::connections(url, 1, answer)?,
             listening,
+            address,
         })
     }
 

@@ -3,6 +3,7 @@
 
 mod key;
 mod outside;
+pub(crate) mod place;
 mod read;
 mod refusal;
 mod resume;
@@ -17,19 +18,22 @@ use meguri_supervision::OnFailure;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Timestamp, log::Log};
+use crate::{clock::Timestamp, log::Log, read::ReadError};
 
 pub use key::{SigningKey, SigningKeyError};
 pub use read::{Inclusion, PublishedError};
 pub use refusal::{KeptIn, Refusal};
 pub use witness::{Witness, WitnessAnswer, Witnesses};
 
-use outside::Outside;
-use witness::Cosigning;
+use outside::lock_path;
+use place::Place;
 use worker::Worker;
 
 /// How often who waits for the right to publish asks for it.
 pub(crate) const TURN_EVERY: Duration = Duration::from_millis(250);
+
+/// What is written down where a log was, if its key was another one's.
+const OF_ANOTHER: &str = "where its key was made";
 
 /// How a log is published.
 #[derive(Debug, Clone)]
@@ -44,8 +48,25 @@ pub struct PublishOptions {
     /// The file that keeps the last checkpoint apart from the database, so that a database which
     /// was restored from an older backup is found out. It belongs in no backup of the database.
     pub outside: PathBuf,
+    /// Files that keep the last checkpoint, too, where no restored backup of the log brings an
+    /// older one back: on another disk, or beside the backups. Copies of the log that share one
+    /// never sign two trees of one size.
+    pub elsewhere: Vec<PathBuf>,
+    /// The file that says where the log is, so that a copy is told from what it was made of.
+    pub place: PathBuf,
+    /// What whoever runs the server says of what was signed last, where the log was moved.
+    pub last_signed: Option<LastSigned>,
     /// Who cosigns.
     pub witnesses: Witnesses,
+}
+
+/// What is said to have been signed last of a log that was copied, moved or restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LastSigned {
+    /// This checkpoint: a signed note.
+    Checkpoint(Vec<u8>),
+    /// Nothing that this copy of the log does not know.
+    NothingLater,
 }
 
 /// A checkpoint that was published: the log has signed that it is this tree.
@@ -103,6 +124,7 @@ pub struct Publication {
 pub struct Publisher {
     verifier: VerifierKey,
     publication: watch::Receiver<Publication>,
+    kept: (Place, Log),
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -114,18 +136,28 @@ impl Publisher {
     /// [`SigningKeyError`] where the key is not the one that has signed for this log; nothing has
     /// begun then.
     pub async fn start(log: Log, options: PublishOptions) -> Result<Self, SigningKeyError> {
+        let locks = options.elsewhere.iter().map(|path| lock_path(path));
+        let place = Place::new(options.place.clone(), locks.collect());
+        // Before there is a key, so that one which is cut off here goes on.
+        if is_new(&log, &options, &place).await? {
+            let written = place.write(&log, None).await;
+            written.map_err(SigningKeyError::Place)?;
+        } else if is_of_another(&log, &options, &place).await? {
+            let unknown = log.published().keep_place(OF_ANOTHER).await;
+            unknown.map_err(ReadError::from)?;
+        }
         let signer = key::establish(&log, &options.key, options.origin.as_ref()).await?;
         let verifier = signer.verifier();
-        let outside = Outside::new(options.outside);
-        let cosigning = Cosigning::new(options.witnesses);
         let supervisor = log.supervisor().clone();
-        let (worker, publication) = Worker::new(log, signer, cosigning, outside, options.interval);
+        let kept = (place.clone(), log.clone());
+        let (worker, publication) = Worker::new(log, signer, place, options);
         let stop = CancellationToken::new();
         let work = worker.run(stop.clone());
         let task = supervisor.spawn("publisher", OnFailure::Unready, &stop, work);
         Ok(Self {
             verifier,
             publication,
+            kept,
             stop,
             task: Some(task),
         })
@@ -149,7 +181,51 @@ impl Publisher {
         {
             tracing::error!(%error, "the publisher failed");
         }
+        let now = self.publication.borrow().clone();
+        let (place, log) = &self.kept;
+        let last = now.latest.map(|latest| latest.note.clone());
+        // What is put back over the file from now on is older than it.
+        if now.state == PublishState::Publishing
+            && let Err(error) = place.write(log, last).await
+        {
+            tracing::warn!(error, "where the log is cannot be written down");
+        }
     }
+}
+
+/// Whether nothing can have been signed of a log yet: it was never published, and either its key has
+/// yet to be made, or the log is where it was made.
+async fn is_new(
+    log: &Log,
+    options: &PublishOptions,
+    place: &Place,
+) -> Result<bool, SigningKeyError> {
+    let known = log.published().verifier().await.map_err(ReadError::from)?;
+    let mut outside = std::iter::once(&options.outside).chain(&options.elsewhere);
+    if known.is_some() || place.exists() || outside.any(|path| path.exists()) {
+        return Ok(false);
+    }
+    match &options.key {
+        SigningKey::File(path) => Ok(!path.exists()),
+        SigningKey::Given(_) => {
+            let made_here = place.is_that_of(log).await;
+            Ok(made_here.map_err(ReadError::from)?)
+        }
+    }
+}
+
+/// Whether a log that was never published gets a key that somebody has brought: it may have signed
+/// for another log, or for one that was lost.
+async fn is_of_another(
+    log: &Log,
+    options: &PublishOptions,
+    place: &Place,
+) -> Result<bool, SigningKeyError> {
+    let SigningKey::File(path) = &options.key else {
+        return Ok(false);
+    };
+    let known = log.published().verifier().await.map_err(ReadError::from)?;
+    Ok(known.is_none() && path.exists() && !place.exists())
 }
 
 impl Drop for Publisher {

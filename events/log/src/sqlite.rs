@@ -5,6 +5,7 @@ mod block;
 mod commit;
 mod erase;
 mod frontiers;
+pub(crate) mod inspect;
 mod publish;
 mod query;
 

@@ -5,6 +5,7 @@ mod accounts;
 mod belonging;
 mod database;
 mod erasing;
+mod generation;
 mod kek;
 mod keys;
 mod rotation;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use belonging::Belonging;
 pub use erasing::Unfinished;
+pub use generation::{LostKey, LostKeysError};
 pub use kek::{Kek, KekError};
 pub use rotation::Rotated;
 pub use tokens::{StoredToken, TokenHolder, TokenId};

@@ -66,6 +66,9 @@ async fn publisher(log: &Log, folder: &std::path::Path) -> Publisher {
         origin: None,
         interval: std::time::Duration::from_millis(10),
         outside: folder.join("checkpoint"),
+        elsewhere: Vec::new(),
+        place: folder.join("log.place"),
+        last_signed: None,
         witnesses: Witnesses::default(),
     };
     Publisher::start(log.clone(), options).await.unwrap()

@@ -57,6 +57,39 @@ impl Home {
         Self { folder, location }
     }
 
+    /// A copy, as somebody makes one with `cp` and `createdb --template`: these files of the
+    /// folder, and the databases. On PostgreSQL nobody may have them open.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    #[must_use]
+    pub fn copied(&self, takes: impl Fn(&str) -> bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let files = std::fs::read_dir(self.folder()).expect("the folder is read");
+        for file in files {
+            let file = file.expect("the folder is read");
+            let name = file.file_name();
+            if file.path().is_file() && takes(&name.to_string_lossy()) {
+                std::fs::copy(file.path(), folder.path().join(name)).expect("a file is copied");
+            }
+        }
+        let location = match &self.location {
+            Location::Sqlite { .. } => Location::Sqlite {
+                log: folder.path().join("log.db"),
+                vault: folder.path().join("vault.db"),
+            },
+            Location::Postgres { log, vault } => {
+                let cluster = meguri_postgres_cluster::shared().expect("PostgreSQL");
+                let copy = |of| cluster.copy_database(of).expect("a copy of a database");
+                Location::Postgres {
+                    log: copy(log),
+                    vault: copy(vault),
+                }
+            }
+        };
+        Self { folder, location }
+    }
+
     /// The folder of the key, and of the files on SQLite.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

@@ -286,14 +286,23 @@ pub(crate) fn url(port: u16, database: &str) -> String {
 
 /// Makes an empty database with a random name.
 pub(crate) fn create_database(binaries: &Binaries, port: u16) -> Result<String, ClusterError> {
+    // `template0`, for nobody can be connected to it, and a connected template cannot be copied.
+    copy_database(binaries, port, "template0")
+}
+
+/// Makes a copy, with a random name, of a database that nobody is connected to.
+pub(crate) fn copy_database(
+    binaries: &Binaries,
+    port: u16,
+    of: &str,
+) -> Result<String, ClusterError> {
     // `RandomState` is the randomness std has; processes of one run must not meet on a name.
     let name = format!("test_{:016x}", RandomState::new().build_hasher().finish());
     let mut psql = Command::new(binaries.path("psql"));
     psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
     psql.args(["--dbname", &url(port, "postgres"), "--command"]);
-    // `template0`, for nobody can be connected to it, and a connected template cannot be copied.
     run(psql
-        .arg(format!("create database {name} template template0"))
+        .arg(format!("create database {name} template {of}"))
         .stdin(Stdio::null()))?;
     Ok(url(port, &name))
 }

@@ -2,7 +2,7 @@
 
 use crate::ClusterError;
 use crate::binaries::Binaries;
-use crate::cluster::{Cluster, Durability, Options, create_database, url};
+use crate::cluster::{Cluster, Durability, Options, copy_database, create_database, url};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -29,6 +29,16 @@ impl SharedCluster {
     /// [`ClusterError::Failed`] if the server refuses.
     pub fn create_database(&self) -> Result<String, ClusterError> {
         create_database(&self.binaries, self.port)
+    }
+
+    /// Makes a copy of a database of this cluster, with a name of its own. Nobody may be connected
+    /// to it.
+    ///
+    /// # Errors
+    /// [`ClusterError::Failed`] if the server refuses.
+    pub fn copy_database(&self, address: &str) -> Result<String, ClusterError> {
+        let name = address.rsplit('/').next().unwrap_or(address);
+        copy_database(&self.binaries, self.port, name)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Tiles and checkpoints in PostgreSQL; the right to publish is an advisory lock of the one
 //! connection that writes them.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
@@ -9,6 +11,7 @@ use crate::{
     connections::{Lease, on},
     publish::{
         SignedCheckpoint, TURN_EVERY,
+        place::DatabasePlace,
         store::{CheckpointRow, FullTile, Press, PublishStore, stored_checkpoint, to_sql},
     },
     store::StoreError,
@@ -35,6 +38,81 @@ impl PublishStore for PostgresStore {
                 .execute(connection)
                 .await
                 .map(|_| ())
+                .map_err(reading)
+        })
+    }
+
+    fn is_in_a_file(&self) -> bool {
+        false
+    }
+
+    async fn copy_to(&self, _path: &Path) -> Result<(), StoreError> {
+        let reason = "PostgreSQL copies its databases by its own tools";
+        Err(StoreError::Refused(reason.into()))
+    }
+
+    async fn place(&self) -> Result<DatabasePlace, StoreError> {
+        // A database that was restored from a dump has another number, and one of another cluster
+        // another cluster's.
+        let identity: String = on!(self.readers, |connection| async {
+            sqlx::query_scalar(
+                "select (select system_identifier from pg_control_system()) || '/' || \
+                 (select oid from pg_database where datname = current_database())",
+            )
+            .fetch_one(connection)
+            .await
+            .map_err(reading)
+        })?;
+        Ok(DatabasePlace {
+            identity: format!("the database {identity}"),
+            address: self.address.clone(),
+            is_shared: true,
+        })
+    }
+
+    async fn kept_place(&self) -> Result<Option<String>, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select place from publishing")
+                .fetch_one(connection)
+                .await
+                .map_err(reading)
+        })
+    }
+
+    async fn keep_place(&self, identity: &str) -> Result<(), StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query("update publishing set place = $1")
+                .bind(identity)
+                .execute(connection)
+                .await
+                .map_err(reading)
+        })?;
+        Ok(())
+    }
+
+    async fn vault_generation(&self) -> Result<i64, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select vault_generation from publishing")
+                .fetch_one(connection)
+                .await
+                .map_err(reading)
+        })
+    }
+
+    async fn keep_vault_generation(&self, generation: i64) -> Result<(), StoreError> {
+        let keep = "update publishing set vault_generation = $1 where vault_generation < $1";
+        on!(self.readers, |connection| async {
+            let keep = sqlx::query(keep).bind(generation);
+            keep.execute(connection).await.map_err(reading)
+        })?;
+        Ok(())
+    }
+
+    async fn signed(&self) -> Result<Option<String>, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select signed from publishing")
+                .fetch_one(connection)
+                .await
                 .map_err(reading)
         })
     }
@@ -142,6 +220,17 @@ impl Press for PostgresPress {
             .map_err(reading)
         })?;
         Ok(kept.rows_affected())
+    }
+
+    async fn keep_signed(&mut self, note: &str) -> Result<(), StoreError> {
+        on!(self.lease, |connection| async {
+            sqlx::query("update publishing set signed = $1")
+                .bind(note)
+                .execute(connection)
+                .await
+                .map_err(reading)
+        })?;
+        Ok(())
     }
 
     async fn keep_checkpoint(

@@ -91,6 +91,9 @@ pub enum SigningKeyError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Where the log is cannot be written down.
+    #[error("where the log is cannot be written down: {0}")]
+    Place(String),
     /// The name of the log cannot be one.
     #[error(transparent)]
     Origin(#[from] BadKeyName),

@@ -1,48 +1,125 @@
-//! The file that keeps the last checkpoint apart from the database, replaced as a whole.
+//! The files that keep the last checkpoint apart from the database, each replaced as a whole: one
+//! beside the log, and those elsewhere that no restored backup brings back.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How long another process may sign while this one waits.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often one looks whether it has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The last checkpoint outside of the database.
 #[derive(Debug, Clone)]
 pub(super) struct Outside {
-    path: PathBuf,
+    beside: PathBuf,
+    elsewhere: Vec<PathBuf>,
+}
+
+/// The right to sign what the files elsewhere will hold: two copies of a log that share such a file
+/// sign one after the other, and the second one sees what the first has signed.
+#[derive(Debug)]
+pub(super) struct SigningTurn {
+    _locks: Vec<File>,
 }
 
 impl Outside {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(beside: PathBuf, elsewhere: Vec<PathBuf>) -> Self {
+        Self { beside, elsewhere }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The note, if there is one yet.
-    pub(super) async fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        match tokio::fs::read(&self.path).await {
-            Ok(note) => Ok(Some(note)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+    /// What each file holds, if it is there.
+    pub(super) async fn read(&self) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>, String> {
+        let mut found = Vec::new();
+        for path in self.paths() {
+            let note = match tokio::fs::read(&path).await {
+                Ok(note) => Some(note),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => return Err(told(&path, &error)),
+            };
+            found.push((path, note));
         }
+        Ok(found)
     }
 
-    /// Replaces the note, so that after a crash there is the old one or the new one.
-    pub(super) async fn write(&self, note: String) -> io::Result<()> {
-        let path = self.path.clone();
+    /// Replaces the note in every file, so that after a crash there is the old one or the new one.
+    pub(super) async fn write(&self, note: &str) -> Result<(), String> {
+        let (paths, note) = (self.paths(), note.to_owned());
         // Done to its end even where nobody waits for it any more.
-        let written = tokio::task::spawn_blocking(move || replace(&path, note.as_bytes()));
-        written.await.map_err(io::Error::other)?
+        let written = tokio::task::spawn_blocking(move || {
+            // Elsewhere first: what is beside the log never knows more than those.
+            for path in paths.iter().rev() {
+                replace(path, note.as_bytes()).map_err(|error| told(path, &error))?;
+            }
+            Ok(())
+        });
+        written.await.map_err(|error| error.to_string())?
+    }
+
+    /// Waits until no other copy of the log signs.
+    pub(super) async fn turn(&self) -> Result<SigningTurn, String> {
+        let mut locks = Vec::new();
+        for path in &self.elsewhere {
+            let path = lock_path(path);
+            let mut options = File::options();
+            let options = options.write(true).create(true).truncate(false);
+            let lock = options.open(&path).map_err(|error| told(&path, &error))?;
+            let begun = tokio::time::Instant::now();
+            loop {
+                match lock.try_lock() {
+                    Ok(()) => break,
+                    Err(TryLockError::WouldBlock) if begun.elapsed() < TURN_WAIT_MAX => {
+                        tokio::time::sleep(LOOK_AGAIN).await;
+                    }
+                    Err(TryLockError::WouldBlock) => {
+                        return Err(format!("{}: another process holds it", path.display()));
+                    }
+                    Err(TryLockError::Error(error)) => return Err(told(&path, &error)),
+                }
+            }
+            locks.push(lock);
+        }
+        Ok(SigningTurn { _locks: locks })
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        let elsewhere = self.elsewhere.iter().cloned();
+        std::iter::once(self.beside.clone())
+            .chain(elsewhere)
+            .collect()
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+fn told(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// The file that is locked while another one is read and written.
+pub(super) fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// Replaces a file as a whole, durably.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |_| Ok(bytes.to_vec()))
+}
+
+/// As [`replace`], where what is written depends on the file that it is written into.
+pub(super) fn replace_with(
+    path: &Path,
+    bytes: impl FnOnce(&fs::Metadata) -> io::Result<Vec<u8>>,
+) -> io::Result<()> {
+    // By its process: two that start at once do not write into one file.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
+    let bytes = bytes(&file.metadata()?)?;
+    file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     match path.parent() {

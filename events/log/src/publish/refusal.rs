@@ -11,6 +11,8 @@ pub enum KeptIn {
     Database,
     /// In the file apart from it.
     File(PathBuf),
+    /// In what whoever runs the server has given as the last one.
+    Given,
 }
 
 impl std::fmt::Display for KeptIn {
@@ -18,6 +20,7 @@ impl std::fmt::Display for KeptIn {
         match self {
             Self::Database => f.write_str("the database"),
             Self::File(path) => path.display().fmt(f),
+            Self::Given => f.write_str("what was given as the last one"),
         }
     }
 }
@@ -83,6 +86,41 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
+    /// The log is not where it was: another copy of it may have signed more.
+    #[error(
+        "this log was copied, moved or restored (it was {was}; it is {is}), and what it was copied \
+         from may have signed more since. Nothing is signed before that is known: start once with \
+         `--last-checkpoint FILE|URL`, the last checkpoint that was published (of a mirror, of \
+         `checkpoint_file`, or of the old server's /checkpoint), or, where that is certain, with \
+         `--nothing-later-was-published`",
+        was = where_it_was(.was.as_deref())
+    )]
+    Moved {
+        /// Where it was, if that is known.
+        was: Option<String>,
+        /// Where it is.
+        is: String,
+    },
+    /// A witness has seen more than this log knows to have signed.
+    #[error(
+        "the witness {witness} has seen {seen} events of this log, and this copy of it knows of \
+         {known} that were signed: the log was restored from an older backup, or somebody else \
+         signs with its key. Restore one that has all of them; if it has, start once with \
+         `--last-checkpoint FILE|URL`, the checkpoint of {seen} events"
+    )]
+    Witness {
+        /// Its name.
+        witness: String,
+        /// How many events it has seen.
+        seen: u64,
+        /// How many are known here.
+        known: u64,
+    },
+}
+
+/// Where a log was, in words.
+fn where_it_was(was: Option<&str>) -> String {
+    was.map_or_else(|| "nobody knows where".to_owned(), str::to_owned)
 }
 
 impl Refusal {

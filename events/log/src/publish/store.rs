@@ -1,10 +1,12 @@
 //! What a backend has to do for publishing: keep tiles and checkpoints, and let one process at a
 //! time write them.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use meguri_proofs::{Hash, Tile, Tree, root};
 
-use super::SignedCheckpoint;
+use super::{SignedCheckpoint, place::DatabasePlace};
 use crate::store::StoreError;
 
 /// What a row of the table of checkpoints is read as: size, root, note.
@@ -32,6 +34,30 @@ pub(crate) trait PublishStore: Send + Sync + 'static {
 
     /// Makes this key the one that signs for this log, unless there is one already.
     async fn keep_verifier(&self, verifier: &str) -> Result<(), StoreError>;
+
+    /// Whether it is a file.
+    fn is_in_a_file(&self) -> bool;
+
+    /// Copies the file as it is at one moment.
+    async fn copy_to(&self, path: &Path) -> Result<(), StoreError>;
+
+    /// Where this database is.
+    async fn place(&self) -> Result<DatabasePlace, StoreError>;
+
+    /// Where it was when that was written down in it: the identity of its place.
+    async fn kept_place(&self) -> Result<Option<String>, StoreError>;
+
+    /// Writes down in it where it is.
+    async fn keep_place(&self, identity: &str) -> Result<(), StoreError>;
+
+    /// The highest generation of the vault that this log was opened with.
+    async fn vault_generation(&self) -> Result<i64, StoreError>;
+
+    /// Remembers a generation of the vault, unless a higher one is known.
+    async fn keep_vault_generation(&self, generation: i64) -> Result<(), StoreError>;
+
+    /// The last note that was signed, and perhaps not published.
+    async fn signed(&self) -> Result<Option<String>, StoreError>;
 
     /// The largest checkpoint that is published.
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError>;
@@ -61,6 +87,9 @@ pub(crate) trait Press: Send {
     ///
     /// Answers how many were new.
     async fn keep_tiles(&mut self, tiles: &[FullTile]) -> Result<u64, StoreError>;
+
+    /// Keeps a note that is signed, before anybody else sees it.
+    async fn keep_signed(&mut self, note: &str) -> Result<(), StoreError>;
 
     /// Publishes a checkpoint if the last one is of size `after` (0 where there is none), and says
     /// whether it did.

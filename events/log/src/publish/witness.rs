@@ -12,10 +12,13 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::FuturesUnordered};
-use meguri_proofs::{AddCheckpoint, Checkpoint, Note, Plan, Signature, WitnessKey};
+use meguri_proofs::{AddCheckpoint, Checkpoint, Note, Plan, Signature, WitnessKey, cosigners};
 use tokio::time::timeout;
 
-use super::worker::{Stop, failed};
+use super::{
+    Refusal, SignedCheckpoint,
+    worker::{Stop, failed},
+};
 use crate::log::Log;
 
 /// How long a witness may take, with a second question where it asks for another proof.
@@ -63,6 +66,32 @@ pub(super) struct Cosigning {
     quorum: usize,
 }
 
+/// Why a witness has not cosigned.
+enum Uncosigned {
+    /// It has seen more than it was asked to cosign.
+    Ahead(u64),
+    /// Anything else, in words.
+    Because(String),
+}
+
+impl From<String> for Uncosigned {
+    fn from(reason: String) -> Self {
+        Self::Because(reason)
+    }
+}
+
+impl Uncosigned {
+    fn in_words(self, size: u64) -> String {
+        match self {
+            Self::Because(reason) => reason,
+            Self::Ahead(seen) => format!(
+                "it has seen {seen} events of this log, which has {size}: the log was restored \
+                 from an older backup, or somebody else signs with its key"
+            ),
+        }
+    }
+}
+
 impl Cosigning {
     pub(super) fn new(witnesses: Witnesses) -> Self {
         let all = witnesses.all.into_iter();
@@ -70,6 +99,72 @@ impl Cosigning {
             witnesses: all.map(|one| (one, AtomicU64::new(0))).collect(),
             quorum: witnesses.quorum,
         }
+    }
+
+    /// Whether anybody cosigns.
+    pub(super) fn is_asked_for(&self) -> bool {
+        !self.witnesses.is_empty()
+    }
+
+    /// Asks every witness whether it has seen more of this log than the last checkpoint that is
+    /// known here. Answers whether so many have not that one of them had to cosign whatever was
+    /// published.
+    ///
+    /// # Errors
+    /// [`Stop::Refused`] where one has.
+    pub(super) async fn nothing_later(
+        &self,
+        log: &Log,
+        checkpoint: &Checkpoint,
+        last: &SignedCheckpoint,
+    ) -> Result<bool, Stop> {
+        let note = Note::parse(&last.note).map_err(failed)?;
+        let asked = self.witnesses.iter().map(async |(witness, seen)| {
+            seen.store(last.tree.size, Ordering::Relaxed);
+            let cosigned = cosigned(log, checkpoint, &note, &**witness, seen);
+            (witness.key().name(), timeout(PATIENCE, cosigned).await)
+        });
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        let mut agree = 0;
+        while let Some((name, answer)) = asked.next().await {
+            match answer {
+                Ok(Ok(_)) => agree += 1,
+                Ok(Err(Uncosigned::Ahead(seen))) => {
+                    return Err(Stop::Refused(Refusal::Witness {
+                        witness: name.to_string(),
+                        seen,
+                        known: last.tree.size,
+                    }));
+                }
+                Ok(Err(Uncosigned::Because(reason))) => {
+                    tracing::debug!(witness = %name, reason, "not told what it has seen last");
+                }
+                Err(_) => tracing::debug!(witness = %name, "no answer in time"),
+            }
+        }
+        Ok(self.quorum > 0 && agree + self.quorum > self.witnesses.len())
+    }
+
+    /// The note itself if it has as many cosignatures as it takes, and otherwise with those.
+    ///
+    /// # Errors
+    /// As [`Cosigning::cosign`].
+    pub(super) async fn complete(
+        &self,
+        log: &Log,
+        checkpoint: &Checkpoint,
+        note: Note,
+    ) -> Result<Note, Stop> {
+        let keys: Vec<WitnessKey> = self
+            .witnesses
+            .iter()
+            .map(|(witness, _)| witness.key().clone())
+            .collect();
+        let found = cosigners(checkpoint, note.signatures(), &keys);
+        if found.is_ok_and(|found| found.len() >= self.quorum) {
+            return Ok(note);
+        }
+        self.cosign(log, checkpoint, note).await
     }
 
     /// The note with as many cosignatures as it takes.
@@ -88,7 +183,10 @@ impl Cosigning {
             let cosigned = cosigned(log, checkpoint, &note, &**witness, seen);
             match timeout(PATIENCE, cosigned).await {
                 Ok(Ok(signature)) => Ok(signature),
-                Ok(Err(reason)) => Err(format!("{name}: {reason}")),
+                Ok(Err(why)) => {
+                    let reason = why.in_words(checkpoint.tree().size);
+                    Err(format!("{name}: {reason}"))
+                }
                 Err(_) => Err(format!("{name}: no answer in time")),
             }
         });
@@ -118,16 +216,13 @@ async fn cosigned(
     note: &Note,
     witness: &dyn Witness,
     seen: &AtomicU64,
-) -> Result<Signature, String> {
+) -> Result<Signature, Uncosigned> {
     let size = checkpoint.tree().size;
     let mut corrected = false;
     loop {
         let old = seen.load(Ordering::Relaxed);
         if old > size {
-            return Err(format!(
-                "it has seen {old} events of this log, which has {size}: the log was restored from \
-                 an older backup, or somebody else signs with its key"
-            ));
+            return Err(Uncosigned::Ahead(old));
         }
         let plan = Plan::consistency(old, size).map_err(|error| error.to_string())?;
         let proof = log.proof(&plan).await.map_err(|error| error.to_string())?;
@@ -136,7 +231,8 @@ async fn cosigned(
             WitnessAnswer::Cosigned(signatures) => {
                 let mut valid = signatures.into_iter();
                 let valid = valid.find(|it| witness.key().verify(checkpoint, it).is_ok());
-                let signature = valid.ok_or("its cosignature is not one of this checkpoint")?;
+                let signature = valid
+                    .ok_or_else(|| "its cosignature is not one of this checkpoint".to_owned())?;
                 seen.store(size, Ordering::Relaxed);
                 return Ok(signature);
             }
@@ -146,7 +242,7 @@ async fn cosigned(
                 corrected = true;
             }
             WitnessAnswer::Conflict { seen: its } => {
-                return Err(format!("it has seen another log, of {its} events"));
+                return Err(format!("it has seen another log, of {its} events").into());
             }
         }
     }

@@ -6,13 +6,14 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use meguri_proofs::{Builder, Checkpoint, Note, Piece, SignerKey, Tree};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Publication, PublishState, Refusal, SignedCheckpoint,
+    LastSigned, Publication, PublishOptions, PublishState, Refusal, SignedCheckpoint,
     outside::Outside,
+    place::Place,
     refusal::KeptIn,
     store::{FullTile, Press},
     witness::Cosigning,
@@ -21,6 +22,8 @@ use crate::{frontiers::TreeError, log::Log, read::ReadError, store::StoreError};
 
 /// Entries that are read, hashed and kept as tiles in one go: a few milliseconds.
 const READ_ENTRIES: u64 = 8_192;
+/// How often it is written down where the log is, so that a file which is put back is older.
+const PLACE_EVERY: Duration = Duration::from_mins(1);
 /// How long it rests after a failure.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -59,7 +62,9 @@ pub(super) struct Worker {
     pub(super) log: Log,
     pub(super) signer: SignerKey,
     pub(super) outside: Outside,
-    cosigning: Cosigning,
+    pub(super) place: Place,
+    pub(super) last_signed: Option<LastSigned>,
+    pub(super) cosigning: Cosigning,
     interval: Duration,
     told: watch::Sender<Publication>,
 }
@@ -68,9 +73,8 @@ impl Worker {
     pub(super) fn new(
         log: Log,
         signer: SignerKey,
-        cosigning: Cosigning,
-        outside: Outside,
-        interval: Duration,
+        place: Place,
+        options: PublishOptions,
     ) -> (Self, watch::Receiver<Publication>) {
         let (told, publication) = watch::channel(Publication {
             state: PublishState::Waiting,
@@ -80,9 +84,11 @@ impl Worker {
         let worker = Self {
             log,
             signer,
-            outside,
-            cosigning,
-            interval: interval.max(Duration::from_millis(1)),
+            outside: Outside::new(options.outside, options.elsewhere),
+            place,
+            last_signed: options.last_signed,
+            cosigning: Cosigning::new(options.witnesses),
+            interval: options.interval.max(Duration::from_millis(1)),
             told,
         };
         (worker, publication)
@@ -138,47 +144,92 @@ impl Worker {
     }
 
     async fn publish(&self, press: &mut dyn Press) -> Result<Infallible, Stop> {
-        let mut builder = self.resume(press).await?;
+        let (mut builder, mut last) = self.resume(press).await?;
         self.state(PublishState::Publishing);
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut placed = Instant::now();
         loop {
             ticks.tick().await;
-            self.publish_once(press, &mut builder).await?;
+            if placed.elapsed() > PLACE_EVERY {
+                self.settle(last.as_ref()).await?;
+                placed = Instant::now();
+            }
+            self.publish_once(press, &mut builder, &mut last).await?;
         }
     }
 
+    /// Writes down where the log is, and what was signed of it last.
+    pub(super) async fn settle(&self, last: Option<&SignedCheckpoint>) -> Result<(), Stop> {
+        let last = last.map(|last| last.note.clone());
+        let written = self.place.write(&self.log, last).await;
+        written.map_err(Stop::Failed)
+    }
+
     /// Publishes what was appended since the last time, if anything was.
-    async fn publish_once(&self, press: &mut dyn Press, builder: &mut Builder) -> Result<(), Stop> {
-        let (last, head) = (builder.tree().size, self.log.head().await?.position.get());
-        measure(last, head);
-        if head < last {
+    async fn publish_once(
+        &self,
+        press: &mut dyn Press,
+        builder: &mut Builder,
+        last: &mut Option<SignedCheckpoint>,
+    ) -> Result<(), Stop> {
+        let (published, head) = (builder.tree().size, self.log.head().await?.position.get());
+        measure(published, head);
+        if head < published {
             return Err(Stop::Refused(Refusal::Shorter {
                 head,
-                published: last,
+                published,
                 kept_in: KeptIn::Database,
             }));
         }
-        if head == last {
+        if head == published {
             return Ok(());
         }
-        let mut size = last;
-        while size < head {
-            let up_to = head.min(size + READ_ENTRIES);
+        self.grow(press, builder, head).await?;
+        let turn = self.outside.turn().await.map_err(Stop::Failed)?;
+        self.is_last(last.as_ref()).await?;
+        let checkpoint = self.sign(press, builder.tree()).await?;
+        self.outside
+            .write(&checkpoint.note)
+            .await
+            .map_err(Stop::Failed)?;
+        drop(turn);
+        if !press.keep_checkpoint(published, &checkpoint).await? {
+            return Err(failed("another process has published meanwhile"));
+        }
+        *last = Some(checkpoint.clone());
+        self.tell(checkpoint, PublishState::Publishing);
+        measure(head, head);
+        Ok(())
+    }
+
+    /// Every file outside of the database holds what this process signed last; otherwise another
+    /// copy of the log has signed, and one begins anew with what that was.
+    async fn is_last(&self, last: Option<&SignedCheckpoint>) -> Result<(), Stop> {
+        let last = last.map(|last| last.note.as_bytes());
+        for (path, note) in self.outside.read().await.map_err(Stop::Failed)? {
+            if note.as_deref() != last {
+                let path = path.display();
+                return Err(failed(format!("{path} is not what was signed last")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in entries up to there, and keeps the tiles that they complete.
+    pub(super) async fn grow(
+        &self,
+        press: &mut dyn Press,
+        builder: &mut Builder,
+        to: u64,
+    ) -> Result<(), Stop> {
+        let mut size = builder.tree().size;
+        while size < to {
+            let up_to = to.min(size + READ_ENTRIES);
             let tiles = self.complete(builder, size, up_to).await?;
             self.keep_tiles(press, &tiles).await?;
             size = up_to;
         }
-        let checkpoint = self.sign(builder.tree()).await?;
-        self.outside
-            .write(checkpoint.note.clone())
-            .await
-            .map_err(failed)?;
-        if !press.keep_checkpoint(last, &checkpoint).await? {
-            return Err(failed("another process has published meanwhile"));
-        }
-        self.tell(checkpoint, PublishState::Publishing);
-        measure(head, head);
         Ok(())
     }
 
@@ -220,15 +271,44 @@ impl Worker {
         Ok(())
     }
 
-    async fn sign(&self, tree: Tree) -> Result<SignedCheckpoint, Stop> {
-        let verifier = self.signer.verifier();
-        let checkpoint = Checkpoint::new(verifier.name().as_str(), tree).map_err(failed)?;
+    /// Signs a tree. Where others cosign, the note is kept before they see it: whoever goes on
+    /// after a crash knows all that they may have seen.
+    async fn sign(&self, press: &mut dyn Press, tree: Tree) -> Result<SignedCheckpoint, Stop> {
+        let checkpoint = self.checkpoint(tree)?;
         let note = Note::sign(checkpoint.to_string(), &self.signer).map_err(failed)?;
-        let note = self.cosigning.cosign(&self.log, &checkpoint, note).await?;
-        Ok(SignedCheckpoint {
+        let signed = SignedCheckpoint {
             tree,
             note: note.to_string(),
+        };
+        if !self.cosigning.is_asked_for() {
+            return Ok(signed);
+        }
+        press.keep_signed(&signed.note).await?;
+        self.outside
+            .write(&signed.note)
+            .await
+            .map_err(Stop::Failed)?;
+        self.completed(signed).await
+    }
+
+    /// A checkpoint with as many cosignatures as it takes.
+    pub(super) async fn completed(
+        &self,
+        signed: SignedCheckpoint,
+    ) -> Result<SignedCheckpoint, Stop> {
+        let checkpoint = self.checkpoint(signed.tree)?;
+        let note = Note::parse(&signed.note).map_err(failed)?;
+        let note = self.cosigning.complete(&self.log, &checkpoint, note);
+        Ok(SignedCheckpoint {
+            tree: signed.tree,
+            note: note.await?.to_string(),
         })
+    }
+
+    /// What is signed of a tree of this log.
+    pub(super) fn checkpoint(&self, tree: Tree) -> Result<Checkpoint, Stop> {
+        let verifier = self.signer.verifier();
+        Checkpoint::new(verifier.name().as_str(), tree).map_err(failed)
     }
 
     fn state(&self, state: PublishState) {

@@ -13,6 +13,7 @@ use crate::{
     connections::{Connections, on},
     publish::{
         SignedCheckpoint, TURN_EVERY,
+        place::{DatabasePlace, host, inode},
         store::{CheckpointRow, FullTile, Press, PublishStore, stored_checkpoint, to_sql},
     },
     store::StoreError,
@@ -41,6 +42,76 @@ impl PublishStore for SqliteStore {
                 .map_err(reading)
         })?;
         Ok(())
+    }
+
+    fn is_in_a_file(&self) -> bool {
+        true
+    }
+
+    async fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        super::inspect::copy(&self.path, path).await
+    }
+
+    async fn place(&self) -> Result<DatabasePlace, StoreError> {
+        let failed = |error: std::io::Error| {
+            StoreError::Unreachable(format!("{}: {error}", self.path.display()))
+        };
+        let path = self.path.canonicalize().map_err(failed)?;
+        let file = std::fs::metadata(&path).map_err(failed)?;
+        let (host, inode) = (host().unwrap_or_default(), inode(&file).unwrap_or_default());
+        let path = path.display();
+        Ok(DatabasePlace {
+            identity: format!("{path}, file {inode} on the machine {host}"),
+            address: path.to_string(),
+            is_shared: false,
+        })
+    }
+
+    async fn kept_place(&self) -> Result<Option<String>, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select place from publishing")
+                .fetch_one(connection)
+                .await
+                .map_err(reading)
+        })
+    }
+
+    async fn keep_place(&self, identity: &str) -> Result<(), StoreError> {
+        on!(self.writer, |connection| async {
+            sqlx::query("update publishing set place = $1")
+                .bind(identity)
+                .execute(connection)
+                .await
+                .map_err(reading)
+        })?;
+        Ok(())
+    }
+
+    async fn vault_generation(&self) -> Result<i64, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select vault_generation from publishing")
+                .fetch_one(connection)
+                .await
+                .map_err(reading)
+        })
+    }
+
+    async fn keep_vault_generation(&self, generation: i64) -> Result<(), StoreError> {
+        let keep = "update publishing set vault_generation = $1 where vault_generation < $1";
+        on!(self.writer, |connection| async {
+            let keep = sqlx::query(keep).bind(generation);
+            keep.execute(connection).await.map_err(reading)
+        })?;
+        Ok(())
+    }
+
+    async fn signed(&self) -> Result<Option<String>, StoreError> {
+        on!(self.readers, |connection| async {
+            sqlx::query_scalar("select signed from publishing")
+                .fetch_one(connection)
+                .await
+                .map_err(reading)
+        })
     }
 
     async fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, StoreError> {
@@ -161,6 +232,17 @@ impl Press for SqlitePress {
             control(writer, "commit").await.map_err(reading)?;
             Ok(new)
         })
+    }
+
+    async fn keep_signed(&mut self, note: &str) -> Result<(), StoreError> {
+        on!(self.writer, |connection| async {
+            sqlx::query("update publishing set signed = $1")
+                .bind(note)
+                .execute(connection)
+                .await
+                .map_err(reading)
+        })?;
+        Ok(())
     }
 
     async fn keep_checkpoint(

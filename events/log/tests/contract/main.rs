@@ -14,6 +14,7 @@ mod belonging;
 mod bytes;
 mod clock;
 mod concurrency;
+mod copies;
 mod erase;
 mod evidence;
 mod follow;

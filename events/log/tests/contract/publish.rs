@@ -30,6 +30,9 @@ pub(super) fn options(home: &Home) -> PublishOptions {
         origin: Some("log.example.org".parse().unwrap()),
         interval: Duration::from_millis(5),
         outside: home.folder().join("checkpoint"),
+        elsewhere: Vec::new(),
+        place: home.folder().join("log.place"),
+        last_signed: None,
         witnesses: Witnesses::default(),
     }
 }
