@@ -228,6 +228,9 @@ pub enum LogCommand {
     Stat,
     /// Write events as NDJSON: position and header, exactly as stored
     Export {
+        /// With what proves them by the last checkpoint, which ends it: `audit verify FILE` checks it
+        #[arg(long)]
+        proofs: bool,
         /// Begin after this position
         #[arg(long, default_value_t = 0, value_name = "POSITION")]
         after: u64,
@@ -334,7 +337,8 @@ pub struct BundleArgs {
 /// What is to be checked.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// A bundle (zip or folder), a folder with a published log, or an `http://` address of one
+    /// A bundle (zip or folder), a log exported with `--proofs`, a folder with a published log, or
+    /// an `http://` address of one
     #[arg(value_name = "FILE|DIR|URL")]
     pub what: String,
     /// The log's verifier key or a file with it, from elsewhere than what is checked

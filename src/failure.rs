@@ -7,7 +7,7 @@ use meguri_commands::{CommandError, RedactError};
 use meguri_evidence::Verdict;
 use meguri_log::{
     AppendError, AuditError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError,
-    ReadError, SigningKeyError, VaultError,
+    ReadError, SigningKeyError, TreeError, VaultError,
 };
 use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
@@ -78,6 +78,9 @@ pub enum Failure {
     /// What was sealed cannot be opened.
     #[error(transparent)]
     Seal(#[from] OpenSealError),
+    /// The tree over its entries cannot be told.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
     /// The key does not sign for this log.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),

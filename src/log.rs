@@ -24,9 +24,11 @@ pub async fn run(
         LogCommand::Tail { after, count } => tail::run(&log, *after, *count, out).await,
         LogCommand::Show { what, access } => show::run(&log, what, access, out).await,
         LogCommand::Stat => stat::run(&log, settings, out).await,
-        LogCommand::Export { after, output } => {
-            export::run(&log, *after, output.as_deref(), out).await
-        }
+        LogCommand::Export {
+            proofs,
+            after,
+            output,
+        } => export::run(&log, *after, *proofs, output.as_deref(), out).await,
     };
     log.close().await;
     done

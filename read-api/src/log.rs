@@ -1,15 +1,19 @@
 //! The log itself, for auditors: headers exactly as they are stored, one event a line.
 
+use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::Stream;
+use meguri_evidence::{Exported, first_line};
 use meguri_http::{Auditor, Problem, Query, ReadProblems, kinds};
-use meguri_log::{Block, Filter, Log, Position, StreamName};
+use meguri_log::{Block, Filter, Log, Position, PublishedError, StreamName};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::published::not_published;
+use crate::views::log_unavailable;
 use crate::{ReadApi, freshness};
 
 /// Events that are in memory at once while an answer streams.
@@ -38,6 +42,9 @@ pub(crate) struct LogQuery {
     /// Only events of this stream, such as `exchange-0192f0c0-7c1e-7b0a-8d7e-2f4a5c6b7d8e`.
     #[param(pattern = "^[a-z]+-[A-Za-z0-9._-]+$", max_length = 128)]
     stream: Option<String>,
+    /// With what proves the events by the last checkpoint, which ends the answer: `true`.
+    #[serde(default)]
+    proofs: bool,
     /// Wait, up to 5 seconds, until the log has reached this position.
     #[serde(default, deserialize_with = "freshness::whole")]
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
@@ -80,6 +87,10 @@ fn not_readable(name: &str, error: &dyn std::error::Error) -> Problem {
 /// them redacted. What people typed is sealed and not part of a header. The answer ends at the
 /// head of the log as of the request (`Meguri-Position`); an answer that ends in the middle of a
 /// line was cut off by a failure: ask again `after` the last whole line.
+///
+/// With `proofs=true` the first line is the last signed checkpoint, every line says what its header
+/// was hashed with (`blind`), and where not all events were asked for, each has its inclusion path
+/// (`proof`): `meguri audit verify FILE --key KEY` checks that this is what was signed.
 #[utoipa::path(
     get, path = "/log", tag = "audit", operation_id = "read_log",
     extensions(("x-summary-ja" = json!("記録を読む（監査人）"))),
@@ -101,13 +112,18 @@ pub(crate) async fn read_log(
     let head = api.log_at_least(query.min_position).await?;
     let after = Position::new(query.after.unwrap_or(0));
     tracing::info!(auditor = auditor.subject, %after, head = %head, "the log is read");
-    let reading = Reading {
+    let mut reading = Reading {
         log: api.log.clone(),
         filter,
         after,
         until: head,
         left: query.limit.unwrap_or(u64::MAX),
+        proofs: None,
+        first_line: None,
     };
+    if query.proofs {
+        reading.prove(query.limit.is_some()).await?;
+    }
     let mut response = Body::from_stream(reading.lines()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
@@ -123,11 +139,51 @@ struct Reading {
     after: Position,
     until: Position,
     left: u64,
+    proofs: Option<Proofs>,
+    first_line: Option<String>,
+}
+
+/// How events are proven.
+#[derive(Clone, Copy)]
+enum Proofs {
+    /// All of them together lead to the checkpoint.
+    Together,
+    /// Each by itself, in the tree of this size.
+    Each(u64),
 }
 
 impl Reading {
-    fn lines(self) -> impl Stream<Item = Result<Bytes, meguri_log::ReadError>> {
+    /// Ends at the last checkpoint, and proves everything by it.
+    ///
+    /// # Errors
+    /// Where the log was never published.
+    async fn prove(&mut self, is_limited: bool) -> Result<(), Problem> {
+        let latest = self.log.latest_checkpoint().await;
+        let latest = latest.map_err(|error| log_unavailable(&error))?;
+        let never = || not_published(PublishedError::NotYet { published: 0 });
+        let latest = latest.ok_or_else(never)?;
+        let size = latest.tree.size;
+        self.until = Position::new(size);
+        if is_limited || !self.filter.is_everything() {
+            self.first_line = Some(first_line(&latest.note, None));
+            self.proofs = Some(Proofs::Each(size));
+            return Ok(());
+        }
+        let before = self.log.frontier_at(self.after.min(self.until)).await;
+        let before = before.map_err(|error| {
+            tracing::error!(%error, "nothing is proven");
+            Problem::new(kinds::UNAVAILABLE).retry_after(1)
+        })?;
+        self.first_line = Some(first_line(&latest.note, Some(&before.to_bytes())));
+        self.proofs = Some(Proofs::Together);
+        Ok(())
+    }
+
+    fn lines(self) -> impl Stream<Item = Result<Bytes, BoxError>> {
         futures::stream::try_unfold(self, async |mut reading| {
+            if let Some(line) = reading.first_line.take() {
+                return Ok(Some((Bytes::from(line), reading)));
+            }
             while reading.after < reading.until && reading.left > 0 {
                 let limit = usize::try_from(reading.left).unwrap_or(BLOCK_EVENTS);
                 let limit = limit.min(BLOCK_EVENTS);
@@ -139,7 +195,13 @@ impl Reading {
                 if block.up_to <= reading.after {
                     return Ok(None);
                 }
-                let text = reading.take(&block);
+                let text = match reading.proofs {
+                    None => reading.take(&block),
+                    Some(proofs) => {
+                        let text = reading.take_proven(&block, proofs).await;
+                        text.inspect_err(|error| tracing::error!(%error, "log proven"))?
+                    }
+                };
                 if !text.is_empty() {
                     return Ok(Some((Bytes::from(text), reading)));
                 }
@@ -165,5 +227,31 @@ impl Reading {
         }
         self.after = block.up_to;
         text
+    }
+
+    /// The block as lines with what proves them; moves on behind it.
+    async fn take_proven(&mut self, block: &Block, proofs: Proofs) -> Result<String, BoxError> {
+        let events = block.events.iter();
+        let events = events.take_while(|event| event.position() <= self.until);
+        let events: Vec<_> = events.collect();
+        let positions: Vec<Position> = events.iter().map(|event| event.position()).collect();
+        let blinds = self.log.blinds(&positions).await?;
+        let mut text = String::with_capacity(events.len() * 600);
+        for (event, blind) in events.iter().zip(&blinds) {
+            let proof = match proofs {
+                Proofs::Together => None,
+                Proofs::Each(size) => Some(self.log.inclusion_proof(event.position(), size).await?),
+            };
+            let exported = Exported {
+                position: event.position().get(),
+                whole: event.header_text().zip(blind.as_ref()),
+                entry: event.entry(),
+                proof: proof.as_ref(),
+            };
+            text.push_str(&exported.line());
+        }
+        self.left = self.left.saturating_sub(events.len() as u64);
+        self.after = block.up_to;
+        Ok(text)
     }
 }

@@ -1,5 +1,6 @@
 //! `meguri audit verify`: a bundle of evidence, or a published log, checked without any database.
 
+mod exported;
 mod files;
 mod published;
 
@@ -51,6 +52,12 @@ async fn look(args: &VerifyArgs, key: Option<&VerifierKey>) -> Result<Report, Fa
     let is_bundle = has(SUMS) || has("verify.py");
     if path.is_dir() && has("checkpoint") && !is_bundle {
         return published::check(Place::Folder(path.to_owned()), key).await;
+    }
+    match exported::check(path, key) {
+        Ok(None) => {}
+        Ok(Some(report)) => return Ok(report),
+        Err(error) if !path.is_dir() => return Ok(Report::unreadable(error)),
+        Err(_) => {}
     }
     let stream = args.of.as_deref();
     let expected = Expected { key, stream };

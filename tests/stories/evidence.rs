@@ -351,6 +351,46 @@ async fn bundles_are_made_a_few_at_a_time_and_whoever_is_too_many_is_told_when_t
     drop(silent);
 }
 
+#[tokio::test]
+async fn an_exported_log_is_proven_from_the_command_line_and_over_http() {
+    let house = House::lived_in(Installation::on_sqlite()).await;
+    let folder = house.installation.folder().to_owned();
+    let key = ["--key", house.key.as_str()];
+    let file = folder.join("events.ndjson");
+    for after in ["0", "3"] {
+        let export = ["log", "export", "--proofs", "--after", after, "-o"];
+        house
+            .installation
+            .run(&[&export[..], &[file.to_str().unwrap()]].concat());
+        let (code, said) = house.asked(&file, &key);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(house.asked(&file, &[]).0, 2, "its own key proves nothing");
+    }
+    let whole = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, whole.replace("member-", "nember-")).unwrap();
+    let (code, said) = house.asked(&file, &key);
+    assert_eq!(code, 1, "{said}");
+
+    let auditor = house.installation.auditor("mei");
+    let stream = format!("exchange-{}", house.exchanges[0]);
+    for query in [
+        &[("proofs", "true")][..],
+        &[("proofs", "true"), ("after", "5")],
+        &[("proofs", "true"), ("stream", stream.as_str())],
+        &[("proofs", "true"), ("limit", "3")],
+        &[("proofs", "true"), ("type", "NeverHappened")],
+    ] {
+        let address = format!("http://{}/api/log", house.server.api().host());
+        let address = reqwest::Url::parse_with_params(&address, query).unwrap();
+        let request = Client::new().get(address).bearer_auth(&auditor);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        std::fs::write(&file, answer.bytes().await.unwrap()).unwrap();
+        let (code, said) = house.asked(&file, &key);
+        assert_eq!(code, 0, "{query:?}: {said}");
+    }
+}
+
 #[test]
 fn what_is_no_plain_file_is_named_by_both_programs_and_never_waited_for() {
     let installation = Installation::on_sqlite();

@@ -132,6 +132,10 @@ codes! {
     TileDiffers = "tile-differs",
         "公開されたタイルが、公開された項目から計算したものと違います。",
         "The published tile is not the one that the published entries lead to.";
+    /// Events of an exported log are missing, or do not stand in their order.
+    PositionGap = "position-gap",
+        "出来事が抜けているか、順序が違います。位置が続いていません。",
+        "Events are missing or out of order: the position does not follow the one before.";
     /// The entries do not lead to the signed root.
     RootDiffers = "root-differs",
         "公開された項目全体が、署名されたルートに一致しません。",

@@ -3,6 +3,7 @@
 
 mod bundle;
 mod event;
+mod exported;
 mod files;
 mod finding;
 mod form;
@@ -16,6 +17,7 @@ mod zip;
 
 pub use bundle::{Disclosed, Evidence, Kept, Proven};
 pub use event::ErasedKeys;
+pub use exported::{ExportCheck, Exported, LINE_BYTES_MAX, first_line};
 pub use files::{BUNDLE_BYTES_MAX, BUNDLE_FILES_MAX, ERASURES_MAX, Files, NotABundle};
 pub use finding::{Code, Finding, Report, Told, Verdict};
 pub use names::{FOLDERS, SUMS};

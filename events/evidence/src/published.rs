@@ -27,26 +27,12 @@ impl Check {
     /// # Errors
     /// The report, where there is nothing more to check.
     pub fn begin(checkpoint: &[u8], key: Option<&VerifierKey>) -> Result<Self, Box<Report>> {
-        const NAME: &str = "checkpoint";
         let mut report = Report::default();
-        let note = Note::parse(checkpoint).ok();
-        let said = note
-            .as_ref()
-            .and_then(|note| note.text().parse::<Checkpoint>().ok());
-        let (Some(note), Some(said)) = (note, said) else {
-            report.find(Code::BadCheckpoint, NAME);
+        let Some(tree) = signed_tree(checkpoint, key, &mut report) else {
             return Err(Box::new(report));
         };
-        match key.map(|key| Checkpoint::open(&note, key)) {
-            None => report.doubt(Code::NoKey, "key"),
-            Some(Ok(_)) => {}
-            Some(Err(OpenError::Signature(_))) => report.find(Code::BadSignature, NAME),
-            Some(Err(OpenError::Origin { .. })) => report.find(Code::OtherLog, NAME),
-            Some(Err(OpenError::Checkpoint(_))) => report.find(Code::BadCheckpoint, NAME),
-        }
-        report.told.log = Some((said.origin().to_owned(), said.tree().size));
         Ok(Self {
-            tree: *said.tree(),
+            tree,
             report,
             builder: Builder::default(),
             bundles: 0,
@@ -119,4 +105,31 @@ impl Check {
     pub fn finish(self) -> Report {
         self.report
     }
+}
+
+/// The tree that a signed checkpoint speaks of; none where it is no checkpoint, which is found.
+/// Where the key did not sign it that is found, and the rest can be checked by it all the same.
+pub(crate) fn signed_tree(
+    checkpoint: &[u8],
+    key: Option<&VerifierKey>,
+    report: &mut Report,
+) -> Option<Tree> {
+    const NAME: &str = "checkpoint";
+    let note = Note::parse(checkpoint).ok();
+    let said = note
+        .as_ref()
+        .and_then(|note| note.text().parse::<Checkpoint>().ok());
+    let (Some(note), Some(said)) = (note, said) else {
+        report.find(Code::BadCheckpoint, NAME);
+        return None;
+    };
+    match key.map(|key| Checkpoint::open(&note, key)) {
+        None => report.doubt(Code::NoKey, "key"),
+        Some(Ok(_)) => {}
+        Some(Err(OpenError::Signature(_))) => report.find(Code::BadSignature, NAME),
+        Some(Err(OpenError::Origin { .. })) => report.find(Code::OtherLog, NAME),
+        Some(Err(OpenError::Checkpoint(_))) => report.find(Code::BadCheckpoint, NAME),
+    }
+    report.told.log = Some((said.origin().to_owned(), said.tree().size));
+    Some(*said.tree())
 }

@@ -1,7 +1,7 @@
 //! Files that a stranger made: only plain ones are read, and no longer than they may be.
 
 use std::collections::BTreeMap;
-use std::fs::{DirEntry, OpenOptions};
+use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,24 +21,36 @@ pub(super) fn plain(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
 
 /// The same; none where there is no such file.
 pub(super) fn if_there(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
-    let said = |error: std::io::Error| format!("{}: {error}", path.display());
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| said(path, &error))?;
+    if bytes.len() > limit {
+        return Err(NotABundle::TooLarge.to_string());
+    }
+    Ok(Some(bytes))
+}
+
+/// Opens a plain file; none where there is no such file.
+pub(super) fn open(path: &Path) -> Result<Option<File>, String> {
     // A pipe that nobody writes to would be waited for as it is opened.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(said(error)),
+        Err(error) => return Err(said(path, &error)),
     };
-    if !file.metadata().map_err(said)?.is_file() {
-        return Err(format!("{}: this is no plain file", path.display()));
+    if file.metadata().is_ok_and(|it| it.is_file()) {
+        Ok(Some(file))
+    } else {
+        Err(format!("{}: this is no plain file", path.display()))
     }
-    let mut bytes = Vec::new();
-    let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(said)?;
-    if bytes.len() > limit {
-        return Err(NotABundle::TooLarge.to_string());
-    }
-    Ok(Some(bytes))
+}
+
+fn said(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
 }
 
 /// The files of an unpacked bundle, and the names of what is no plain file, which is not opened.

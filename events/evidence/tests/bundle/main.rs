@@ -10,6 +10,7 @@
 mod both;
 mod bounds;
 mod canonical;
+mod exported;
 mod packing;
 mod published;
 mod readers;

@@ -1,7 +1,7 @@
 //! A small log in memory, and bundles made of it.
 
 use hmac::{Hmac, KeyInit, Mac};
-use meguri_evidence::{Disclosed, Evidence, Files, Kept, Proven};
+use meguri_evidence::{Disclosed, Evidence, Exported, Files, Kept, Proven};
 use meguri_proofs::{Builder, Checkpoint, Hash, Note, Plan, SignerKey, Tree, leaf};
 use sha2::{Digest, Sha256};
 
@@ -207,6 +207,31 @@ impl Scene {
             kept,
             proof,
         }
+    }
+
+    /// What is left of the tree over the first events.
+    pub(crate) fn frontier(&self, size: usize) -> Vec<u8> {
+        let (leaves, mut subtrees, mut begin) = (self.leaves(), Vec::new(), 0);
+        for bit in (0..usize::BITS).rev().filter(|bit| size >> bit & 1 == 1) {
+            let end = begin + (1 << bit);
+            subtrees.extend(meguri_proofs::root(&leaves[begin..end]));
+            begin = end;
+        }
+        [(size as u64).to_be_bytes().as_slice(), &subtrees].concat()
+    }
+
+    /// The event at an index as it is exported, with a proof of its own or not.
+    pub(crate) fn line(&self, index: usize, has_proof: bool) -> String {
+        let event = &self.events[index];
+        let proof = self.proven(index, false).proof;
+        let whole = (event.header.as_str(), &event.blind);
+        Exported {
+            position: index as u64 + 1,
+            whole: (!event.redacted).then_some(whole),
+            entry: &self.entry(index),
+            proof: has_proof.then_some(&proof),
+        }
+        .line()
     }
 
     /// The evidence of a stream and of those that it names.
