@@ -14,21 +14,19 @@ use uuid::Uuid;
 
 use crate::options::{Location, OpenError};
 
-/// How long a server may take for all that it is asked here.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// Refuses a vault that is in the log's own database: a backup of the one would hold the other.
+/// Refuses a vault that is in the log's own database: a backup of the one would hold the other. A
+/// server may take so long for all that it is asked here.
 ///
 /// # Errors
 /// [`OpenError::VaultInLog`]; [`OpenError::Unavailable`] where that cannot be told.
-pub(crate) async fn check(location: &Location) -> Result<(), OpenError> {
+pub(crate) async fn check(location: &Location, within: Duration) -> Result<(), OpenError> {
     let same = match location {
         Location::Sqlite { log, vault } => {
             is_one_file(log, vault).map_err(|error| OpenError::Unavailable(error.to_string()))?
         }
         Location::Postgres { log, vault } if log == vault => true,
         Location::Postgres { log, vault } => {
-            let asked = tokio::time::timeout(ANSWER_WITHIN, is_one_database(log, vault)).await;
+            let asked = tokio::time::timeout(within, is_one_database(log, vault)).await;
             let late = || OpenError::Unavailable("PostgreSQL does not answer".to_owned());
             let answer = asked.map_err(|_| late())?;
             answer.map_err(|error| OpenError::Unavailable(error.to_string()))?

@@ -105,7 +105,7 @@ impl Log {
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
-        apart::check(&options.location).await?;
+        apart::check(&options.location, options.answer_within).await?;
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 let backend = Backend::new(SqliteStore::open(log).await?);

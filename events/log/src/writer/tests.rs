@@ -277,7 +277,7 @@ async fn a_stream_is_not_forgotten_for_the_sake_of_another_of_the_same_batch() {
     let head = chaos.memory.lock().unwrap().head();
     let mut writer = Writer::new(
         Arc::new(chaos.clone()),
-        Arc::new(ManualClock::default()),
+        clock(head),
         waiting,
         head,
         Arc::new(Recent::new(head.position)),
