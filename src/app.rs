@@ -302,7 +302,10 @@ async fn open_views(
     how: ViewSettings,
     until: Instant,
 ) -> Result<Views, Failure> {
-    let how = dictionary::searching(settings, how)?;
+    let how = ViewSettings {
+        on_poison: settings.on_poison.value.into(),
+        ..dictionary::searching(settings, how)?
+    };
     loop {
         let folder = storage::views_folder(settings);
         match Views::open(log.clone(), folder, how.clone()).await {

@@ -17,6 +17,7 @@ mod backup;
 mod database_url;
 mod environment;
 mod error;
+mod poison;
 mod publish;
 mod secret_key;
 pub(crate) mod shown;
@@ -28,12 +29,13 @@ pub use backup::{BackupSettings, BackupTarget};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use error::SettingsError;
+pub use poison::OnPoison;
 pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, CLOCK, COMPLETE, DATA, DATABASE, FileSettings, GRACE, KEEP_MONEY, KEK, KEK_FILE,
-    KEK_NEXT, LISTEN, LOG_FILTER, LOG_FORMAT, PROXIES, REMIND, Sources, TELL, TOKENS, VAULT,
-    WITHIN, read_file,
+    KEK_NEXT, LISTEN, LOG_FILTER, LOG_FORMAT, POISON, PROXIES, REMIND, Sources, TELL, TOKENS,
+    VAULT, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
 
@@ -197,6 +199,8 @@ pub struct Settings {
     pub keep_money: Setting<Period>,
     /// What is opened for auditors over HTTP.
     pub auditor_discloses: Setting<AuditorDiscloses>,
+    /// What a view does about an event that it cannot fold.
+    pub on_poison: Setting<OnPoison>,
     /// Whether members are told of new posts that fit theirs.
     pub tell_of_matches: Setting<bool>,
     /// The proxies that are believed when they say for whom they ask.
@@ -271,6 +275,7 @@ impl Settings {
             erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
             keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
+            on_poison: from.pick(POISON, None, file.on_poison, OnPoison::Stop)?,
             tell_of_matches: from.switch(TELL, file.tell_of_matches)?,
             trusted_proxies: from.list(PROXIES, file.trusted_proxies)?,
             token_lifetime: from.pick(TOKENS, None, file.token_lifetime, TOKENS_DEFAULT)?,
@@ -300,6 +305,7 @@ impl Settings {
             row("erase_within", &self.erase_within),
             row("keep_money", &self.keep_money),
             row("auditor_discloses", &self.auditor_discloses),
+            row("on_poison", &self.on_poison),
             row("tell_of_matches", &self.tell_of_matches),
             row("trusted_proxies", &self.trusted_proxies),
             row("token_lifetime", &self.token_lifetime),

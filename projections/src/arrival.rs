@@ -97,6 +97,9 @@ async fn mismatch(
     view: &dyn AnyView,
     log: &Log,
 ) -> Result<Option<Mismatch>, ProofError> {
+    if let Some(mismatch) = file.lacks_streams() {
+        return Ok(Some(mismatch));
+    }
     if let Some(mismatch) = proof::of_file(file, log).await? {
         return Ok(Some(mismatch));
     }

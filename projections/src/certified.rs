@@ -11,6 +11,7 @@ use meguri_log::{Log, Position};
 use crate::{
     error::StoreError,
     pair::Pair,
+    parked::{Parked, ParkedStream},
     proof::{self, Mismatch, ProofError},
     set::ViewSet,
     settings::ViewSettings,
@@ -27,6 +28,8 @@ pub struct Certified {
     pub position: Position,
     /// How that is not what the log says.
     pub mismatch: Option<String>,
+    /// Streams that it goes on without: its rows are not all that the log makes of them.
+    pub parked: Vec<ParkedStream>,
 }
 
 impl ViewSet {
@@ -46,15 +49,21 @@ impl ViewSet {
             };
             let of_today = place.other_version().is_none();
             let looked = look(database, &**view, of_today, log).await;
-            let (position, mismatch) = match looked {
-                Ok((position, mismatch)) => (position, mismatch.map(|it| it.to_string())),
+            let (position, mismatch, parked) = match looked {
+                Ok((position, mismatch, parked)) => {
+                    (position, mismatch.map(|it| it.to_string()), parked)
+                }
                 Err(ProofError::Log(error)) => return Err(error.into()),
-                Err(ProofError::File(error)) => (Position::ZERO, Some(error.to_string())),
+                Err(ProofError::File(error)) => {
+                    (Position::ZERO, Some(error.to_string()), Parked::new())
+                }
             };
+            let parked = parked.into_values().collect();
             certified.push(Certified {
                 view: view.name(),
                 position,
                 mismatch,
+                parked,
             });
         }
         Ok(certified)
@@ -66,12 +75,13 @@ async fn look(
     view: &dyn AnyView,
     of_today: bool,
     log: &Log,
-) -> Result<(Position, Option<Mismatch>), ProofError> {
+) -> Result<(Position, Option<Mismatch>, Parked), ProofError> {
     let mut file = Pair::open(database).await?;
+    let parked = file.parked().await?;
     if !of_today {
         let (_, certificate) = file.certificate().await?;
         let mismatch = proof::of_tree(&certificate, log).await?;
-        return Ok((certificate.position(), mismatch));
+        return Ok((certificate.position(), mismatch, parked));
     }
     file.begin().await?;
     let looked = file.look(view, log).await?;
@@ -79,5 +89,5 @@ async fn look(
         None => file.integrity().await?,
         found => found,
     };
-    Ok((looked.position, mismatch))
+    Ok((looked.position, mismatch, parked))
 }

@@ -189,7 +189,7 @@ struct Table {
 async fn tables(both: &mut SqliteConnection, file: &'static str) -> Result<Vec<Table>, TableError> {
     let names = format!(
         "select name from {file}.sqlite_schema where type = 'table' and name not like 'sqlite_%' \
-         and name not in ('certificate', 'content') order by name"
+         and name not in ('certificate', 'content', 'parked') order by name"
     );
     let names: Vec<String> = sqlx::query_scalar(AssertSqlSafe(names))
         .fetch_all(&mut *both)

@@ -18,6 +18,8 @@ pub(crate) struct Decoded {
     pub position: Position,
     /// Its version in the stream.
     pub version: Version,
+    /// The stream it stands in.
+    pub stream: Arc<str>,
     /// Its type.
     pub kind: Kind,
     /// Its id.
@@ -50,6 +52,12 @@ impl Decoded {
     pub(crate) fn reaches_far(&self) -> bool {
         let left = matches!(&self.event, Event::Member(MemberEvent::MemberLeft(_)));
         left || self.is_erasure()
+    }
+
+    /// The stream that a view may go on without because of it: none where it takes away, which no
+    /// view may miss.
+    pub(crate) fn stream_to_park(&self) -> Option<Arc<str>> {
+        (!self.reaches_far()).then(|| Arc::clone(&self.stream))
     }
 
     /// What it says is erased.
@@ -100,6 +108,8 @@ pub(crate) enum Content {
         kind: Option<Kind>,
         /// Its type, and why.
         reason: String,
+        /// The stream it stands in; none where no view may go on without it.
+        stream: Option<Arc<str>>,
     },
 }
 
@@ -231,7 +241,13 @@ fn content(
         Ok(event) => Content::Event(Box::new(event)),
         Err(reason) => {
             let reason = format!("{}: {reason}", recorded.event_type());
-            Content::Undecodable { kind, reason }
+            let takes_away = ["MemberLeft", "MemberErased"].contains(&recorded.event_type());
+            let stream = (!takes_away).then(|| recorded.stream().into());
+            Content::Undecodable {
+                kind,
+                reason,
+                stream,
+            }
         }
     }
 }
@@ -253,6 +269,7 @@ fn typed(recorded: &Recorded, kind: Kind, opened: &OpenedEvent<'_>) -> Result<De
     Ok(Decoded {
         position: recorded.position(),
         version: recorded.version(),
+        stream: recorded.stream().into(),
         kind,
         id: header.id,
         at: header.at,

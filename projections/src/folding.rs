@@ -351,6 +351,21 @@ impl Folding {
                 folded = self.file.advance(batch, until, more).await;
             }
         }
+        while let Ok(Advanced::Stopped(poison)) = &folded {
+            match self.file.park(poison).await {
+                Ok(false) => break,
+                Ok(true) => {
+                    let view = self.slot.name();
+                    let (stream, reason) = (poison.stream.as_deref(), &poison.reason);
+                    tracing::error!(view, stream, reason, "the view goes on without a stream");
+                    folded = self.file.advance(batch, until, more).await;
+                }
+                Err(error) => folded = Err(error),
+            }
+        }
+        if let Role::Live = self.role {
+            self.slot.goes_without(self.file.parked());
+        }
         if folded.is_err() {
             // The commit may have happened or not: the file knows.
             self.file.reload().await?;

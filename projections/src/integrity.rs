@@ -4,7 +4,7 @@
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use crate::{
-    certificate,
+    certificate, parked,
     proof::{self, Mismatch},
     row::TableError,
     view::AnyView,
@@ -41,6 +41,7 @@ pub(crate) async fn of_schema(
     sqlx::raw_sql(AssertSqlSafe(all))
         .execute(&mut memory)
         .await?;
+    parked::create(&mut memory).await?;
     let declared = declared(&mut memory).await?;
     memory.close().await?;
     Ok((self::declared(file).await? != declared).then(|| {

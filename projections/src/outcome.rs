@@ -1,5 +1,7 @@
 //! What becomes of a batch that is folded into a file.
 
+use std::sync::Arc;
+
 use meguri_log::Position;
 
 use crate::{decode::Decoded, view::BlockError};
@@ -9,6 +11,8 @@ use crate::{decode::Decoded, view::BlockError};
 pub(crate) struct Poison {
     pub(crate) position: Position,
     pub(crate) reason: String,
+    /// Its stream, where the view may go on without that.
+    pub(crate) stream: Option<Arc<str>>,
     /// The key of the row that it found none of: what it rests on may have been redacted.
     pub(crate) lacks_row: Option<String>,
 }
@@ -30,8 +34,14 @@ impl Poison {
         Self {
             position,
             reason,
+            stream: None,
             lacks_row: None,
         }
+    }
+
+    /// The same, where the view may go on without this stream.
+    pub(crate) fn of(self, stream: Option<Arc<str>>) -> Self {
+        Self { stream, ..self }
     }
 
     /// The last position that can be folded.
@@ -54,7 +64,7 @@ pub(crate) fn narrowed(failed: BlockError, events: &[&Decoded]) -> (Position, Op
             let (position, name) = (event.position, event.kind.name());
             let reason =
                 format!("{name} at position {position}: its row is there already: {error}");
-            Poison::new(position, reason)
+            Poison::new(position, reason).of(event.stream_to_park())
         }
         (BlockError::Table(_), several) => {
             let half = several.get((several.len() / 2).saturating_sub(1));

@@ -11,6 +11,7 @@ use crate::{
     compare::{self, ATTACHED, OPENED, TableDiff},
     digest::Content,
     integrity,
+    parked::{self, Parked},
     proof::{self, Mismatch, ProofError},
     rescan,
     row::TableError,
@@ -78,6 +79,11 @@ impl Pair {
         let (certificate, _) = Certificate::read(&mut self.connection).await?;
         let view = sqlx::query_scalar("select view from certificate");
         Ok((view.fetch_one(&mut self.connection).await?, certificate))
+    }
+
+    /// The streams that the first file goes on without.
+    pub(crate) async fn parked(&mut self) -> Result<Parked, TableError> {
+        Ok(parked::read(&mut self.connection).await?)
     }
 
     /// Where the first file stands.

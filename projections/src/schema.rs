@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use crate::{certificate, error::StoreError, view::AnyView};
+use crate::{certificate, error::StoreError, parked, view::AnyView};
 
 /// Creates the tables where there are none yet, without indexes: rows are written faster so.
 ///
@@ -31,6 +31,7 @@ pub(crate) async fn create(
             .execute(&mut *transaction)
             .await?;
     }
+    parked::create(&mut transaction).await?;
     let of = sqlx::query("select view, fingerprint from certificate")
         .fetch_one(&mut *transaction)
         .await?;

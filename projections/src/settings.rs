@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::set::ViewSet;
+use crate::{parked::OnPoison, set::ViewSet};
 
 /// How the views are run.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct ViewSettings {
     /// How long a view may take to remove what is erased from its files. One that takes longer is
     /// not served any more, and is built anew.
     pub erase_within: Duration,
+    /// What a view does when it meets an event that it cannot fold.
+    pub on_poison: OnPoison,
     /// How much of the past is kept, over all views.
     pub past: PastBounds,
     /// What is run.
@@ -31,6 +33,7 @@ impl ViewSettings {
             readers: self.readers,
             transaction_events: self.transaction_events,
             indexed: true,
+            on_poison: self.on_poison,
         }
     }
 }
@@ -43,6 +46,7 @@ impl Default for ViewSettings {
             transaction_events: 131_072,
             build_percent: 40,
             erase_within: Duration::from_mins(10),
+            on_poison: OnPoison::Stop,
             past: PastBounds::default(),
             views: ViewSet::default(),
         }
@@ -76,6 +80,8 @@ pub(crate) struct FileLimits {
     pub(crate) transaction_events: u64,
     /// Whether it gets the index that its view has: one that is only compared with needs none.
     pub(crate) indexed: bool,
+    /// What is done about an event that cannot be folded.
+    pub(crate) on_poison: OnPoison,
 }
 
 impl FileLimits {

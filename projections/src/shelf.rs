@@ -301,6 +301,9 @@ impl Shelf {
         if let Some(mismatch) = proof::of_tree(file.certificate(), log).await? {
             return Ok(Some(mismatch));
         }
+        if let Some(mismatch) = file.lacks_streams() {
+            return Ok(Some(mismatch));
+        }
         let bytes = fs::metadata(file.database()).map_or(0, |found| found.len());
         if !file.is_built() || file.is_as_left() || bytes > LOOKED_THROUGH_BYTES {
             return Ok(None);

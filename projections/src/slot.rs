@@ -8,9 +8,19 @@ use sqlx::SqlitePool;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    diff::Diff, index::TextIndex, outcome::Poison, pace::Pace, seal::Seal, store::ViewFile,
-    throttle::Reads, view::AnyView,
+    diff::Diff,
+    index::TextIndex,
+    outcome::Poison,
+    pace::Pace,
+    parked::{Parked, ParkedStream},
+    seal::Seal,
+    store::ViewFile,
+    throttle::Reads,
+    view::AnyView,
 };
+
+/// So many parked streams are told by name.
+const PARKED_TOLD: usize = 100;
 
 /// What a view is doing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +143,13 @@ pub struct ViewStatus {
     /// The erasure at this position is not done yet: what it names may be left in its files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub erasure_due: Option<Position>,
+    /// Streams that it goes on without, as far as they are told: of more than a hundred, the first
+    /// by name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parked: Vec<ParkedStream>,
+    /// How many streams it goes on without.
+    #[serde(default)]
+    pub parked_streams: u64,
 }
 
 impl ViewStatus {
@@ -178,6 +195,8 @@ pub(crate) struct Standing {
     pub(crate) erased: Position,
     /// The last erasure that there is.
     pub(crate) erasure_due: Position,
+    /// Streams that the live file goes on without.
+    pub(crate) parked: Arc<Parked>,
 }
 
 /// Where a build stands, and how fast it came there.
@@ -295,6 +314,7 @@ impl Slot {
             *standing = Standing {
                 live: Some(file.readable()),
                 changes: file.changes(),
+                parked: Arc::new(file.parked().clone()),
                 erased: standing.erased,
                 erasure_due: standing.erasure_due,
                 building: standing.building,
@@ -359,6 +379,15 @@ impl Slot {
         self.measure_state();
     }
 
+    /// The live file goes on without these streams.
+    pub(crate) fn goes_without(&self, parked: &Parked) {
+        if *self.standing.borrow().parked != *parked {
+            self.standing
+                .send_modify(|standing| standing.parked = Arc::new(parked.clone()));
+            self.measure_state();
+        }
+    }
+
     /// There is an erasure that the view has not done yet.
     pub(crate) fn owes_erasure(&self, due: Position) {
         self.standing
@@ -388,6 +417,7 @@ impl Slot {
             withdrawn,
             erased,
             erasure_due,
+            parked,
         } = self.standing.borrow().clone();
         let built = building.map(|building| building.position);
         let position = live.or(built).unwrap_or_default();
@@ -412,6 +442,8 @@ impl Slot {
             text_cut_by: TextCut::of(&*self.view),
             erased_up_to: (erased > Position::ZERO).then_some(erased),
             erasure_due: (erased < erasure_due).then_some(erasure_due),
+            parked_streams: parked.len() as u64,
+            parked: parked.values().take(PARKED_TOLD).cloned().collect(),
         }
     }
 
@@ -453,6 +485,8 @@ impl Slot {
             .set(flag(standing.withdrawn.is_some()));
         metrics::gauge!("meguri_view_erasure_due", "view" => self.name())
             .set(flag(standing.erased < standing.erasure_due));
+        let parked = u32::try_from(standing.parked.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("meguri_view_parked_streams", "view" => self.name()).set(parked);
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     index::TextIndex,
     integrity, mark,
     outcome::{Advanced, Poison, before, narrowed},
+    parked::{self, OnPoison, Parked, ParkedStream},
     proof::Mismatch,
     redactions::Redactions,
     rescan,
@@ -80,6 +81,8 @@ pub(crate) struct ViewFile {
     journal: Option<AbortOnDropHandle<()>>,
     /// What is found of the rows, where the view is searched and they can be read.
     index: Option<Arc<TextIndex>>,
+    /// Streams that the file goes on without.
+    parked: Parked,
     /// Whether somebody else writes to the database.
     seal: Arc<Seal>,
     /// Whether all files are as they were left when they were last closed.
@@ -123,6 +126,7 @@ impl ViewFile {
         let mut writer = SqliteConnection::connect_with(&options).await?;
         schema::create(&mut writer, &*view).await?;
         let (certificate, built) = Certificate::read(&mut writer).await?;
+        let parked = parked::read(&mut writer).await?;
         let building = if built { None } else { Some(mark::put(&path)?) };
         let readers = SqlitePoolOptions::new()
             .max_connections(limits.readers)
@@ -146,6 +150,7 @@ impl ViewFile {
             _building: building,
             journal: None,
             index: None,
+            parked,
             seal: Arc::new(Seal::new(dir.join(folder).join(FILE))),
             as_left,
         };
@@ -285,18 +290,62 @@ impl ViewFile {
         let (wants, mut events) = (self.view.kinds(), Vec::new());
         for (position, event) in batch.between(self.position(), until) {
             match &event.content {
-                Content::Event(event) if wants.contains(event.kind) => events.push(&**event),
+                Content::Event(event) if wants.contains(event.kind) => {
+                    if !self.goes_without(event.stream_to_park().as_deref(), position) {
+                        events.push(&**event);
+                    }
+                }
                 // An unknown type stops every view: whether it matters to one cannot be told.
-                Content::Undecodable { kind, reason }
-                    if kind.is_none_or(|kind| wants.contains(kind)) =>
+                Content::Undecodable {
+                    kind,
+                    reason,
+                    stream,
+                } if kind.is_none_or(|kind| wants.contains(kind))
+                    && !self.goes_without(stream.as_deref(), position) =>
                 {
                     let reason = format!("position {position}: {reason}");
-                    return (events, Some(Poison::new(position, reason)));
+                    let poison = Poison::new(position, reason).of(stream.clone());
+                    return (events, Some(poison));
                 }
                 Content::Unwanted | Content::Event(_) | Content::Undecodable { .. } => {}
             }
         }
         (events, None)
+    }
+
+    /// Streams that the file goes on without.
+    pub(crate) fn parked(&self) -> &Parked {
+        &self.parked
+    }
+
+    /// Whether the file goes on without this stream.
+    fn goes_without(&self, stream: Option<&str>, position: Position) -> bool {
+        let parked = stream.and_then(|stream| self.parked.get(stream));
+        parked.is_some_and(|parked| parked.position <= position)
+    }
+
+    /// A file that goes on without streams is of no use where views are to stop instead.
+    pub(crate) fn lacks_streams(&self) -> Option<Mismatch> {
+        let lacks = self.limits.on_poison == OnPoison::Stop && !self.parked.is_empty();
+        lacks.then(|| Mismatch::Damaged {
+            reason: format!("{} streams are not in it", self.parked.len()),
+        })
+    }
+
+    /// Goes on without the stream of an event that cannot be folded, where the settings say so.
+    /// Answers whether it does.
+    ///
+    /// # Errors
+    /// [`TableError`]: that is not known; the batch may come again.
+    pub(crate) async fn park(&mut self, poison: &Poison) -> Result<bool, TableError> {
+        let (OnPoison::ParkStream, Some(stream)) = (self.limits.on_poison, &poison.stream) else {
+            return Ok(false);
+        };
+        self.commit().await?;
+        let one = ParkedStream::new(stream, poison.position, &poison.reason);
+        parked::write(&one, &mut self.writer).await?;
+        self.parked.insert(one.stream.clone(), one);
+        Ok(true)
     }
 
     async fn fold(
@@ -367,6 +416,7 @@ impl ViewFile {
         // Refused where the failure has ended the transaction.
         let _ = sqlx::raw_sql("rollback").execute(&mut self.writer).await;
         let (certificate, _) = Certificate::read(&mut self.writer).await?;
+        self.parked = parked::read(&mut self.writer).await?;
         (self.committed, self.reached) = (certificate.clone(), certificate);
         self.fold = self.start();
         self.transaction = Transaction::None;

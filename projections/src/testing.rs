@@ -46,6 +46,7 @@ pub(crate) fn decoded(events: &[Event]) -> Vec<Decoded> {
         Decoded {
             position: Position::new(position),
             version: *version,
+            stream: story::stream_of(event).into(),
             kind: Kind::of(event.type_name()).unwrap(),
             id: Uuid::from_u128(u128::from(position)),
             at: at(i64::try_from(position).unwrap()),
@@ -173,7 +174,7 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
 /// Every row of every table of a view, in the order of the tables and their keys, as text.
 pub(crate) async fn rows(file: &SqlitePool) -> Vec<String> {
     let tables = "select name from sqlite_schema
-        where type = 'table' and name not like 'sqlite_%' and name not in ('certificate', 'content')
+        where type = 'table' and name not like 'sqlite_%' and name not in ('certificate', 'content', 'parked')
         order by name";
     let mut found = Vec::new();
     for table in sqlx::query(tables).fetch_all(file).await.unwrap() {

@@ -14,6 +14,7 @@ mod erasure;
 mod erasures;
 mod history;
 mod kept;
+mod parking;
 mod past;
 mod people;
 mod poison;

@@ -349,6 +349,7 @@ fn guarded(event: &Decoded, run: impl FnOnce() -> Result<(), FoldError>) -> Resu
     Err(BlockError::Poison(Poison {
         position: event.position,
         reason,
+        stream: event.stream_to_park(),
         lacks_row,
     }))
 }

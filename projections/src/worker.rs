@@ -313,7 +313,14 @@ impl Worker {
 
     /// Goes on with a view that has stopped, from the event it stands before.
     async fn retry(&mut self) -> Result<(), String> {
-        if self.slot.standing().borrow().stopped.is_none() {
+        let standing = self.slot.standing().borrow().clone();
+        if standing.stopped.is_none() && !standing.parked.is_empty() && self.build.is_none() {
+            // What it goes on without may be folded by now: a new file tries.
+            let fresh = self.shelf.fresh().await;
+            self.build(fresh.map_err(|error| error.to_string())?, None);
+            return Ok(());
+        }
+        if standing.stopped.is_none() {
             return Err("it has not stopped".to_owned());
         }
         self.goes_on = None;

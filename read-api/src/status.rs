@@ -219,6 +219,10 @@ pub(crate) struct ViewAnswer {
     /// `withdrawn`, and built anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     erasure_due: Option<u64>,
+    /// How many streams it goes on without, because an event of each cannot be folded (the setting
+    /// `on_poison`); absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked_streams: Option<u64>,
 }
 
 /// What a version of a view has changed, as of where it met the one before.
@@ -359,6 +363,7 @@ impl From<ViewStatus> for ViewAnswer {
             text_cut_by: view.text_cut_by.map(TextCut::name),
             erased_up_to: view.erased_up_to.map(Position::get),
             erasure_due: view.erasure_due.map(Position::get),
+            parked_streams: Some(view.parked_streams).filter(|parked| *parked > 0),
         }
     }
 }

@@ -97,6 +97,13 @@ pub(super) async fn run(
     let views = certificates(log, settings).await?;
     let mut findings = audited.findings;
     for view in &views {
+        for parked in &view.parked {
+            findings += 1;
+            let (name, stream, position) = (view.view, &parked.stream, parked.position);
+            let reason = &parked.reason;
+            let line = format!("view {name}: without {stream} from {position} on: {reason}");
+            print(&printing, &line);
+        }
         if let Some(mismatch) = &view.mismatch {
             findings += 1;
             let line = format!("view {}: certificate: {mismatch}", view.view);

@@ -34,6 +34,7 @@ pub(super) struct FileSettings {
     pub(super) erase_within: Option<String>,
     pub(super) keep_money: Option<String>,
     pub(super) auditor_discloses: Option<String>,
+    pub(super) on_poison: Option<String>,
     pub(super) tell_of_matches: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) token_lifetime: Option<String>,
@@ -73,6 +74,7 @@ pub(super) const COMPLETE: Names = ("-", "MEGURI_COMPLETE_AFTER");
 pub(super) const WITHIN: Names = ("-", "MEGURI_ERASE_WITHIN");
 pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
+pub(super) const POISON: Names = ("-", "MEGURI_ON_POISON");
 pub(super) const TELL: Names = ("-", "MEGURI_TELL_OF_MATCHES");
 pub(super) const PROXIES: Names = ("-", "MEGURI_TRUSTED_PROXIES");
 pub(super) const TOKENS: Names = ("-", "MEGURI_TOKEN_LIFETIME");

@@ -51,6 +51,7 @@ impl Owner {
     async fn take(settings: &Settings, about: &About, log: &Log) -> Result<Views, Failure> {
         let of_views = ViewSettings {
             views: about.views().await?,
+            on_poison: settings.on_poison.value.into(),
             ..ViewSettings::default()
         };
         let of_views = dictionary::searching(settings, of_views)?;

@@ -101,6 +101,9 @@ fn line(view: &ViewStatus) -> Line {
         }
         ViewState::Withdrawn { reason } => write!(text, "withdrawn: {reason}"),
     };
+    if view.parked_streams > 0 {
+        let _ = write!(text, ", without {} streams", view.parked_streams);
+    }
     if view.build.is_some() && view.state != ViewState::Building {
         text.push_str(", building");
     }

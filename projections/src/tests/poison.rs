@@ -267,6 +267,7 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
     batch.events[2].content = Content::Undecodable {
         kind: Kind::of("MemberRegistered"),
         reason: "section \"profile\" is damaged".into(),
+        stream: None,
     };
     let folder = TempDir::new().unwrap();
     let mut file = new_file(&folder.path().join("a"), &of::<Profiles>()).await;
