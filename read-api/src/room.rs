@@ -202,7 +202,7 @@ impl RoomAnswer {
     responses(
         (status = 200, description = "The exchange and its room", body = RoomAnswer,
             headers(
-                ("etag" = String, description = "Version of the exchange, for `If-Match`"),
+                ("etag" = String, description = "Version of the exchange"),
                 ("meguri-position" = u64, description = "Position the answer has seen"))),
         ReadProblems,
     )

@@ -290,6 +290,29 @@ async fn every_body_is_an_object_that_holds_each_name_once_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_condition_is_held_or_nothing_is_done() {
+    let (_installation, server, client, description) = client().await;
+    let before = server.api().get("/api/status", None).await["log"]["position"].clone();
+    let mut tried = 0;
+    for (method, path, operation) in operations(&description) {
+        let held = operation["parameters"].to_string().contains("If-Match");
+        if method == "GET" || held {
+            continue;
+        }
+        let token = client.tokens.of(&path, &operation);
+        let sent = format!(
+            "{method} {path} HTTP/1.1\r\nhost: meguri\r\nauthorization: Bearer {token}\r\n\
+             if-match: \"1\"\r\n\r\n"
+        );
+        refused(&client.raw(&sent).await, 412, &sent);
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried}");
+    let after = server.api().get("/api/status", None).await["log"]["position"].clone();
+    assert_eq!(before, after, "nothing was done");
+}
+
+#[tokio::test]
 async fn a_request_says_once_for_which_host_it_is() {
     let (_installation, _server, client, _) = client().await;
     let head = "GET /api/board HTTP/1.1\r\n";

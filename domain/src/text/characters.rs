@@ -18,10 +18,12 @@ const TAGS_END: char = '\u{e007f}';
 /// Fewest and most letters of a region's code with its country's (UTS #51, ED-14a).
 const TAGS_OF_A_REGION: std::ops::RangeInclusive<usize> = 3..=6;
 
+/// The space of Braille.
+const BRAILLE_BLANK: char = '\u{2800}';
 /// Characters that are blank although no property says so: the blank of Braille, of hieroglyphs
 /// and of music, the filler of Khitan, and what stands for an object that is not there.
 const BLANK: [char; 6] = [
-    '\u{2800}',
+    BRAILLE_BLANK,
     '\u{fffc}',
     '\u{16fe4}',
     '\u{13441}',
@@ -113,7 +115,7 @@ pub(super) fn first_forbidden(text: &[char], lines: bool) -> Option<(usize, Forb
         if is_control(c) {
             return Some((at, Forbidden::Control));
         }
-        let bare = is_ignorable(c) || is_bare_format(c);
+        let bare = is_ignorable(c) || is_bare_format(c) || BLANK.contains(&c);
         let leads = at == 0 && is_mark(c);
         let hidden = is_unassigned(c) || leads || (bare && !is_meant(text, at));
         hidden.then_some((at, Forbidden::Hidden))
@@ -127,6 +129,11 @@ fn is_meant(text: &[char], at: usize) -> bool {
         return false;
     };
     match text[at] {
+        BRAILLE_BLANK => {
+            let after = text.get(at + 1).copied();
+            let written = |c: char| c != BRAILLE_BLANK && script(c) == Script::Braille;
+            written(before) || after.is_some_and(written)
+        }
         // One of the looks of a kanji: an ideographic variation sequence (UTS #37).
         '\u{e0100}'..='\u{e01ef}' => has::<UnifiedIdeograph>(before),
         '\u{fe0e}' | EMOJI_PRESENTATION => is_picture(before),

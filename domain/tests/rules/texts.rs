@@ -211,6 +211,9 @@ fn what_joins_marks_or_draws_nothing_is_refused() {
         "\u{3099}か",
         "\u{fe0f}👩",
         "☺\u{fe0f}\u{fe0f}",
+        "は\u{2800}な",
+        "は\u{fffc}な",
+        "は\u{1d159}な",
         " \u{fe0f}a",
     ] {
         let refused = Nickname::parse(typed);

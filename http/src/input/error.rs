@@ -147,6 +147,7 @@ impl InputError {
                     place.push_str(dot);
                     // Nothing of a name turns the sentence around, or hides in it.
                     let plain = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+                    let name = if name.is_empty() { "?" } else { name };
                     let shown = name.chars().take(NAME_CHARS_MAX);
                     place.extend(shown.map(|c| if plain(c) { c } else { '?' }));
                 }
