@@ -144,7 +144,7 @@ impl House {
 #[tokio::test]
 async fn a_request_that_is_being_answered_is_answered_and_the_connection_goes_on() {
     let mut house = House::new().await;
-    house.ask("GET /slow HTTP/1.1\r\n\r\n").await;
+    house.ask("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let kept = house.replaced(async |house| {
         house.go.notify_one();
         let answer = house.read_to("slow").await;
@@ -156,7 +156,7 @@ async fn a_request_that_is_being_answered_is_answered_and_the_connection_goes_on
 #[tokio::test]
 async fn an_answer_that_the_client_takes_slowly_is_taken_whole() {
     let mut house = House::new().await;
-    house.ask("GET /large HTTP/1.1\r\n\r\n").await;
+    house.ask("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let kept = house.replaced(async |house| {
         let mut read = 0;
         while read < LARGE {
@@ -169,21 +169,23 @@ async fn an_answer_that_the_client_takes_slowly_is_taken_whole() {
 #[tokio::test]
 async fn the_beginning_of_a_request_goes_with_the_connection() {
     let mut house = House::new().await;
-    house.send("GET /quick HTTP/1.1\r\n\r\nGET /qui").await;
+    house
+        .send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\nGET /qui")
+        .await;
     house.read_to("quick").await;
     let kept = house.replaced(async |_| {}).await;
     assert_eq!(kept.len(), 1);
     let mut wire = Wire::new(kept.into_iter().next().unwrap(), Arc::default(), &limits());
-    house.send("ck HTTP/1.1\r\n\r\n").await;
-    let mut read = [0; 23];
+    house.send("ck HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut read = [0; 32];
     wire.read_exact(&mut read).await.unwrap();
-    assert_eq!(&read, b"GET /quick HTTP/1.1\r\n\r\n");
+    assert_eq!(&read, b"GET /quick HTTP/1.1\r\nhost: a\r\n\r\n");
 }
 
 #[tokio::test]
 async fn who_does_not_wait_for_answers_is_told_to_connect_anew() {
     let mut house = House::new().await;
-    let request = "GET /slow HTTP/1.1\r\n\r\n";
+    let request = "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n";
     house.ask(&request.repeat(2)).await;
     let kept = house.replaced(async |house| {
         house.go.notify_one();
@@ -203,7 +205,8 @@ async fn the_rest_of_a_request_never_becomes_a_request_of_the_successor() {
     for sent in [0, 100, 100_000] {
         let mut house = House::new().await;
         let body = "x".repeat(sent);
-        let request = format!("POST /deaf HTTP/1.1\r\ncontent-length: 200000\r\n\r\n{body}");
+        let request =
+            format!("POST /deaf HTTP/1.1\r\nhost: a\r\ncontent-length: 200000\r\n\r\n{body}");
         house.ask(&request).await;
         let kept = house.replaced(async |house| {
             house.go.notify_one();

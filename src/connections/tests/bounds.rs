@@ -29,7 +29,7 @@ async fn to_its_end(client: &mut TcpStream) -> String {
 
 /// What a connection is answered to a request; nothing where it is closed.
 async fn room_of(client: &mut TcpStream) -> String {
-    let asked = client.write_all(b"GET /room HTTP/1.1\r\nconnection: close\r\n\r\n");
+    let asked = client.write_all(b"GET /room HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     if asked.await.is_err() {
         return String::new();
     }
@@ -46,13 +46,13 @@ async fn a_head_has_its_time_however_it_is_spread() {
     })
     .await;
     // Between two requests the time of a head does not run.
-    house.send("GET /quick HTTP/1.1\r\n\r\n").await;
+    house.send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n").await;
     house.read_to("quick").await;
     tokio::time::sleep(Duration::from_millis(600)).await;
-    house.send("GET /quick HTTP/1.1\r\n\r\n").await;
+    house.send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n").await;
     house.read_to("quick").await;
 
-    house.send("GET /quick HTTP/1.1\r\n").await;
+    house.send("GET /quick HTTP/1.1\r\nhost: a\r\n").await;
     let slowly = async {
         loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -71,7 +71,7 @@ async fn a_silent_connection_is_closed_before_and_after_a_request() {
         ..limits()
     })
     .await;
-    house.send("GET /quick HTTP/1.1\r\n\r\n").await;
+    house.send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n").await;
     house.read_to("quick").await;
     let mut silent = house.connect_from("127.0.0.1").await;
     assert_eq!(to_its_end(&mut house.client).await, "");
@@ -83,7 +83,7 @@ async fn a_head_is_no_larger_than_a_head_is() {
     for (size, status) in [(8_000, " 200 "), (17_000, " 431 "), (400_000, " 431 ")] {
         let mut house = House::new().await;
         let head = format!(
-            "GET /quick HTTP/1.1\r\nconnection: close\r\nx: {}\r\n\r\n",
+            "GET /quick HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx: {}\r\n\r\n",
             "y".repeat(size)
         );
         // The server may close before it has read all of it.
@@ -106,8 +106,8 @@ async fn an_answer_that_nobody_takes_is_given_up_and_one_that_is_taken_slowly_is
     };
     let mut house = House::with(limits).await;
     let mut slow = house.connect_from("127.0.0.1").await;
-    house.send("GET /large HTTP/1.1\r\n\r\n").await;
-    slow.write_all(b"GET /large HTTP/1.1\r\n\r\n")
+    house.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    slow.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
         .await
         .unwrap();
     let (mut taken, mut buffer) = (0, vec![0; LARGE / 16]);
@@ -127,7 +127,7 @@ async fn a_connection_ends_after_its_last_request() {
     })
     .await;
     for last in [false, true] {
-        house.send("GET /quick HTTP/1.1\r\n\r\n").await;
+        house.send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n").await;
         let answer = house.read_to("quick").await;
         assert_eq!(answer.contains("connection: close"), last, "{answer}");
     }
@@ -141,7 +141,7 @@ async fn an_address_that_has_its_share_gives_up_its_oldest_connection_that_waits
         ..limits()
     })
     .await;
-    house.ask("GET /slow HTTP/1.1\r\n\r\n").await;
+    house.ask("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut older = house.connect_from("127.0.0.1").await;
     older.write_all(b"GET /qu").await.unwrap();
     // So that one is older than the other by a millisecond of the clock.
@@ -164,7 +164,7 @@ async fn beyond_its_share_an_address_has_connections_of_the_reserve() {
         ..limits()
     })
     .await;
-    house.ask("GET /slow HTTP/1.1\r\n\r\n").await;
+    house.ask("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut beyond = house.connect_from("127.0.0.1").await;
     assert_eq!(room_of(&mut beyond).await, "reserve");
     let mut other = house.connect_from("127.0.0.2").await;
@@ -202,7 +202,7 @@ async fn a_trusted_proxy_has_connections_for_many() {
         ..limits()
     })
     .await;
-    house.ask("GET /slow HTTP/1.1\r\n\r\n").await;
+    house.ask("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut other = house.connect_from("127.0.0.1").await;
     assert_eq!(room_of(&mut other).await, "common");
     house.go.notify_one();
