@@ -87,7 +87,14 @@ const FOR_TESTS: &[&str] = &["meguri-postgres-cluster", "meguri-test-logs"];
 const PURE: [(&str, &[&str]); 4] = [
     (
         "meguri-events",
-        &["serde", "serde_json", "thiserror", "time", "uuid"],
+        &[
+            "unicode-normalization",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "time",
+            "uuid",
+        ],
     ),
     (
         "meguri-proofs",
@@ -106,7 +113,17 @@ const PURE: [(&str, &[&str]); 4] = [
             "zip",
         ],
     ),
-    ("meguri-domain", &["serde", "thiserror", "time", "uuid"]),
+    (
+        "meguri-domain",
+        &[
+            "icu_properties",
+            "unicode-normalization",
+            "serde",
+            "thiserror",
+            "time",
+            "uuid",
+        ],
+    ),
 ];
 
 /// The packages of the workspace as cargo sees them, and all it says of the workspace.
