@@ -50,13 +50,15 @@ impl PublishSettings {
         let witnesses = from.pick_optional(WITNESSES, None, listed)?;
         let witness_quorum = from.pick_optional(WITNESS_QUORUM, None, quorum)?;
         enough(&witnesses, &witness_quorum)?;
+        let in_file_too = file.checkpoint_file.clone();
+        let checkpoint_file = from.pick_optional_path(CHECKPOINT_FILE, in_file_too)?;
+        elsewhere(&checkpoint_file, data)?;
         Ok(Self {
             key: from.pick_optional(SIGNING_KEY, None, None)?,
             key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file)?,
             origin: from.pick_optional(ORIGIN, None, file.origin.clone())?,
             every: from.pick(PUBLISH, None, file.publish_every.clone(), EVERY_DEFAULT)?,
-            checkpoint_file: from
-                .pick_optional_path(CHECKPOINT_FILE, file.checkpoint_file.clone())?,
+            checkpoint_file,
             witnesses,
             witness_quorum,
         })
@@ -87,6 +89,21 @@ impl PublishSettings {
             Some(key) => key.reveal().clone(),
             None => SigningKey::File(self.key_file.value.clone()),
         }
+    }
+}
+
+/// What is in the data folder is put back together with it.
+fn elsewhere(file: &Setting<Option<PathBuf>>, data: &Path) -> Result<(), SettingsError> {
+    match &file.value {
+        Some(path) if path.starts_with(data) => Err(SettingsError::Value {
+            origin: file.origin.clone(),
+            reason: format!(
+                "the checkpoint_file {} is in the data folder, which a restored backup brings \
+                 back: name one on another disk",
+                path.display()
+            ),
+        }),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -210,3 +210,36 @@ fn a_data_folder_that_reads_as_an_address_or_is_no_text_is_not_another_one() {
     let error = Settings::resolve(&flags, &none()).unwrap_err();
     assert!(matches!(error, SettingsError::FolderName(_)), "{error}");
 }
+
+#[test]
+fn backups_by_itself_need_somewhere_to_go_and_a_database_that_is_a_file() {
+    let refused = |text: &str| {
+        let (_folder, flags) = file(text);
+        Settings::resolve(&flags, &none()).unwrap_err().to_string()
+    };
+    assert!(refused("backup_every = \"6h\"\n").contains("backup_to"));
+    let hasty = refused("backup_to = \"x\"\nbackup_every = \"1s\"\n");
+    assert!(hasty.contains("more often"), "{hasty}");
+    assert!(refused("backup_keep = 0\n").contains("between 1"));
+    assert!(refused("backup_to = \"ftp://x\"\n").contains("name a folder"));
+    let databases = "database_url = \"postgres://a/log\"\nvault_url = \"postgres://a/vault\"\n";
+    let by_itself = format!("{databases}backup_to = \"x\"\nbackup_every = \"6h\"\n");
+    assert!(refused(&by_itself).contains("its own tools"));
+    let (_folder, flags) = file("backup_to = \"x\"\nbackup_every = \"6h\"\n");
+    let settings = Settings::resolve(&flags, &none()).unwrap();
+    assert_eq!(settings.backup.keep.value, 7);
+    let secret = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let key = variable("MEGURI_BACKUP_KEY", secret);
+    let settings = Settings::resolve(&flags, &key).unwrap();
+    let shown = format!("{:?} {settings:?}", settings.rows());
+    assert!(!shown.contains("AQEBAQ"), "{shown}");
+}
+
+#[test]
+fn the_checkpoint_that_is_kept_elsewhere_is_not_in_the_data_folder() {
+    let (_folder, flags) = file("data = \"d\"\ncheckpoint_file = \"d/elsewhere\"\n");
+    let refused = Settings::resolve(&flags, &none()).unwrap_err().to_string();
+    assert!(refused.contains("is in the data folder"), "{refused}");
+    let (_folder, flags) = file("data = \"d\"\ncheckpoint_file = \"e/checkpoint\"\n");
+    assert!(Settings::resolve(&flags, &none()).is_ok());
+}
