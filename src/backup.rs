@@ -255,7 +255,8 @@ fn in_words(made: &Made, settings: &Settings) -> String {
                 None => settings.backup.key_file.value.display().to_string(),
             };
             format!(
-                "{said}  vault: sealed under {key}; keep a copy of that key apart from the backups\n"
+                "{said}  vault: sealed under {key}; keep a copy of that key apart from the \
+                 backups\n"
             )
         }
         (Backend::Sqlite, VaultPart::Apart) => {
@@ -265,7 +266,8 @@ fn in_words(made: &Made, settings: &Settings) -> String {
             "{said}  this is the manifest alone. Now copy the databases, the log first:\n    \
              pg_dump --format=custom --file={path}/log.dump \"$DATABASE_URL\"\n    \
              pg_dump --format=custom --file=WHERE_THE_VAULT_GOES/vault.dump \"$VAULT_URL\"\n  \
-             and check a copy that was put back: DATABASE_URL=… VAULT_URL=… meguri restore {path}\n"
+             and check a copy that was put back:\n    \
+             DATABASE_URL=… VAULT_URL=… meguri restore {path}\n"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Backups: where to, how often, how many are kept, and under which key the vault is sealed in them.
+//! Backups: where to, how often, how many are kept, and under which key the vault is sealed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -65,7 +65,8 @@ pub enum SettingsError {
     SameDatabase,
     /// Backups by itself of what `PostgreSQL` keeps.
     #[error(
-        "backup_every is set ({0}), and PostgreSQL copies its databases by its own tools: run          those as often, with `meguri backup` before them (docs/backup.md)"
+        "backup_every is set ({0}), and PostgreSQL copies its databases by its own tools: run \
+         those as often, with `meguri backup` before them (docs/backup.md)"
     )]
     BackupsOfPostgres(Origin),
     /// The reminder would come after what it reminds of.

@@ -193,8 +193,8 @@ impl Publisher {
     }
 }
 
-/// Whether nothing can have been signed of a log yet: it was never published, and either its key has
-/// yet to be made, or the log is where it was made.
+/// Whether nothing can have been signed of a log yet: it was never published, and either its key
+/// has yet to be made, or the log is where it was made.
 async fn is_new(
     log: &Log,
     options: &PublishOptions,

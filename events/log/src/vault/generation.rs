@@ -1,5 +1,5 @@
-//! Generations of the vault: a vault that is put back from a backup is of an earlier one than the log
-//! has been opened with, and what was revoked since lives in it again.
+//! Generations of the vault: one that is put back from a backup is of an earlier generation than
+//! the log has been opened with, and what was revoked since lives in it again.
 
 use std::{
     collections::{BTreeMap, HashSet},
