@@ -123,7 +123,7 @@ impl App {
         let stopping = CancellationToken::new();
         let connections = connection_limits(settings);
         let (tokens, render) = (Tokens::from_ref(&commands), rendering(&metrics));
-        let limits = limits(settings, parts.limits, tokens.clone());
+        let limits = limits(settings, parts.limits, &connections, tokens.clone());
         let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
             .streams_at_most(connections.all / 4)
             .published_by(publisher.watch());
@@ -275,8 +275,14 @@ fn command_settings(settings: &Settings, parts: CommandSettings) -> CommandSetti
     }
 }
 
-fn limits(settings: &Settings, parts: Limits, operators: Tokens) -> Limits {
+fn limits(
+    settings: &Settings,
+    parts: Limits,
+    connections: &ConnectionLimits,
+    operators: Tokens,
+) -> Limits {
     Limits {
+        waits: parts.waits.min(connections.all / 4),
         trusted_proxies: settings.trusted_proxies.value.clone(),
         operators: Some(operators),
         ..parts

@@ -287,6 +287,7 @@ fn answer(
     let mut request = request.map(|body| Body::new(Half::new(body, asked)));
     let extensions = request.extensions_mut();
     extensions.insert(ConnectInfo(of.peer));
+    extensions.insert(of.exchanges.held_up.clone());
     if of.room == Room::Reserve {
         extensions.insert(OverShare);
     }

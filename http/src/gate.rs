@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
@@ -37,6 +38,22 @@ const AS_OF_COST: u32 = 20;
 /// have. Only those who run the server are answered on it.
 #[derive(Debug, Clone, Copy)]
 pub struct OverShare;
+
+/// Tells the connection of a request whether it is held up at the gate. Nobody has begun to work on
+/// such a request: its connection may be given up for another client.
+#[derive(Debug, Clone, Default)]
+pub struct HeldUp(Arc<AtomicBool>);
+
+impl HeldUp {
+    /// Whether it is.
+    pub fn is(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, held_up: bool) {
+        self.0.store(held_up, Ordering::Relaxed);
+    }
+}
 
 tokio::task_local! {
     /// The turn of the request that this task answers.
@@ -120,7 +137,11 @@ impl Place {
 
 /// Refuses what is too much, and ends what takes too long.
 pub(crate) async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let answered = gate.answer(request, next).await;
+    let held_up = request.extensions().get::<HeldUp>().cloned();
+    let held_up = held_up.unwrap_or_default();
+    held_up.set(true);
+    let answered = gate.answer(request, next, &held_up).await;
+    held_up.set(false);
     answered.unwrap_or_else(Problem::into_response)
 }
 
@@ -139,7 +160,12 @@ impl Gate {
         })
     }
 
-    async fn answer(self: Arc<Self>, request: Request, next: Next) -> Result<Response, Problem> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request,
+        next: Next,
+        held_up: &HeldUp,
+    ) -> Result<Response, Problem> {
         let caller = self.caller(&request);
         self.pace(&caller).await?;
         let turn = self.reserved(&caller).await?;
@@ -148,6 +174,7 @@ impl Gate {
             Some(turn) => turn,
             None => self.turn_in_time(&caller).await?,
         };
+        held_up.set(false);
         let place = Arc::new(Place {
             gate: Arc::clone(&self),
             caller: caller.clone(),

@@ -30,7 +30,7 @@ pub use actor::{
 pub use client::{BadNetwork, ClientAddress, TrustedProxies};
 pub use declared::declared_queries;
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
-pub use gate::{OverShare, waiting};
+pub use gate::{HeldUp, OverShare, waiting};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard, limit};
 pub use head::require_host;
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};

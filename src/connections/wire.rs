@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
+use meguri_http::HeldUp;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
@@ -45,7 +46,10 @@ pub(super) struct Exchanges {
     blocked: AtomicBool,
     /// Exchanges that have begun.
     begun: AtomicUsize,
-    /// When the last exchange ended, or its answer began to wait, in milliseconds of [`now`].
+    /// Whether nobody has begun to work on the request that has come.
+    pub(super) held_up: HeldUp,
+    /// When the last exchange began or ended, or its answer began to wait, in milliseconds of
+    /// [`now`].
     since: AtomicU64,
 }
 
@@ -62,6 +66,7 @@ impl Default for Exchanges {
             ended: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             begun: AtomicUsize::new(0),
+            held_up: HeldUp::default(),
             since: AtomicU64::new(now()),
         }
     }
@@ -70,14 +75,15 @@ impl Default for Exchanges {
 impl Exchanges {
     /// Counts one more, and says how many there have been.
     pub(super) fn begin(&self) -> usize {
+        self.wait();
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Since when nothing happens before the client does something: sends a request, or takes an
-    /// answer. None while something is at work for it.
+    /// Since when nothing is at work for the client: it is to send a request or to take an answer,
+    /// or its request is held up.
     pub(super) fn waits_since(&self) -> Option<u64> {
         let since = self.since.load(Ordering::Relaxed);
-        if self.under_way.load(Ordering::Relaxed) == 0 {
+        if self.under_way.load(Ordering::Relaxed) == 0 || self.held_up.is() {
             return Some(since);
         }
         let stands = self.blocked.load(Ordering::Relaxed)

@@ -282,6 +282,32 @@ async fn a_connection_beyond_the_share_is_for_those_who_run_the_server() {
 }
 
 #[tokio::test]
+async fn a_request_is_held_up_until_it_has_its_turn() {
+    let house = House::new(&limits());
+    let held_up = HeldUp::default();
+    let ask = |path: &'static str, body: Body| {
+        let (house, held_up) = (house.clone(), held_up.clone());
+        tokio::spawn(async move {
+            let with = |request: &mut Request| {
+                request.extensions_mut().insert(held_up);
+                *request.body_mut() = body;
+            };
+            house.ask(ATTACKER, path, with).await
+        })
+    };
+    let slow = ask("/quick", Body::new(Never(100)));
+    settle().await;
+    assert!(held_up.is(), "while its body arrives");
+    assert_eq!(slow.await.unwrap(), 408);
+    assert!(!held_up.is());
+    let work = ask("/work", Body::empty());
+    settle().await;
+    assert!(!held_up.is(), "while somebody works on it");
+    house.go.notify_waiters();
+    assert_eq!(work.await.unwrap(), 200);
+}
+
+#[tokio::test]
 async fn an_address_has_a_pace_and_the_programs_of_this_machine_have_none() {
     let house = House::new(&Limits {
         per_address: Some(Rate {

@@ -194,6 +194,48 @@ async fn when_all_are_taken_those_who_have_the_most_give_one_up() {
     }
 }
 
+/// Three addresses have everything, and nothing they have asked for is being worked on.
+#[tokio::test]
+async fn requests_that_are_held_up_keep_no_other_address_out() {
+    let connections = ConnectionLimits {
+        all: 6,
+        of_one: 2,
+        ..limits()
+    };
+    let take = async |body: String| body.len().to_string();
+    let routes = Router::new()
+        .route("/take", post(take))
+        .route("/room", get(room));
+    let router = meguri_http::guard(routes, &meguri_http::Limits::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Connections::new(router, connections);
+        open.accept::<()>(listener.into(), std::future::pending())
+            .await;
+    });
+    let connect = async |address: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket
+            .bind(format!("{address}:0").parse().unwrap())
+            .unwrap();
+        socket.connect(server).await.unwrap()
+    };
+    let mut attackers = Vec::new();
+    for address in ["127.0.0.2", "127.0.0.3", "127.0.0.4"] {
+        for _ in 0..2 {
+            let mut slow = connect(address).await;
+            slow.write_all(b"POST /take HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nslow")
+                .await
+                .unwrap();
+            attackers.push(slow);
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut other = connect("127.0.0.1").await;
+    assert_eq!(room_of(&mut other).await, "common");
+}
+
 #[tokio::test]
 async fn a_trusted_proxy_has_connections_for_many() {
     let mut house = House::with(ConnectionLimits {
