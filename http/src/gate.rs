@@ -18,6 +18,7 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use crate::head::refuse_encoded;
 use crate::{Buckets, ClientAddress, Limits, Problem, Rate, Share, Shares, kinds};
 
 /// The routes that tell how the server is. They have a reserve of their own.
@@ -311,6 +312,7 @@ impl Gate {
         caller: &Caller,
         request: Request,
     ) -> Result<(Request, Option<Share>), Problem> {
+        refuse_encoded(request.headers())?;
         if request.body().is_end_stream() {
             return Ok((request, None));
         }

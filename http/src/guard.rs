@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::client::names_others;
 use crate::gate::{Gate, admit};
-use crate::head::announced_body;
 use crate::{ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
 
 /// Header that carries the request's id, in both directions.
@@ -42,7 +41,6 @@ pub fn limit(router: Router, limits: &Limits) -> Router {
     // A layer that is added later is passed earlier.
     router
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(from_fn_with_state(limits.body_bytes, announced_body))
         .layer(from_fn_with_state(Gate::new(limits), admit))
         .layer(from_fn_with_state(limits.trusted_proxies.clone(), identify))
 }

@@ -1,33 +1,23 @@
 //! What the head of a request has to be before its body is asked for.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Version, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::{Language, Problem, kinds};
 
 /// Most characters of a content coding that are said again.
 const CODING_CHARS_MAX: usize = 40;
 
-/// Refuses a body by what is said of it, before a byte is read: a client that waits for `100` with
-/// a body that will not be taken keeps it (RFC 9110, 10.1.1).
-pub(crate) async fn announced_body(
-    State(bytes_max): State<usize>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    if let Some(coding) = foreign_coding(headers) {
-        return encoded(&coding).into_response();
-    }
-    let length = headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > bytes_max as u64) {
-        return Problem::new(kinds::TOO_LARGE).into_response();
-    }
-    next.run(request).await
+/// Refuses an encoded body before a byte of it is read: a client that waits for `100` with a body
+/// that will not be taken keeps it (RFC 9110, 10.1.1).
+///
+/// # Errors
+/// 415, with the coding.
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    foreign_coding(headers).map_or(Ok(()), |coding| Err(encoded(&coding)))
 }
 
 /// A content coding other than `identity`, which says that there is none.
