@@ -16,6 +16,7 @@ pub mod dictionary;
 pub mod erase;
 pub mod failure;
 mod figures;
+mod file_size;
 pub mod handover;
 mod last_signed;
 pub mod log;
@@ -49,7 +50,10 @@ pub fn run(line: &CommandLine) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(Failure::Runtime)?;
-    runtime.block_on(dispatch(line, &settings, &mut std::io::stdout()))
+    runtime.block_on(async {
+        file_size::refuse_writes_beyond_the_limit().map_err(Failure::Runtime)?;
+        dispatch(line, &settings, &mut std::io::stdout()).await
+    })
 }
 
 /// Runs a subcommand with these settings; its answer goes to `out`.

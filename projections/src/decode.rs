@@ -139,8 +139,8 @@ impl Batch {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             count.min(self.events.len())
         };
-        let (start, end) = (index(skipped), index(end));
-        let events = self.events.get(start..end).unwrap_or_default();
+        let start = index(skipped);
+        let events = &self.events[start..index(end).max(start)];
         (1 + self.after.get() + start as u64..)
             .map(Position::new)
             .zip(events)

@@ -12,15 +12,20 @@ pub(crate) async fn create(
     file: &mut SqliteConnection,
     view: &dyn AnyView,
 ) -> Result<(), StoreError> {
-    let mut transaction = file.begin_with("begin immediate").await?;
+    begin(file).await?;
+    let created = create_within(file, view).await;
+    end(file, created).await
+}
+
+async fn create_within(file: &mut SqliteConnection, view: &dyn AnyView) -> Result<(), StoreError> {
     let there = sqlx::query("select 1 from sqlite_schema where name = 'certificate'")
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *file)
         .await?;
     if there.is_none() {
         let tables = statements(view.schema(), "table").await?.join(";\n");
         let all = format!("{};\n{tables}", certificate::SCHEMA);
         sqlx::raw_sql(AssertSqlSafe(all))
-            .execute(&mut *transaction)
+            .execute(&mut *file)
             .await?;
         let empty = "insert into certificate (only, view, fingerprint, position, frontier, built)
             values (1, ?, ?, 0, ?, 0)";
@@ -28,19 +33,19 @@ pub(crate) async fn create(
             .bind(view.name())
             .bind(view.fingerprint())
             .bind(meguri_log::Frontier::default().to_bytes())
-            .execute(&mut *transaction)
+            .execute(&mut *file)
             .await?;
     }
     parked::create(&mut transaction).await?;
     let of = sqlx::query("select view, fingerprint from certificate")
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut *file)
         .await?;
     let (name, fingerprint): (String, String) = (of.try_get(0)?, of.try_get(1)?);
     if name != view.name() || fingerprint != view.fingerprint() {
         let reason = format!("it is of the view {name} with fingerprint {fingerprint}");
         return Err(StoreError::Damaged(reason));
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// Creates the indexes, and notes that the file is built.
@@ -48,16 +53,48 @@ pub(crate) async fn finish(
     file: &mut SqliteConnection,
     view: &dyn AnyView,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = file.begin_with("begin immediate").await?;
+    begin(file).await?;
+    let finished = finish_within(file, view).await;
+    end(file, finished).await
+}
+
+async fn finish_within(file: &mut SqliteConnection, view: &dyn AnyView) -> Result<(), sqlx::Error> {
     for index in statements(view.schema(), "index").await? {
         sqlx::raw_sql(AssertSqlSafe(index))
-            .execute(&mut *transaction)
+            .execute(&mut *file)
             .await?;
     }
     sqlx::raw_sql("update certificate set built = 1")
-        .execute(&mut *transaction)
+        .execute(&mut *file)
         .await?;
-    transaction.commit().await
+    Ok(())
+}
+
+/// Begins a transaction by a plain statement: nothing but the file itself keeps book of whether one
+/// is open, which an outage of the disk may have ended.
+async fn begin(file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("begin immediate").execute(file).await?;
+    Ok(())
+}
+
+/// Commits what was done, or takes it back.
+async fn end<E: From<sqlx::Error>>(
+    file: &mut SqliteConnection,
+    done: Result<(), E>,
+) -> Result<(), E> {
+    let committed = match done {
+        Ok(()) => sqlx::raw_sql("commit").execute(&mut *file).await,
+        Err(error) => {
+            // Refused where the failure has ended the transaction.
+            let _ = sqlx::raw_sql("rollback").execute(file).await;
+            return Err(error);
+        }
+    };
+    if let Err(error) = committed {
+        let _ = sqlx::raw_sql("rollback").execute(file).await;
+        return Err(error.into());
+    }
+    Ok(())
 }
 
 /// The statements of a schema that create things of a kind, as SQLite understands them.

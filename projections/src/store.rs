@@ -131,6 +131,14 @@ impl ViewFile {
         let readers = SqlitePoolOptions::new()
             .max_connections(limits.readers)
             .test_before_acquire(false)
+            // One whose transaction could not be ended is closed: SQLite ends one by itself when
+            // the disk fails, and the count of what is open would stay up for ever.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_lazy_with(file.read_only(true));
         let mut file = Self {
             folder: folder.to_owned(),

@@ -325,7 +325,8 @@ impl Watch {
             event_type: event.event_type().to_owned(),
             stream: stream.to_owned(),
         };
-        let text = serde_json::to_string(&notice).unwrap_or_default();
+        let text = serde_json::to_string(&notice);
+        let text = text.expect("INVARIANT: texts and numbers can be written as JSON");
         Ok(Some(
             Event::default()
                 .id(position.to_string())

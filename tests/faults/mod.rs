@@ -5,6 +5,7 @@
 //! key, until there is one. At the end the log must read as if nothing had ever happened.
 
 mod database;
+mod disk;
 mod hostile;
 mod kill;
 mod load;

@@ -45,6 +45,11 @@ impl Installation {
         }
     }
 
+    /// An empty one on SQLite, with its data in a folder in this one, such as another disk.
+    pub(crate) fn on_disk(disk: &Path) -> Self {
+        Self::new(disk.join("data").to_str(), None)
+    }
+
     /// An empty one on SQLite, whose data folder is given by this name alone.
     pub(crate) fn named(name: &str) -> Self {
         Self::new(Some(name), None)

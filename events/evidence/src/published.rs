@@ -84,8 +84,8 @@ impl Check {
         };
         self.bundles += 1;
         for entry in entries {
-            // INVARIANT: it was read from a bundle, so it fits into one.
-            let pieces = self.builder.push(entry).unwrap_or_default();
+            let pieces = self.builder.push(entry);
+            let pieces = pieces.expect("INVARIANT: it was read from a bundle, so it fits into one");
             let tiles = pieces
                 .into_iter()
                 .filter(|piece| matches!(piece, Piece::Tile(..)));

@@ -26,7 +26,7 @@ pub enum IndexError {
     /// It was let go: open it again to write.
     #[error("the index was let go, and is only read")]
     LetGo,
-    /// Nothing can be written: the last commit holds; open it again, or try later.
+    /// Nothing could be written: the last commit holds. Put again what came after it.
     #[error("the index cannot be written: {0}")]
     Write(Box<TantivyError>),
     /// Files are not what was written: clear the folder, and put all again.

@@ -36,10 +36,17 @@ pub struct Index {
     fields: Arc<Fields>,
     inner: tantivy::Index,
     reader: IndexReader,
-    /// None once it was let go.
-    writer: Mutex<Option<IndexWriter>>,
+    writer: Mutex<Held>,
     /// The last commit, and the analyzer in force.
     current: RwLock<Searcher>,
+}
+
+/// What writes. One that has failed once fails for ever, on a disk that was full for a moment, so it
+/// is replaced; what it had not committed is put again by who follows.
+enum Held {
+    Writer(IndexWriter),
+    Failed,
+    LetGo,
 }
 
 impl Index {
@@ -58,13 +65,7 @@ impl Index {
         let index = open(folder, &fields).map_err(refused)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual);
         let reader = reader.try_into().map_err(refused)?;
-        let options = IndexWriterOptions::builder()
-            .memory_budget_per_thread(WRITER_BYTES)
-            .num_worker_threads(1)
-            .num_merge_threads(1)
-            .build();
-        let writer: IndexWriter = index.writer_with_options(options).map_err(refused)?;
-        writer.set_merge_policy(Box::new(merge_policy()));
+        let writer = writer_of(&index).map_err(refused)?;
         let payload = index.load_metas().map_err(refused)?.payload;
         let current = Searcher::new(reader.searcher(), payload, analyzer, Arc::clone(&fields));
         Ok(Self {
@@ -72,7 +73,7 @@ impl Index {
             fields,
             inner: index,
             reader,
-            writer: Mutex::new(Some(writer)),
+            writer: Mutex::new(Held::Writer(writer)),
             current: RwLock::new(current),
         })
     }
@@ -92,43 +93,42 @@ impl Index {
     pub fn put(&self, document: &Document) -> Result<(), IndexError> {
         let analyzer = self.searcher().analyzer().clone();
         let indexed = self.fields.indexed(document, &analyzer);
-        let mut held = self.writer();
-        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
-        writer.delete_term(self.identity(document.id));
-        writer.add_document(indexed).map_err(IndexError::write)?;
-        Ok(())
+        self.write(|writer| {
+            writer.delete_term(self.identity(document.id));
+            writer.add_document(indexed).map_err(IndexError::write)?;
+            Ok(())
+        })
     }
 
     /// Removes a document, if there is one.
     pub fn remove(&self, id: Uuid) -> Result<(), IndexError> {
-        let mut held = self.writer();
-        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
-        writer.delete_term(self.identity(id));
-        Ok(())
+        self.write(|writer| {
+            writer.delete_term(self.identity(id));
+            Ok(())
+        })
     }
 
     /// Makes all that was put and removed durable, together with `payload`, and shows it to the
     /// searchers from then on. After a crash the index is as of the last commit.
     pub fn commit(&self, payload: &str) -> Result<(), IndexError> {
-        let mut held = self.writer();
-        self.commit_with(held.as_mut().ok_or(IndexError::LetGo)?, payload)
+        self.write(|writer| self.commit_with(writer, payload))
     }
 
     /// Writes no more: what was committed can be searched, and the folder be opened by others.
     pub fn let_go(&self) {
-        drop(self.writer().take());
+        *self.writer() = Held::LetGo;
     }
 
     /// Commits, and leaves nothing of what was removed in any file: everything is merged to one
     /// segment. Searchers taken before keep what they see, in files that are gone.
     pub fn purge(&self, payload: &str) -> Result<(), IndexError> {
-        let mut held = self.writer();
-        let writer = held.as_mut().ok_or(IndexError::LetGo)?;
-        // No merge of its own begins any more, and those that run are waited for below.
-        writer.set_merge_policy(Box::new(NoMergePolicy));
-        let purged = self.purge_with(writer, payload);
-        writer.set_merge_policy(Box::new(merge_policy()));
-        purged
+        self.write(|writer| {
+            // No merge of its own begins any more, and those that run are waited for below.
+            writer.set_merge_policy(Box::new(NoMergePolicy));
+            let purged = self.purge_with(writer, payload);
+            writer.set_merge_policy(Box::new(merge_policy()));
+            purged
+        })
     }
 
     fn purge_with(&self, writer: &mut IndexWriter, payload: &str) -> Result<(), IndexError> {
@@ -200,7 +200,30 @@ impl Index {
         Ok(())
     }
 
-    fn writer(&self) -> MutexGuard<'_, Option<IndexWriter>> {
+    /// Writes with the writer there is, or with a new one where the last has failed.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut IndexWriter) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let mut held = self.writer();
+        if let Held::Failed = *held {
+            let writer = writer_of(&self.inner).map_err(IndexError::write)?;
+            // The disk may be full of what the last one has left behind.
+            let removed = writer.garbage_collect_files().wait();
+            removed.map_err(IndexError::write)?;
+            *held = Held::Writer(writer);
+        }
+        let Held::Writer(writer) = &mut *held else {
+            return Err(IndexError::LetGo);
+        };
+        let done = work(writer);
+        if done.is_err() {
+            *held = Held::Failed;
+        }
+        done
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Held> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -217,6 +240,17 @@ fn open(folder: &Path, fields: &Fields) -> Result<tantivy::Index, TantivyError> 
         .settings(IndexSettings::default())
         .tokenizers(tokenizers);
     builder.open_or_create(MmapDirectory::open(folder)?)
+}
+
+fn writer_of(index: &tantivy::Index) -> Result<IndexWriter, TantivyError> {
+    let options = IndexWriterOptions::builder()
+        .memory_budget_per_thread(WRITER_BYTES)
+        .num_worker_threads(1)
+        .num_merge_threads(1)
+        .build();
+    let writer: IndexWriter = index.writer_with_options(options)?;
+    writer.set_merge_policy(Box::new(merge_policy()));
+    Ok(writer)
 }
 
 fn merge_policy() -> LogMergePolicy {

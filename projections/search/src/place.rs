@@ -43,7 +43,10 @@ impl Place {
 
     #[inline]
     fn unpack(packed: u64) -> Option<Self> {
-        let half = |bits: u64| u32::try_from(bits).unwrap_or_default().cast_signed();
+        let half = |bits: u64| {
+            let half = u32::try_from(bits).expect("INVARIANT: half of 64 bits are 32");
+            half.cast_signed()
+        };
         (packed != NOWHERE).then(|| Self {
             lat: half(packed >> 32),
             lon: half(packed & 0xffff_ffff),

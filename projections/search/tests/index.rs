@@ -82,6 +82,28 @@ fn a_folder_belongs_to_one_open_index() {
 }
 
 #[test]
+fn an_index_that_could_not_be_written_for_a_while_is_written_again_with_what_was_lost() {
+    let fixture = Fixture::new(analyzer_with(&[])).with_titles(&["引っ越し"]);
+    let here = fixture.folder.path();
+    let away = here.with_extension("away");
+    for round in 2..4 {
+        std::fs::rename(here, &away).unwrap();
+        for _ in 0..3 {
+            let written = fixture.index.put(&document(round, "犬の散歩"));
+            let written = written.and_then(|()| fixture.index.commit("lost"));
+            assert!(written.is_err(), "its folder is not there");
+            assert_eq!(fixture.index.payload().as_deref(), Some("titles"));
+        }
+        std::fs::rename(&away, here).unwrap();
+        fixture.index.put(&document(round, "犬の散歩")).unwrap();
+        fixture.index.commit("titles").unwrap();
+        let found = found(&fixture.index.searcher(), &text("犬"));
+        assert_eq!(found.len() as u64, round - 1);
+    }
+    assert_eq!(found(&fixture.index.searcher(), &text("引っ越し")), [1]);
+}
+
+#[test]
 fn an_index_is_shared_by_threads() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Index>();

@@ -12,7 +12,7 @@ use std::{
 
 use meguri_log::{Log, Position};
 use sqlx::{
-    SqlitePool,
+    Connection as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -334,6 +334,13 @@ impl Entry {
             .immutable(true);
         let readers = SqlitePoolOptions::new()
             .max_connections(self.of.readers)
+            // As in `ViewFile`: one whose transaction could not be ended is closed.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .idle_timeout(IDLE_MAX)
             .test_before_acquire(false)
             .connect_lazy_with(options);

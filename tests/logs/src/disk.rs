@@ -62,19 +62,6 @@ impl SmallDisk {
         std::fs::remove_file(self.filler()).expect("the file that fills the disk");
     }
 
-    /// Mounts it anew: to be read only, or to be written again.
-    ///
-    /// # Panics
-    /// Where somebody has a file open to write, which keeps it from being read only.
-    pub fn read_only(&self, read_only: bool) {
-        let options = if read_only {
-            "remount,ro"
-        } else {
-            "remount,rw"
-        };
-        as_root(&["mount", "-o", options, &self.folder().to_string_lossy()]);
-    }
-
     fn filler(&self) -> PathBuf {
         self.folder().join("filler")
     }

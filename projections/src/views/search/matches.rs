@@ -118,7 +118,10 @@ fn other_side(post: &Post, not_authors: &[MemberId]) -> Query {
 
 /// How well each fits the text, from 0 to 1.
 fn said(hits: &[Hit]) -> HashMap<Uuid, f32> {
-    let score = |hit: &Hit| f32::from_bits(u32::try_from(hit.key.rank).unwrap_or(0));
+    let score = |hit: &Hit| {
+        let bits = u32::try_from(hit.key.rank);
+        f32::from_bits(bits.expect("INVARIANT: sorted by relevance, the rank is that of an f32"))
+    };
     let best = hits.first().map_or(1.0, score).max(f32::MIN_POSITIVE);
     hits.iter().map(|hit| (hit.id, score(hit) / best)).collect()
 }
