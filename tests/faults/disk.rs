@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 fn need(title: &str) -> Value {
     json!({
         "title": title, "category": "housework", "description": "庭の草むしりを手伝ってください。",
-        "city": "渋谷区",
+        "city": "渋谷区", "online": true,
     })
 }
 

@@ -39,7 +39,7 @@ pub(crate) enum Outcome {
 }
 
 /// A key that no other command of this process has.
-fn new_key() -> String {
+pub(crate) fn new_key() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     format!("command-{}", LAST.fetch_add(1, Ordering::Relaxed))
 }
