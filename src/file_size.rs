@@ -1,5 +1,5 @@
-//! A limit on the size of files (`ulimit -f`): reaching it is an error of a write, as a full disk is,
-//! and not the end of the process.
+//! A limit on the size of files (`ulimit -f`): reaching it is an error of a write, as a full disk
+//! is, and not the end of the process.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! States of the cache proven by what the log says of their streams, and brought up to it: a refusal
-//! has no append that would prove them, and is not to cost more than one.
+//! States of the cache proven by what the log says of their streams, and brought up to it: a
+//! refusal has no append that would prove them, and is not to cost more than one.
 
 use std::collections::HashMap;
 

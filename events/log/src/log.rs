@@ -544,8 +544,8 @@ impl Log {
     /// at the same time or after a first caller was dropped, it waits for the same end.
     pub async fn close(&self) {
         self.0.supervisor.stop();
-        // INVARIANT: nobody comes by this lock while the writer drains, so the store is closed after
-        // it, whoever asks first.
+        // INVARIANT: nobody comes by this lock while the writer drains, so the store is closed
+        // after it, whoever asks first.
         let mut draining = self.0.writer.lock().await;
         if let Some(writer) = &mut *draining {
             // A writer that panicked has already dropped its requests, which were answered

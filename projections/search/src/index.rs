@@ -41,8 +41,8 @@ pub struct Index {
     current: RwLock<Searcher>,
 }
 
-/// What writes. One that has failed once fails for ever, on a disk that was full for a moment, so it
-/// is replaced; what it had not committed is put again by who follows.
+/// What writes. One that has failed once fails for ever, on a disk that was full for a moment, so
+/// it is replaced; what it had not committed is put again by who follows.
 enum Held {
     Writer(IndexWriter),
     Failed,

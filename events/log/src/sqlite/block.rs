@@ -97,8 +97,8 @@ pub(super) async fn stream(
 
 /// What was read, if it is in the order that was asked for.
 ///
-/// INVARIANT: the inner select is ordered and aggregates keep its order; were it ever not so, events
-/// would be folded out of order, so it is checked wherever events are read.
+/// INVARIANT: the inner select is ordered and aggregates keep its order; were it ever not so,
+/// events would be folded out of order, so it is checked wherever events are read.
 fn in_order(read: Vec<Recorded>, direction: Direction) -> Result<Vec<Recorded>, StoreError> {
     let ordered = read.is_sorted_by(|one, next| match direction {
         Direction::Forward => one.position() < next.position(),

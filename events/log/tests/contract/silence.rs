@@ -25,7 +25,7 @@ use super::{append, event, on_condition, sealed, stream};
 
 /// How long one waits for an answer in these tests.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Longer than anything may take that waits for a few answers: a test that waits so long has failed.
+/// Longer than anything takes that waits for a few answers: a test that waits so long has failed.
 const BOUND: Duration = Duration::from_secs(40);
 /// Moments that are tried at once: most of the time is waiting.
 const LANES: usize = 10;
