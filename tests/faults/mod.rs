@@ -4,6 +4,7 @@
 //! under an idempotency key of its own. A command without an answer is sent again, under the same
 //! key, until there is one. At the end the log must read as if nothing had ever happened.
 
+mod corruption;
 mod database;
 mod disk;
 mod hostile;

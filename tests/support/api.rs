@@ -163,6 +163,20 @@ impl Api {
         }
     }
 
+    /// What is answered to a read, whatever it is.
+    pub(crate) async fn answer(
+        &self,
+        path: &str,
+        token: Option<&str>,
+    ) -> reqwest::Result<(StatusCode, String)> {
+        let mut request = self.client.get(format!("{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await?;
+        Ok((answer.status(), answer.text().await?))
+    }
+
     /// The status of a read, whatever it is.
     pub(crate) async fn status(&self, path: &str, token: Option<&str>) -> StatusCode {
         let mut request = self.client.get(format!("{}{path}", self.address));

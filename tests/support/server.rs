@@ -60,6 +60,13 @@ impl Installation {
         Self::new(None, Some((database(), database())))
     }
 
+    /// The same data in another folder; nothing may run in this one.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new(None, None);
+        copy_folder(&self.data(), &copy.data());
+        copy
+    }
+
     /// The folder that the server was given with `--data`.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join(&self.data)
@@ -261,11 +268,24 @@ impl Installation {
 
     /// What its servers have said on standard error.
     pub(crate) fn diagnostics(&self) -> String {
-        std::fs::read_to_string(self.log()).unwrap()
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     fn log(&self) -> PathBuf {
         self.folder.path().join("diagnostics")
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, to) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -297,6 +317,21 @@ impl Server {
         self.api
             .as_ref()
             .expect("a server which was launched only has no known address")
+    }
+
+    /// Waits until it says where it listens; what it says instead, where it does not.
+    pub(crate) fn listens(&mut self) -> Result<(), String> {
+        let line = self.first_line();
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with(ADDRESS_BEFORE));
+        match address {
+            Some(address) => {
+                self.api = Some(Api::new(address.trim_end_matches(['/', '.', ','])));
+                Ok(())
+            }
+            None => Err(line),
+        }
     }
 
     /// Whether the process is still there.
