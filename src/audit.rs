@@ -28,7 +28,11 @@ pub async fn run(
     if let AuditCommand::Verify(args) = command {
         return verify::run(args, &mut VerdictOutput::to(out)).await;
     }
-    let done = match storage::open_existing(settings).await {
+    let opened = match command {
+        AuditCommand::Check(args) => storage::open_to_look(settings, !args.without_vault).await,
+        _ => storage::open_existing(settings).await,
+    };
+    let done = match opened {
         Ok(log) => {
             let done = on(&log, settings, command, out).await;
             log.close().await;
@@ -38,7 +42,7 @@ pub async fn run(
     };
     match (command, done) {
         // Whoever asks for a verdict must not take a failure for one.
-        (AuditCommand::Check, Err(failure)) => Err(failure.or_no_verdict()),
+        (AuditCommand::Check(_), Err(failure)) => Err(failure.or_no_verdict()),
         (_, done) => done,
     }
 }
@@ -50,7 +54,9 @@ async fn on(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     match command {
-        AuditCommand::Check => check::run(log, settings, &mut VerdictOutput::to(out)).await,
+        AuditCommand::Check(args) => {
+            check::run(log, settings, *args, &mut VerdictOutput::to(out)).await
+        }
         AuditCommand::Key => key(log, out).await,
         AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
         AuditCommand::Bundle(args) => bundle::run(log, args, out).await,

@@ -274,8 +274,9 @@ fn lifetime(text: &str) -> Result<Period, String> {
 /// `meguri audit …`
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Check the whole log, what is published of it and its views: exit code 0 sound, 1 findings
-    Check,
+    /// Check the whole log, what is published of it and its views: exit code 0 sound, 1 findings, 2
+    /// cannot tell. Nothing is written, and no file is left behind
+    Check(CheckArgs),
     /// Print the key by which anyone verifies the log's checkpoints
     Key,
     /// Write checkpoint, tiles and entries as files for any web server; goes on where it stopped
@@ -290,6 +291,17 @@ pub enum AuditCommand {
     Redact(RedactArgs),
     /// Check a bundle, or a published log: exit code 0 sound, 1 findings, 2 cannot tell
     Verify(VerifyArgs),
+}
+
+/// What is checked of a log, and how that is told.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct CheckArgs {
+    /// Look at nothing that is sealed; so it is where there is no vault
+    #[arg(long)]
+    pub without_vault: bool,
+    /// Print one JSON object: the log's name, size and root, what was checked, what was found
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Who opens what members wrote, and why.

@@ -113,6 +113,19 @@ pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
     open(settings).await
 }
 
+/// Opens a log that is there, to look into it and nothing else: nothing is written, and no file is
+/// left behind. It is opened without its vault where that is not wanted, or not there.
+pub async fn open_to_look(settings: &Settings, with_vault: bool) -> Result<Log, Failure> {
+    let data = &settings.data.value;
+    let is_file = settings.database_url.value.is_none();
+    if is_file && !data.join(LOG_FILE).exists() {
+        return Err(Failure::NoLog(data.clone()));
+    }
+    let has_vault = with_vault && (!is_file || data.join(VAULT_FILE).exists());
+    let options = LogOptions::new(location(settings), settings.kek());
+    Ok(Log::open_read_only(&options, has_vault).await?)
+}
+
 /// Begins to publish a log, and writes down the key by which anyone verifies it. `last_signed` is
 /// what is said to have been signed last, where the log was moved.
 pub async fn publish(

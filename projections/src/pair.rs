@@ -43,9 +43,19 @@ impl Pair {
     /// # Errors
     /// [`TableError`] where there is none, or it cannot be read.
     pub(crate) async fn open(database: PathBuf) -> Result<Self, TableError> {
-        let options = SqliteConnectOptions::new().filename(&database);
+        // Beside a file that nobody has open, reading it would leave a journal and its index.
+        let is_beside = |end: &str| {
+            let mut name = database.as_os_str().to_owned();
+            name.push(end);
+            std::fs::metadata(name).is_ok_and(|it| it.len() > 0)
+        };
+        let is_open = is_beside("-wal") || is_beside("-shm");
+        let options = SqliteConnectOptions::new()
+            .filename(&database)
+            .read_only(true)
+            .immutable(!is_open);
         Ok(Self {
-            connection: SqliteConnection::connect_with(&options.read_only(true)).await?,
+            connection: SqliteConnection::connect_with(&options).await?,
             database,
             begun: false,
         })

@@ -11,7 +11,9 @@ use meguri_log::{
     Accounts, AuditStep, Audited, ErasedKeys, Header, Log, Position, RedactedEvent, Version,
 };
 use meguri_projections::{Certified, ViewSet};
+use serde_json::{Value, json};
 
+use crate::command_line::CheckArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::{self, grouped};
 use crate::settings::Settings;
@@ -71,6 +73,7 @@ fn keys_of(member: MemberId, keys: &[KeyRange]) -> Vec<ErasedKeys> {
 pub(super) async fn run(
     log: &Log,
     settings: &Settings,
+    args: CheckArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let (bar, begun) = (progress_bar(log.head().await?.position), Instant::now());
@@ -78,13 +81,13 @@ pub(super) async fn run(
         out,
         printed: 0,
         result: Ok(()),
+        json: args.json.then(Vec::new),
     });
     let mut tell = |step| match step {
         AuditStep::Checked(position) => bar.set_position(position.get()),
         AuditStep::Found(finding) => {
-            let (place, code) = (finding.place, finding.kind.code());
-            let line = format!("{place}: {code}: {}", finding.reason);
-            bar.suspend(|| print(&printing, &line));
+            let (place, code) = (finding.place.to_string(), finding.kind.code());
+            bar.suspend(|| print(&printing, &place, code, &finding.reason));
         }
     };
     let outside = settings.data.value.join(storage::CHECKPOINT_FILE);
@@ -106,15 +109,20 @@ pub(super) async fn run(
         }
         if let Some(mismatch) = &view.mismatch {
             findings += 1;
-            let line = format!("view {}: certificate: {mismatch}", view.view);
-            print(&printing, &line);
+            let place = format!("view {}", view.view);
+            print(&printing, &place, "certificate", mismatch);
         }
     }
-    let Printing { out, result, .. } = printing
+    let Printing {
+        out, result, json, ..
+    } = printing
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
     result?;
-    let text = summary(&audited, &views, findings, lasted);
+    let text = match json {
+        None => summary(&audited, &views, findings, lasted),
+        Some(found) => object(log, &audited, &views, (findings, found)).await?,
+    };
     out.write_all(text.as_bytes()).map_err(to_stdout)?;
     if findings == 0 {
         Ok(())
@@ -128,14 +136,53 @@ struct Printing<'a> {
     out: &'a mut (dyn Write + Send),
     printed: u64,
     result: Result<(), Failure>,
+    /// What is printed at the end instead, where that is asked for.
+    json: Option<Vec<Value>>,
 }
 
-fn print(printing: &Mutex<Printing<'_>>, line: &str) {
+fn print(printing: &Mutex<Printing<'_>>, place: &str, code: &str, reason: &str) {
     let mut to = printing.lock().unwrap_or_else(PoisonError::into_inner);
     to.printed += 1;
-    if to.result.is_ok() && to.printed <= FINDINGS_PRINTED {
-        to.result = writeln!(to.out, "{line}").map_err(to_stdout);
+    if to.result.is_err() || to.printed > FINDINGS_PRINTED {
+        return;
     }
+    if let Some(found) = &mut to.json {
+        found.push(json!({"place": place, "code": code, "reason": reason}));
+        return;
+    }
+    to.result = writeln!(to.out, "{place}: {code}: {reason}").map_err(to_stdout);
+}
+
+/// Everything as one JSON object.
+async fn object(
+    log: &Log,
+    audited: &Audited,
+    views: &[Certified],
+    (findings, found): (u64, Vec<Value>),
+) -> Result<String, Failure> {
+    let name = log.verifier().await?;
+    let views = views.iter().map(|view| {
+        let is_sound = view.mismatch.is_none();
+        json!({"name": view.view, "position": view.position.get(), "sound": is_sound})
+    });
+    let object = json!({
+        "log": name.map(|key| key.name().as_str().to_owned()),
+        "size": audited.events,
+        "root": audited.root.map(|root| root.to_string()),
+        "sealed": {
+            "opened": audited.opened,
+            "erased": audited.erased,
+            "not_looked_at": audited.unopened,
+        },
+        "redacted": audited.redacted,
+        "tiles": audited.tiles,
+        "checkpoints": audited.checkpoints,
+        "views": views.collect::<Vec<_>>(),
+        "findings": findings,
+        "found": found,
+        "verdict": if findings == 0 { "sound" } else { "findings" },
+    });
+    Ok(format!("{object}\n"))
 }
 
 fn progress_bar(head: Position) -> ProgressBar {
@@ -155,6 +202,7 @@ fn summary(audited: &Audited, views: &[Certified], findings: u64, lasted: Durati
     let Audited {
         events,
         opened,
+        unopened,
         erased,
         redacted,
         tiles,
@@ -166,6 +214,10 @@ fn summary(audited: &Audited, views: &[Certified], findings: u64, lasted: Durati
     let (tiles, checkpoints) = (grouped(*tiles), grouped(*checkpoints));
     let (events, opened) = (grouped(*events), grouped(*opened));
     let (erased, redacted) = (grouped(*erased), grouped(*redacted));
+    let unopened = match unopened {
+        0 => String::new(),
+        unopened => format!(", {} not looked at (no vault)", grouped(*unopened)),
+    };
     let seconds = lasted.as_secs_f64();
     let verdict = match findings {
         0 => "sound: nothing was found that does not fit".to_owned(),
@@ -173,7 +225,7 @@ fn summary(audited: &Audited, views: &[Certified], findings: u64, lasted: Durati
     };
     format!(
         "{events} events checked in {seconds:.1} s, {rate}/s\n  \
-         sealed sections: {opened} open, {erased} erased as the log says\n  \
+         sealed sections: {opened} open, {erased} erased as the log says{unopened}\n  \
          redacted events: {redacted}\n  \
          published: {tiles} tiles, {checkpoints} checkpoints\n  \
          views: {sound} of {} have consumed exactly this log\n{verdict}\n",

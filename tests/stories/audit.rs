@@ -1,6 +1,8 @@
 //! An operator checks the whole log, before and after a member is forgotten, and after somebody had
 //! a hand in the files.
 
+use std::path::{Path, PathBuf};
+
 use meguri_log::{Location, Position};
 use meguri_postgres_cluster::shared;
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
@@ -46,6 +48,20 @@ async fn change(installation: &Installation, sqlite: &[&str], postgres: &[&str])
     }
 }
 
+/// The names of everything in a folder, however deep.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(entries(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
 async fn published(installation: &Installation) {
     let server = installation.serve().await;
     let status = server.api().get("/api/status", None).await;
@@ -58,8 +74,24 @@ async fn published(installation: &Installation) {
 async fn the_whole_log_is_checked(installation: Installation) {
     installation.run(&["demo", "--members", "12", "--exchanges", "40"]);
     published(&installation).await;
+    let before = entries(&installation.data());
     let (code, sound) = check(&installation);
     assert_eq!(code, 0, "{sound:?}");
+    let told = installation.run(&["audit", "check", "--json", "--without-vault"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["verdict"], "sound");
+    assert_eq!(told["log"], verifier(&installation).name().as_str());
+    assert!(told["size"].as_u64().unwrap() > 100, "{told}");
+    assert_eq!(told["root"].as_str().unwrap().len(), 44, "{told}");
+    assert!(
+        told["sealed"]["not_looked_at"].as_u64().unwrap() > 0,
+        "{told}"
+    );
+    assert_eq!(
+        entries(&installation.data()),
+        before,
+        "nothing is left behind"
+    );
     assert_eq!(installation.unread(&["audit", "check"]), [Some(0); 2]);
     let views = meguri_projections::ViewSet::all().names().len();
     let consumed = format!("views: {views} of {views} have consumed exactly this log");

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     header::Header, integrity::not_found, log::Log, read::ReadError, seal::Opener,
-    stream::Position, vault::VaultError,
+    stream::Position, tree::Root, vault::VaultError,
 };
 
 pub use accounts::{Accounts, ErasedKeys, RedactedEvent};
@@ -47,6 +47,8 @@ pub struct Audited {
     pub events: u64,
     /// Sealed sections that open to what their header commits to.
     pub opened: u64,
+    /// Sealed sections that were not looked at, for there was no vault.
+    pub unopened: u64,
     /// Sealed sections that a logged erasure covers.
     pub erased: u64,
     /// Events that were redacted, as a later event says.
@@ -55,6 +57,8 @@ pub struct Audited {
     pub tiles: u64,
     /// Checkpoints that are signed and the tree's.
     pub checkpoints: u64,
+    /// The root of the tree over these events; none where it cannot be told.
+    pub root: Option<Root>,
     /// What does not fit.
     pub findings: u64,
 }
@@ -115,7 +119,7 @@ impl Log {
         {
             audit.found(Finding::new(Place::Database, FindingKind::Integrity, wrong));
         }
-        for wrong in self.vault().integrity(None).await? {
+        for wrong in self.vault_integrity().await? {
             audit.found(Finding::new(Place::Vault, FindingKind::Integrity, wrong));
         }
         // INVARIANT: read before the head, so that no true checkpoint is ahead of it.
@@ -153,6 +157,15 @@ impl Log {
         chain.finish(&mut audit);
         tree.finish(self, &mut audit).await?;
         Ok(audit.audited)
+    }
+}
+
+impl Log {
+    async fn vault_integrity(&self) -> Result<Vec<String>, VaultError> {
+        if !self.has_vault() {
+            return Ok(Vec::new());
+        }
+        self.vault().integrity(None).await
     }
 }
 
@@ -204,12 +217,17 @@ async fn check_block(
         let readable = headers.iter().flatten().flatten();
         let listed = readable.flat_map(|header| &header.sealed);
         let ids: Vec<&str> = listed.map(|section| section.key).collect();
-        let keys = runtime.block_on(log.vault().keys(&ids))?;
-        let (mut keys, mut opener) = (keys.as_slice(), Opener::default());
+        let keys = match log.has_vault() {
+            true => Some(runtime.block_on(log.vault().keys(&ids))?),
+            false => None,
+        };
+        let (mut keys, mut opener) = (keys.as_deref(), Opener::default());
         let mut checked = Vec::with_capacity(rows.len());
         for (row, header) in rows.iter().zip(&headers) {
-            let own = keys.split_off(..sealed(header));
-            let own = own.expect("INVARIANT: there is a key for each section that was asked for");
+            let own = keys.as_mut().map(|keys| {
+                let own = keys.split_off(..sealed(header));
+                own.expect("INVARIANT: there is a key for each section that was asked for")
+            });
             checked.push(event::check(
                 row,
                 header.as_ref(),

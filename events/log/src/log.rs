@@ -7,6 +7,7 @@ use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     apart,
@@ -35,7 +36,7 @@ use crate::{
     sqlite::SqliteStore,
     store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::{Belonging, LostKeysError, Vault},
+    vault::{Belonging, Kek, LostKeysError, Vault},
     writer::{RESOLVE_FOR, Request, Writer},
 };
 
@@ -51,6 +52,8 @@ struct Opened {
     published: Arc<dyn PublishStore>,
     audited: Arc<dyn AuditStore>,
     vault: Vault,
+    /// Whether that is the one of this log, or an empty one in its place.
+    has_vault: bool,
     clock: Arc<dyn Clock>,
     guard: Arc<ClockGuard>,
     queue: mpsc::Sender<Request>,
@@ -141,7 +144,7 @@ impl Log {
             backend.store.forget_outcomes(clock.now()).await?;
         }
         let resolve_for = RESOLVE_FOR.min(options.answer_within);
-        let log = Self::start(backend, vault, clock, head, resolve_for, guard);
+        let log = Self::start(backend, (vault, true), clock, head, resolve_for, guard);
         log.say_of_the_clock(head.at);
         match log.end_tokens_of_an_older_vault().await {
             Ok(()) => Ok(log),
@@ -177,9 +180,42 @@ impl Log {
         self.begin_vault_generation().await
     }
 
+    /// Opens a log that is there to look into it: nothing is written, nothing of an older release is
+    /// brought up to date, and on SQLite no file is left behind. Without its vault sealed sections
+    /// are not opened, and an audit does not look at them.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_read_only(options: &LogOptions, has_vault: bool) -> Result<Self, OpenError> {
+        let (clock, answer) = (Arc::clone(&options.clock), options.answer_within);
+        let (backend, vault) = match &options.location {
+            Location::Sqlite { log, vault } => {
+                let backend = Backend::new(SqliteStore::open_read_only(log)?);
+                (backend, format!("sqlite:{}", vault.display()))
+            }
+            Location::Postgres { log, vault } => {
+                let store = PostgresStore::open_read_only(log, answer).await?;
+                (Backend::new(store), vault.clone())
+            }
+        };
+        let head = backend.store.head().await?;
+        let told = Arc::clone(&clock);
+        let vault = if has_vault {
+            Vault::open_read_only(&vault, &options.kek, told, answer).await?
+        } else {
+            let kek = Kek::Given(Zeroizing::new([0; 32]));
+            let lifetime = options.token_lifetime;
+            Vault::open("sqlite::memory:", &kek, true, told, lifetime, answer).await?
+        };
+        let resolve_for = RESOLVE_FOR.min(answer);
+        let guard = ClockGuard::new(Arc::clone(&clock), head, options.clock_jump_max);
+        let (vault, guard) = ((vault, has_vault), Arc::new(guard));
+        Ok(Self::start(backend, vault, clock, head, resolve_for, guard))
+    }
+
     fn start(
         backend: Backend,
-        vault: Vault,
+        (vault, has_vault): (Vault, bool),
         clock: Arc<dyn Clock>,
         head: Head,
         resolve_for: Duration,
@@ -217,6 +253,7 @@ impl Log {
             published,
             audited,
             vault,
+            has_vault,
             clock,
             guard,
             queue,
@@ -511,6 +548,11 @@ impl Log {
     /// What gives back everything as it is stored.
     pub(crate) fn audited(&self) -> &dyn AuditStore {
         &*self.0.audited
+    }
+
+    /// Whether sealed sections can be opened: not so where it was opened without its vault.
+    pub fn has_vault(&self) -> bool {
+        self.0.has_vault
     }
 
     /// The vault of this log.

@@ -58,6 +58,20 @@ pub(crate) struct PostgresStore {
 impl PostgresStore {
     /// Opens a log whose database answers each question within this time, or is taken for gone.
     pub(crate) async fn open(url: &str, answer: Duration) -> Result<Self, StoreError> {
+        let store = Self::open_read_only(url, answer).await?;
+        let migrating = sqlx::migrate!("migrations/postgres");
+        let migrating = migrating.run(&store.listening);
+        match timeout(answer * MIGRATION_ANSWERS, migrating).await {
+            Ok(migrated) => {
+                migrated.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            }
+            Err(_) => return Err(ConnectionError::NoAnswer.into()),
+        }
+        Ok(store)
+    }
+
+    /// Opens a log that is there, to read it: an older release's is not brought up to date.
+    pub(crate) async fn open_read_only(url: &str, answer: Duration) -> Result<Self, StoreError> {
         let readers = session::connections(url, READERS_MAX, answer)?;
         session::refuse_shared_sessions(&readers).await?;
         let options = session::options(url)?;
@@ -68,13 +82,6 @@ impl PostgresStore {
             .max_connections(1)
             .acquire_timeout(session::CONNECT_WITHIN)
             .connect_lazy_with(options);
-        let migrating = sqlx::migrate!("migrations/postgres");
-        match timeout(answer * MIGRATION_ANSWERS, migrating.run(&listening)).await {
-            Ok(migrated) => {
-                migrated.map_err(|error| StoreError::Unreachable(error.to_string()))?;
-            }
-            Err(_) => return Err(ConnectionError::NoAnswer.into()),
-        }
         Ok(Self {
             readers,
             writer: session::connections(url, 1, answer)?,

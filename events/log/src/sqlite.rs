@@ -8,6 +8,7 @@ mod frontiers;
 pub(crate) mod inspect;
 mod publish;
 mod query;
+pub(crate) mod read_only;
 
 use std::{
     path::{Path, PathBuf},
@@ -53,6 +54,9 @@ pub(crate) struct SqliteStore {
     readers: Connections<SqliteConnection>,
     writer: Connections<SqliteConnection>,
     path: PathBuf,
+    is_read_only: bool,
+    /// Where another file is read in the place of this one.
+    _copy: Option<Arc<read_only::Copy>>,
 }
 
 impl SqliteStore {
@@ -80,6 +84,22 @@ impl SqliteStore {
             readers: connections(READERS_MAX, options.pragma("query_only", "on")),
             writer,
             path: path.into(),
+            is_read_only: false,
+            _copy: None,
+        })
+    }
+
+    /// Opens a log that is there, to read it and to leave nothing behind.
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let options = read_only::options(path);
+        let (options, copy) =
+            options.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        Ok(Self {
+            readers: connections(READERS_MAX, options.clone()),
+            writer: connections(1, options),
+            path: path.into(),
+            is_read_only: true,
+            _copy: copy,
         })
     }
 }
@@ -174,6 +194,9 @@ impl Store for SqliteStore {
     }
 
     async fn keep_frontiers(&self, frontiers: &[Frontier]) -> Result<(), StoreError> {
+        if self.is_read_only {
+            return Ok(());
+        }
         on!(self.writer, |writer| frontiers::keep(writer, frontiers))
     }
 

@@ -126,6 +126,31 @@ impl Vault {
         let tokens = tokens::TokenState::new(token_lifetime);
         let now = clock.now().micros();
         database.tidy_tokens(now, tokens.lifetime).await?;
+        Self::on(database, kek, log_is_empty, clock, tokens).await
+    }
+
+    /// Opens a vault that is there, to read it and to leave nothing behind.
+    ///
+    /// # Errors
+    /// [`KekError`].
+    pub(crate) async fn open_read_only(
+        location: &str,
+        kek: &Kek,
+        clock: Arc<dyn Clock>,
+        answer: Duration,
+    ) -> Result<Self, KekError> {
+        let database = Database::open_read_only(location, answer)?;
+        let tokens = tokens::TokenState::new(Duration::ZERO);
+        Self::on(database, kek, false, clock, tokens).await
+    }
+
+    async fn on(
+        database: Database,
+        kek: &Kek,
+        log_is_empty: bool,
+        clock: Arc<dyn Clock>,
+        tokens: tokens::TokenState,
+    ) -> Result<Self, KekError> {
         let opened = kek::open(&database, kek, log_is_empty).await?;
         let keys = Arc::new(Keys::new(database.clone(), kek.clone(), opened.wrapping));
         Ok(Self(Arc::new(Opened {

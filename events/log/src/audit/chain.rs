@@ -95,6 +95,7 @@ impl Chain {
     pub(super) fn take(&mut self, event: Checked, audit: &mut Audit<'_>) {
         audit.audited.events += 1;
         audit.audited.opened += event.opened;
+        audit.audited.unopened += event.unopened;
         for finding in event.findings {
             audit.found(finding);
         }

@@ -36,6 +36,8 @@ pub(super) struct Checked {
     pub(super) said: Option<Said>,
     /// Sections that open.
     pub(super) opened: u64,
+    /// Sections that nobody looked at.
+    pub(super) unopened: u64,
     /// The keys of sections that do not open, for their keys are gone.
     pub(super) closed: Vec<String>,
     /// As it has to be described by a later event; where it lacks its header.
@@ -75,7 +77,7 @@ pub(super) struct Common {
 pub(super) fn check(
     row: &StoredRow,
     header: Option<&Result<Header<'_>, String>>,
-    keys: &[FoundKey],
+    keys: Option<&[FoundKey]>,
     common: &Common,
     opener: &mut Opener,
 ) -> Checked {
@@ -88,6 +90,7 @@ pub(super) fn check(
         entry,
         said: None,
         opened: 0,
+        unopened: 0,
         closed: Vec::new(),
         redacted: None,
         findings: Vec::new(),
@@ -96,7 +99,10 @@ pub(super) fn check(
         Some(Ok(header)) => {
             checked.columns(row, header, common);
             checked.entry(row);
-            checked.sections(row, header, keys, opener);
+            match keys {
+                Some(keys) => checked.sections(row, header, keys, opener),
+                None => checked.unopened = header.sealed.len() as u64,
+            }
             checked.hear(header, &*common.accounts);
         }
         Some(Err(reason)) => {

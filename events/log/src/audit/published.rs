@@ -262,6 +262,7 @@ impl PublishedTree {
         if self.broken.is_some() {
             return Ok(());
         }
+        audit.audited.root = Some(self.frontier.root());
         // What was published meanwhile is true only as far as there are events now.
         let now = log.store().head().await.map_err(ReadError::from)?;
         for (level, width) in (0..8).map(|level| (level, 1_u64 << (8 * (level + 1).min(7)))) {

@@ -83,6 +83,26 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens a vault that is there, to read it and to leave nothing behind.
+    pub(super) fn open_read_only(location: &str, answer: Duration) -> Result<Self, VaultError> {
+        if location.starts_with("postgres") {
+            let connections = session::connections(location, CONNECTIONS_MAX, answer)?;
+            return Ok(Self::Postgres(connections));
+        }
+        let path = location.strip_prefix("sqlite:").unwrap_or(location);
+        let options = sqlite::read_only::options(path.as_ref());
+        let (options, copy) =
+            options.map_err(|error| VaultError::Unavailable(error.to_string()))?;
+        if copy.is_some() {
+            return Err(VaultError::Unavailable(
+                "its journal was left by a process that did not end well, or is a copy: open it \
+                 once with a server, or look without the vault"
+                    .into(),
+            ));
+        }
+        Ok(Self::Sqlite(sqlite::connections(CONNECTIONS_MAX, options)))
+    }
+
     /// Reads a value of the vault's own, which stays as it is until the transaction ends.
     pub(super) const fn share(&self) -> &'static str {
         match self {

@@ -29,6 +29,7 @@ mod pooler;
 mod publish;
 mod publish_refusals;
 mod read;
+mod read_only;
 mod request_keys;
 mod silence;
 mod supervision;
