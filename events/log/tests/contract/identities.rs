@@ -67,9 +67,9 @@ async fn a_name_is_taken_only_where_the_index_and_what_is_kept_apart_say_that_it
     backend: Backend,
 ) {
     for damage in [
-        "delete from events where stream = 'claim-aaaaaaaa'",
-        "delete from identities where stream = 'claim-aaaaaaaa'",
-        "update identities set version = 2 where stream = 'claim-aaaaaaaa'",
+        "delete from events where stream = 'claim-cccccccc'",
+        "delete from identities where stream = 'claim-cccccccc'",
+        "update identities set version = 2 where stream = 'claim-cccccccc'",
     ] {
         let home = Home::new(backend);
         let log = home.open().await;
@@ -78,12 +78,12 @@ async fn a_name_is_taken_only_where_the_index_and_what_is_kept_apart_say_that_it
         let database = unguarded(&home, backend).await;
         assert_eq!(database.run(damage).await, Ok(1));
         let log = home.open().await;
-        let said = version_of(&log, NAMES[0]).await;
+        let said = version_of(&log, NAMES[2]).await;
         assert!(
             matches!(said, Err(ReadError::Damaged(_))),
             "{damage}: {said:?}"
         );
-        let taken = take(&log, NAMES[0]).await;
+        let taken = take(&log, NAMES[2]).await;
         assert!(
             matches!(taken, AppendError::Unavailable(_)),
             "{damage}: {taken:?}"
