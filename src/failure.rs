@@ -418,10 +418,6 @@ impl Failure {
                  --start-anew` begins an empty one in files, and in PostgreSQL a new one needs two \
                  empty databases",
             ),
-            Self::Open(OpenError::OtherLog) => Some(
-                "give the vault that belongs to this log: with this one nothing that is sealed \
-                 opens",
-            ),
             Self::OldVault { .. } => Some(
                 "put back a later backup of the vault; where there is none, `meguri vault \
                  give-up-lost-keys` reads what is lost as erased",

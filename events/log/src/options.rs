@@ -89,9 +89,6 @@ pub enum OpenError {
     /// The log is empty, and that of this vault was not: it is lost, or another one was opened.
     #[error("the log is empty, but its vault belongs to one that is not")]
     Emptied,
-    /// The vault has held the keys of another log.
-    #[error("the vault belongs to another log: their first events differ")]
-    OtherLog,
     /// Log and vault are one database, so that a backup of one would hold the other.
     #[error("the vault must be a database of its own, apart from the log")]
     VaultInLog,
