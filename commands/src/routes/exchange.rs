@@ -13,8 +13,8 @@ use crate::{
 /// Writes in the room (H05).
 ///
 /// While negotiating, a message of the party with the right to decide is agreement to the terms
-/// that it names in `terms_version`, unless it says `keep_negotiating` (H25-H27). Where they are not
-/// the latest it is refused with `terms-changed`, where it names none with `terms-not-named`.
+/// that it names in `terms_version`, unless it says `keep_negotiating` (H25-H27). Where they are
+/// not the latest it is refused with `terms-changed`, where it names none with `terms-not-named`.
 #[utoipa::path(
     post, path = "/exchanges/{id}/messages", tag = "exchanges", security(("bearer" = [])),
     extensions(("x-summary-ja" = json!("メッセージを送る"))),

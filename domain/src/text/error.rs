@@ -105,7 +105,10 @@ pub enum TextError {
         max: usize,
     },
     /// NUL, an escape, a change of writing direction, or a line break where there is one line.
-    #[error("character {number} of the {}, U+{:04X}, is a control character", field.en(), u32::from(*found))]
+    #[error(
+        "character {number} of the {}, U+{:04X}, is a control character",
+        field.en(), u32::from(*found)
+    )]
     ControlCharacter {
         /// What was typed.
         field: Field,
@@ -115,7 +118,10 @@ pub enum TextError {
         number: usize,
     },
     /// A character that shows nothing where it stands, or something else on every machine.
-    #[error("character {number} of the {}, U+{:04X}, shows nothing there", field.en(), u32::from(*found))]
+    #[error(
+        "character {number} of the {}, U+{:04X}, shows nothing there",
+        field.en(), u32::from(*found)
+    )]
     HiddenCharacter {
         /// What was typed.
         field: Field,

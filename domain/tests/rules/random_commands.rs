@@ -274,7 +274,11 @@ proptest! {
         let (exchange, _) = run(&start, &steps);
         let now = NOW.plus(Duration::from_hours(24 * 400));
         let step = Step { by: last.0, hours: 0, what: last.1 };
-        let once_only = !matches!(step.what, Try::Message { .. } | Try::AnswerToLatest | Try::Propose { .. });
+        let again_and_again = matches!(
+            step.what,
+            Try::Message { .. } | Try::AnswerToLatest | Try::Propose { .. }
+        );
+        let once_only = !again_and_again;
         if let Ok(events) = attempt(&exchange, &step, now) && once_only {
             let after = events.iter().fold(Some(exchange), Exchange::evolve).unwrap();
             prop_assert!(attempt(&after, &step, now).unwrap_or_default().is_empty());

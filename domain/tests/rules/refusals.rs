@@ -56,7 +56,8 @@ fn every_refusal_of_a_text_has_a_name_and_two_sentences() {
     let errors = every!(TextError:
         Empty { field: field }, TooShort { field: field, min: 3 }, TooLong { field: field, max: 9 },
         ControlCharacter { field: field, found: '\u{7}', number: 3 },
-        HiddenCharacter { field: field, found: '\u{200b}', number: 3 }, NotAUserName, ReservedUserName, NotAMailAddress,
+        HiddenCharacter { field: field, found: '\u{200b}', number: 3 }, NotAUserName,
+        ReservedUserName, NotAMailAddress,
         TooManyTags { max: 10 }, NotOnTheGlobe,
     );
     holds(
