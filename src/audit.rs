@@ -28,9 +28,10 @@ pub async fn run(
     if let AuditCommand::Verify(args) = command {
         return verify::run(args, &mut VerdictOutput::to(out)).await;
     }
-    let opened = match command {
-        AuditCommand::Check(args) => storage::open_to_look(settings, !args.without_vault).await,
-        _ => storage::open_existing(settings).await,
+    let opened = if let AuditCommand::Check(args) = command {
+        storage::open_to_look(settings, !args.without_vault).await
+    } else {
+        storage::open_existing(settings).await
     };
     let done = match opened {
         Ok(log) => {

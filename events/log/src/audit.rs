@@ -217,9 +217,10 @@ async fn check_block(
         let readable = headers.iter().flatten().flatten();
         let listed = readable.flat_map(|header| &header.sealed);
         let ids: Vec<&str> = listed.map(|section| section.key).collect();
-        let keys = match log.has_vault() {
-            true => Some(runtime.block_on(log.vault().keys(&ids))?),
-            false => None,
+        let keys = if log.has_vault() {
+            Some(runtime.block_on(log.vault().keys(&ids))?)
+        } else {
+            None
         };
         let (mut keys, mut opener) = (keys.as_deref(), Opener::default());
         let mut checked = Vec::with_capacity(rows.len());
