@@ -206,11 +206,11 @@ async fn requests_that_are_held_up_keep_no_other_address_out() {
     let routes = Router::new()
         .route("/take", post(take))
         .route("/room", get(room));
-    let router = meguri_http::guard(routes, &meguri_http::Limits::default());
+    let guarded = meguri_http::guard(routes, &meguri_http::Limits::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let mut open = Connections::new(router, connections);
+        let mut open = Connections::new(guarded, connections);
         open.accept::<()>(listener.into(), std::future::pending())
             .await;
     });
