@@ -36,7 +36,7 @@ async fn create_within(file: &mut SqliteConnection, view: &dyn AnyView) -> Resul
             .execute(&mut *file)
             .await?;
     }
-    parked::create(&mut transaction).await?;
+    parked::create(&mut *file).await?;
     let of = sqlx::query("select view, fingerprint from certificate")
         .fetch_one(&mut *file)
         .await?;
