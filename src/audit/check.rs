@@ -102,10 +102,10 @@ pub(super) async fn run(
     for view in &views {
         for parked in &view.parked {
             findings += 1;
-            let (name, stream, position) = (view.view, &parked.stream, parked.position);
-            let reason = &parked.reason;
-            let line = format!("view {name}: without {stream} from {position} on: {reason}");
-            print(&printing, &line);
+            let (stream, position) = (&parked.stream, parked.position);
+            let place = format!("view {}", view.view);
+            let reason = format!("without {stream} from {position} on: {}", parked.reason);
+            print(&printing, &place, "parked", &reason);
         }
         if let Some(mismatch) = &view.mismatch {
             findings += 1;
