@@ -52,7 +52,7 @@ impl Header {
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let header = read(bytes)?;
         text(&header, "actor")?;
-        optional(&header, "acting_for")?;
+        optional(&header, "acting_for").ok()?;
         let sealed = match header.get("sealed") {
             None => Vec::new(),
             Some(listed) => {
@@ -68,7 +68,7 @@ impl Header {
             stream: text(&header, "stream")?,
             version: header.get("version")?.as_u64()?,
             at: text(&header, "at")?,
-            causation: optional(&header, "causation")?,
+            causation: optional(&header, "causation").ok()?,
             sealed,
             redaction: None,
         };
@@ -119,13 +119,16 @@ fn text(of: &Value, field: &str) -> Option<String> {
     of.get(field)?.as_str().map(str::to_owned)
 }
 
-/// A text that may be missing; none where something else stands there.
-fn optional(of: &Value, field: &str) -> Option<Option<String>> {
+/// A text that may be missing.
+fn optional(of: &Value, field: &str) -> Result<Option<String>, NotText> {
     match of.get(field) {
-        None | Some(Value::Null) => Some(None),
-        Some(value) => value.as_str().map(|text| Some(text.to_owned())),
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_str().map(str::to_owned).map(Some).ok_or(NotText),
     }
 }
+
+/// Something other than a text stands where only a text may.
+struct NotText;
 
 /// Every text that the header of an event has: in its data, however deep, and as who did it or for
 /// whom.
