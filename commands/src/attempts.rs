@@ -108,7 +108,7 @@ mod tests {
     /// How many of so many attempts are let through.
     fn admitted(attempts: &Attempts, account: &str, place: &str, familiar: &Familiar) -> usize {
         let tries = (0..20).map(|_| attempts.admit(account, place, familiar));
-        tries.filter(Result::is_ok).count()
+        tries.flatten().count()
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
     fn made_up_names_are_as_many_as_one_place_may_try() {
         let attempts = attempts();
         let tries = (0..20).map(|n| attempts.admit(&n.to_string(), "stranger", &Familiar::No));
-        assert_eq!(tries.filter(Result::is_ok).count(), 6);
+        assert_eq!(tries.flatten().count(), 6);
         assert_eq!(admitted(&attempts, "aki", "another", &Familiar::No), 3);
         assert_eq!(admitted(&attempts, "aki", "stranger", &Familiar::Place), 3);
     }
@@ -132,7 +132,7 @@ mod tests {
     fn many_places_guess_one_password_as_often_as_an_account_allows_and_lock_nobody_out() {
         let attempts = attempts();
         let places = (0..20).map(|n| attempts.admit("aki", &n.to_string(), &Familiar::No));
-        assert_eq!(places.filter(Result::is_ok).count(), 8);
+        assert_eq!(places.flatten().count(), 8);
         assert_eq!(admitted(&attempts, "aki", "home", &Familiar::Place), 3);
         let device = Familiar::Device("phone".to_owned());
         assert_eq!(admitted(&attempts, "aki", "elsewhere", &device), 3);

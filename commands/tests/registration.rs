@@ -68,7 +68,7 @@ on_both_backends! {
         let mut members = Vec::new();
         for name in ["aki", "haru", "natsu"] {
             let mut new = new_member(name);
-            new.mail = "shared@example.jp".to_owned();
+            "shared@example.jp".clone_into(&mut new.mail);
             let done = world.commands.register(new, None).await.unwrap();
             members.push(Caller::member(MemberId::new(done.id())));
         }
@@ -79,7 +79,7 @@ on_both_backends! {
         }
         assert_eq!(world.count("ClaimReleased").await, 3);
         let mut again = new_member("fuyu");
-        again.mail = "shared@example.jp".to_owned();
+        "shared@example.jp".clone_into(&mut again.mail);
         world.commands.register(again, None).await.unwrap();
     }
 

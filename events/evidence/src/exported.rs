@@ -50,19 +50,14 @@ impl Exported<'_> {
             let hashes: Vec<String> = text.lines().map(|line| format!("\"{line}\"")).collect();
             format!(",\"proof\":[{}]", hashes.join(","))
         });
-        match self.whole {
-            Some((header, blind)) => {
-                let blind = STANDARD.encode(blind);
-                format!(
-                    "{{\"position\":{position}{proof},\"blind\":\"{blind}\",\"header\":{header}}}\n"
-                )
-            }
-            None => {
-                let entry = STANDARD.encode(self.entry);
-                format!(
-                    "{{\"position\":{position}{proof},\"entry\":\"{entry}\",\"header\":null}}\n"
-                )
-            }
+        if let Some((header, blind)) = self.whole {
+            let blind = STANDARD.encode(blind);
+            format!(
+                "{{\"position\":{position}{proof},\"blind\":\"{blind}\",\"header\":{header}}}\n"
+            )
+        } else {
+            let entry = STANDARD.encode(self.entry);
+            format!("{{\"position\":{position}{proof},\"entry\":\"{entry}\",\"header\":null}}\n")
         }
     }
 }
@@ -155,8 +150,8 @@ impl ExportCheck {
     /// Where all events are there that were signed, they lead to what was signed.
     fn compare(&mut self) {
         let tree = self.tree;
-        let differs = |grown: &&Grown| grown.size == tree.size && grown.root() != tree.root;
-        if self.grown.as_ref().filter(differs).is_some() {
+        let differs = |grown: &Grown| grown.size == tree.size && grown.root() != tree.root;
+        if self.grown.as_ref().is_some_and(differs) {
             self.report.find(Code::RootDiffers, "checkpoint");
         }
     }

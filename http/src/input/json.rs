@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named_in_one_language() {
         for (body, status, ja, en) in [
-            (r#"{}"#, 422, "name を指定してください", "name is missing"),
+            ("{}", 422, "name を指定してください", "name is missing"),
             (
                 r#"{"name":"a","Code":1}"#,
                 422,
@@ -477,11 +477,8 @@ mod tests {
                 "inner.b has to be true or false",
             ),
         ] {
-            assert_eq!(
-                refused(body),
-                (status, ja.to_owned(), en.to_owned()),
-                "{body}"
-            );
+            let told = (status, ja.to_owned(), en.to_owned());
+            assert_eq!(refused(body), told, "{body}");
         }
         let (status, ja, en) = refused("{\"name\":\n tru}");
         assert_eq!(

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use meguri_events::ExchangeId;
 use meguri_evidence::{Disclosed, Evidence, Kept, NotABundle, Proven, Zip};
 use meguri_log::{
-    Log, OpenSealError, Position, PublishedError, ReadError, Recorded, SignedCheckpoint, StreamName,
+    Log, OpenSealError, Position, PublishedError, ReadError, Recorded, ShownSection,
+    SignedCheckpoint, StreamName,
 };
 use meguri_proofs::VerifierKey;
 
@@ -144,24 +145,22 @@ impl Gathered {
         let (mut events, mut closed, mut disclosed_all) = (Vec::new(), Vec::new(), 0);
         for event in &self.events {
             let mut disclosed = Vec::new();
-            if let Some(header) = event.header().transpose().map_err(ReadError::from)? {
-                for listed in &header.sealed {
-                    let shown = if wanted.contains(&(event.position(), listed.section)) {
-                        log.show_section(event, listed.section).await?
-                    } else {
-                        None
-                    };
-                    let section = listed.section.to_owned();
-                    match shown {
-                        Some(shown) => disclosed.push(Disclosed {
-                            section,
-                            plaintext: shown.plaintext,
-                            salt: shown.salt,
-                        }),
-                        None => {
-                            closed.push((event.position().get(), listed.key.to_owned(), section));
-                        }
-                    }
+            let header = event.header().transpose().map_err(ReadError::from)?;
+            for listed in header.iter().flat_map(|header| &header.sealed) {
+                let shown = if wanted.contains(&(event.position(), listed.section)) {
+                    log.show_section(event, listed.section).await?
+                } else {
+                    None
+                };
+                let section = listed.section.to_owned();
+                if let Some(ShownSection { plaintext, salt }) = shown {
+                    disclosed.push(Disclosed {
+                        section,
+                        plaintext,
+                        salt,
+                    });
+                } else {
+                    closed.push((event.position().get(), listed.key.to_owned(), section));
                 }
             }
             disclosed_all += disclosed.len();

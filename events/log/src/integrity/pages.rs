@@ -115,7 +115,9 @@ async fn damage(
         .await;
     looking.rollback().await?;
     let Err(error) = looked else { return Ok(None) };
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         Some(code) if DAMAGED.contains(&code) => Ok(Some(format!("{index}: {error}"))),
         Some(TOOK_TOO_LONG) => {

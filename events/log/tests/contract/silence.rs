@@ -188,7 +188,6 @@ async fn bounded<T>(moment: usize, done: impl Future<Output = T>) -> T {
 /// Everything that the writer, the vault and readers ask of their databases, by number, as long as
 /// there is one. What comes of it does not matter.
 async fn ask(log: &Log, other: &Log, moment: usize, number: usize) -> bool {
-    let vault = log.vault();
     let (name, subject) = (format!("a-{moment}"), format!("member-{moment}"));
     let mut key = [0; 32];
     key[..8].copy_from_slice(&moment.to_be_bytes());
@@ -229,24 +228,33 @@ async fn ask(log: &Log, other: &Log, moment: usize, number: usize) -> bool {
                 let _ = log.open_events(&block.events).await;
             }
         }
+        _ => return ask_vault(log, &subject, number).await,
+    }
+    true
+}
+
+/// What is asked of the vault, by the numbers that follow those of the log.
+async fn ask_vault(log: &Log, subject: &str, number: usize) -> bool {
+    let vault = log.vault();
+    match number {
         8 => {
-            if let Ok(token) = vault.issue_token(&subject, "member").await {
+            if let Ok(token) = vault.issue_token(subject, "member").await {
                 let _ = vault.token_holder(&token).await;
             }
         }
         9 => {
-            let _ = vault.set_password_hash(&subject, "$").await;
-            let _ = vault.password_hash(&subject).await;
+            let _ = vault.set_password_hash(subject, "$").await;
+            let _ = vault.password_hash(subject).await;
         }
         10 => {
-            let _ = vault.key_numbers(&subject).await;
-            let _ = vault.destroy_keys(&subject, "message", 1).await;
+            let _ = vault.key_numbers(subject).await;
+            let _ = vault.destroy_keys(subject, "message", 1).await;
         }
         11 => {
             let _ = vault.rotate(None).await;
         }
         12 => {
-            let _ = vault.lock_out(&subject).await;
+            let _ = vault.lock_out(subject).await;
         }
         _ => return false,
     }
