@@ -165,19 +165,17 @@ async fn fill(
     // What is revoked from now on lives again in this copy: one that is put back is known by this.
     let begun = log.begin_vault_generation().await;
     begun.map_err(|error| ReadError::Unavailable(error.to_string()))?;
-    if let Some(published) = &copied.published {
-        write_new(
-            &part.join(storage::CHECKPOINT_FILE),
-            published.note.as_bytes(),
-        )?;
-        names.push(storage::CHECKPOINT_FILE);
-    }
-    if let Some(verifier) = &copied.verifier {
-        write_new(
-            &part.join(storage::VERIFIER_FILE),
-            format!("{verifier}\n").as_bytes(),
-        )?;
-        names.push(storage::VERIFIER_FILE);
+    let note = copied.published.as_ref().map(|it| it.note.clone());
+    let verifier = copied.verifier.as_ref().map(|it| format!("{it}\n"));
+    let small = [
+        (storage::CHECKPOINT_FILE, &note),
+        (storage::VERIFIER_FILE, &verifier),
+    ];
+    for (name, text) in small {
+        if let Some(text) = text {
+            write_new(&part.join(name), text.as_bytes())?;
+            names.push(name);
+        }
     }
     let files = names.iter().map(|name| FilePart::of(part, name));
     let files = files.collect::<io::Result<_>>();
@@ -196,7 +194,7 @@ async fn fill(
             root: copied.root,
             verifier: copied.verifier,
         },
-        checkpoint: copied.published.map(|published| published.note),
+        checkpoint: note,
         vault,
         files: files.map_err(|source| BackupError::file(part, source))?,
     })

@@ -31,17 +31,21 @@ pub async fn run(
     args: &ServeArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    run_with(settings, args, Parts::default(), out, signalled()).await
+    run_with(settings, args, Parts::default(), out, signalled).await
 }
 
-/// As [`run`], put together otherwise, and until `told_to_stop`.
-pub async fn run_with(
+/// As [`run`], put together otherwise, and until what `told_to_stop` begins to wait for. It begins
+/// before anybody is told that the server listens, so that it can be stopped from then on.
+pub async fn run_with<Told>(
     settings: &Settings,
     args: &ServeArgs,
     parts: Parts,
     out: &mut (dyn Write + Send),
-    told_to_stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Failure> {
+    told_to_stop: impl FnOnce() -> Told + Send,
+) -> Result<(), Failure>
+where
+    Told: Future<Output = ()> + Send + 'static,
+{
     // Before the connections of another process arrive.
     descriptors::raise();
     let data = &settings.data.value;
@@ -63,6 +67,7 @@ pub async fn run_with(
     let offer = offer.inspect_err(|error| {
         tracing::warn!(%error, "`meguri serve --replace` cannot reach this server");
     });
+    let told_to_stop = told_to_stop();
     // Whoever does not read it any more, or has a full disk, is served all the same.
     let greeted = out.write_all(greeting(address).as_bytes());
     if let Err(error) = greeted.and_then(|()| out.flush()) {
@@ -202,29 +207,33 @@ async fn told(told_to_stop: impl Future<Output = ()>, offer: Option<Offer>) -> E
     }
 }
 
-/// Waits for SIGINT (Ctrl-C) or SIGTERM (what service managers send).
-pub(crate) async fn signalled() {
+/// Waits for SIGINT (Ctrl-C) or SIGTERM (what service managers send). They are heard from the call
+/// on, not from the first time that the answer is waited for: until then they end the process.
+pub(crate) fn signalled() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let heard = {
         use tokio::signal::unix::{SignalKind, signal};
-        match (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) {
-            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            },
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "cannot hear signals; stop the process by force");
-                pending::<()>().await;
+        signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
+    };
+    async {
+        #[cfg(unix)]
+        let heard = match heard {
+            Ok((mut interrupt, mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                Ok(())
             }
+            Err(error) => Err(error),
+        };
+        #[cfg(not(unix))]
+        let heard = tokio::signal::ctrl_c().await;
+        if let Err(error) = heard {
+            tracing::error!(%error, "cannot hear signals; stop the process by force");
+            pending::<()>().await;
         }
-    }
-    #[cfg(not(unix))]
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!(%error, "cannot hear signals; stop the process by force");
-        pending::<()>().await;
     }
 }
 

@@ -42,6 +42,7 @@ pub async fn run(
         address: listen.clone(),
         source,
     };
+    let told_to_stop = crate::serve::signalled();
     let listener = connections::listen(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let witness = cosigner.verifier();
@@ -64,9 +65,7 @@ pub async fn run(
     };
     let router = routes::router(Arc::new(duty), settings.trusted_proxies.value.clone());
     let mut connections = Connections::new(router, connection_limits(settings));
-    connections
-        .accept(listener.into(), crate::serve::signalled())
-        .await;
+    connections.accept(listener.into(), told_to_stop).await;
     let grace = settings.shutdown_grace.value.duration();
     let answered = connections.finish(Ending::Stop);
     if tokio::time::timeout(grace, answered).await.is_err() {

@@ -104,13 +104,12 @@ const PURE: [(&str, &[&str]); 4] = [
         "meguri-evidence",
         &[
             "base64",
+            "crc32fast",
             "hmac",
             "serde",
             "serde_json",
             "sha2",
             "thiserror",
-            // Used on memory alone.
-            "zip",
         ],
     ),
     (

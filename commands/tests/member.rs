@@ -116,7 +116,7 @@ async fn a_prefecture_that_there_is_not_is_refused_with_what_is_wrong_k30() {
         let code = "prefecture: 都道府県コード（JIS X 0401、1から47）を指定してください";
         assert_eq!(told, code, "{nowhere}");
         let request = registration("aki", nowhere.clone()).header("accept-language", "en");
-        let told = request.send(&app).await.text("detail").to_string();
+        let told = request.send(&app).await.text("detail");
         assert!(
             told.contains("the JIS X 0401 code of a prefecture, 1 to 47"),
             "{nowhere}: {told}"

@@ -87,7 +87,7 @@ async fn raw(world: &World, stream: &str, event_type: &str, schema: u32, data: S
         stream: stream.parse().unwrap(),
         event_type: event_type.to_owned().into(),
         schema,
-        data: data.into(),
+        data,
         sealed: Vec::new(),
     };
     let cause = Cause {
@@ -111,14 +111,7 @@ async fn broken_exchange(world: &World, reported: &CompletionReported) {
     });
     let encoded = reported.encode().unwrap();
     let stream = exchange.stream();
-    raw(
-        world,
-        &stream,
-        "CompletionReported",
-        1,
-        encoded.data.to_string(),
-    )
-    .await;
+    raw(world, &stream, "CompletionReported", 1, encoded.data).await;
     raw(world, &stream, "MessagePosted", 999, "{}".to_owned()).await;
 }
 

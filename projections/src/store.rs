@@ -106,6 +106,21 @@ enum Transaction {
     Unknown,
 }
 
+/// So many connections that read.
+fn readers(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        // One whose transaction could not be ended is closed: SQLite ends one by itself when the
+        // disk fails, and the count of what is open would stay up for ever.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+}
+
 impl ViewFile {
     /// Opens the file in this folder; creates it where there is none.
     pub(crate) async fn open(
@@ -128,18 +143,7 @@ impl ViewFile {
         let (certificate, built) = Certificate::read(&mut writer).await?;
         let parked = parked::read(&mut writer).await?;
         let building = if built { None } else { Some(mark::put(&path)?) };
-        let readers = SqlitePoolOptions::new()
-            .max_connections(limits.readers)
-            .test_before_acquire(false)
-            // One whose transaction could not be ended is closed: SQLite ends one by itself when
-            // the disk fails, and the count of what is open would stay up for ever.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_lazy_with(file.read_only(true));
+        let readers = readers(limits.readers).connect_lazy_with(file.read_only(true));
         let mut file = Self {
             folder: folder.to_owned(),
             path,

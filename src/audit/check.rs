@@ -100,17 +100,10 @@ pub(super) async fn run(
     let views = certificates(log, settings).await?;
     let mut findings = audited.findings;
     for view in &views {
-        for parked in &view.parked {
+        let place = format!("view {}", view.view);
+        for (code, reason) in found_in(view) {
             findings += 1;
-            let (stream, position) = (&parked.stream, parked.position);
-            let place = format!("view {}", view.view);
-            let reason = format!("without {stream} from {position} on: {}", parked.reason);
-            print(&printing, &place, "parked", &reason);
-        }
-        if let Some(mismatch) = &view.mismatch {
-            findings += 1;
-            let place = format!("view {}", view.view);
-            print(&printing, &place, "certificate", mismatch);
+            print(&printing, &place, code, &reason);
         }
     }
     let Printing {
@@ -231,6 +224,17 @@ fn summary(audited: &Audited, views: &[Certified], findings: u64, lasted: Durati
          views: {sound} of {} have consumed exactly this log\n{verdict}\n",
         views.len()
     )
+}
+
+/// What does not fit in one view: its code, and the reason.
+fn found_in(view: &Certified) -> impl Iterator<Item = (&'static str, String)> {
+    let parked = view.parked.iter().map(|parked| {
+        let (stream, position) = (&parked.stream, parked.position);
+        let reason = format!("without {stream} from {position} on: {}", parked.reason);
+        ("parked", reason)
+    });
+    let mismatch = view.mismatch.iter().cloned();
+    parked.chain(mismatch.map(|reason| ("certificate", reason)))
 }
 
 /// What the views say that they have consumed.

@@ -53,11 +53,12 @@ async fn look(args: &VerifyArgs, key: Option<&VerifierKey>) -> Result<Report, Fa
     if path.is_dir() && has("checkpoint") && !is_bundle {
         return published::check(Place::Folder(path.to_owned()), key).await;
     }
-    match exported::check(path, key) {
-        Ok(None) => {}
-        Ok(Some(report)) => return Ok(report),
-        Err(error) if !path.is_dir() => return Ok(Report::unreadable(error)),
-        Err(_) => {}
+    if !path.is_dir() {
+        match exported::check(path, key) {
+            Ok(None) => {}
+            Ok(Some(report)) => return Ok(report),
+            Err(error) => return Ok(Report::unreadable(error)),
+        }
     }
     let stream = args.of.as_deref();
     let expected = Expected { key, stream };

@@ -43,7 +43,7 @@ async fn post_until_refused(api: &Api, member: &Member) {
         {
             Outcome::Accepted(_) => {}
             Outcome::Retry(_) => return,
-            other => panic!("{other:?}"),
+            other @ (Outcome::Gone(_) | Outcome::Refused(..)) => panic!("{other:?}"),
         }
     }
     panic!("everything is accepted all the time");
@@ -56,7 +56,7 @@ async fn post_again(api: &Api, member: &Member, path: &str, body: &Value) -> Str
         match api.post(member, path, body, &key).await {
             Outcome::Accepted(accepted) => return accepted.id,
             Outcome::Retry(why) => assert!(Instant::now() < late, "still: {why}"),
-            other => panic!("{other:?}"),
+            other @ (Outcome::Gone(_) | Outcome::Refused(..)) => panic!("{other:?}"),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -44,7 +44,7 @@ pub struct Index {
 /// What writes. One that has failed once fails for ever, on a disk that was full for a moment, so
 /// it is replaced; what it had not committed is put again by who follows.
 enum Held {
-    Writer(IndexWriter),
+    Writer(Box<IndexWriter>),
     Failed,
     LetGo,
 }
@@ -73,7 +73,7 @@ impl Index {
             fields,
             inner: index,
             reader,
-            writer: Mutex::new(Held::Writer(writer)),
+            writer: Mutex::new(Held::Writer(Box::new(writer))),
             current: RwLock::new(current),
         })
     }
@@ -211,7 +211,7 @@ impl Index {
             // The disk may be full of what the last one has left behind.
             let removed = writer.garbage_collect_files().wait();
             removed.map_err(IndexError::write)?;
-            *held = Held::Writer(writer);
+            *held = Held::Writer(Box::new(writer));
         }
         let Held::Writer(writer) = &mut *held else {
             return Err(IndexError::LetGo);

@@ -18,12 +18,13 @@ use super::{
 };
 use crate::{
     read::QueryError,
+    set::{ViewSet, of},
     slot::ViewState,
     testing::{
         log,
         story::{need_posted, random_story, registered},
     },
-    views::{Views, search::SearchQuery},
+    views::{Views, profiles::Profiles, search::SearchQuery},
 };
 
 /// All files below a folder.
@@ -195,4 +196,25 @@ async fn a_folder_of_views_that_is_a_file_is_made_anew() {
     fs::write(dir.join("profiles"), "nothing").unwrap();
     let views = profiles(&log, &dir).await;
     live_again(&views, "profiles", &right).await;
+}
+
+#[tokio::test]
+async fn a_changed_row_is_found_by_the_audit() {
+    let folder = TempDir::new().unwrap();
+    let (log, views, dir, _) = with_profiles(folder.path()).await;
+    let file = live_folder(&views, &dir, "profiles").join("view.db");
+    views.close().await;
+    let all = ViewSet(vec![of::<Profiles>()]);
+    let sound = all.certified(&dir, &log).await.unwrap().remove(0);
+    assert_eq!(sound.mismatch, None);
+    let options = SqliteConnectOptions::new().filename(&file);
+    let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("update member set thanks_received = thanks_received + 1")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    other.close().await.unwrap();
+    let found = all.certified(&dir, &log).await.unwrap().remove(0);
+    let mismatch = found.mismatch.unwrap();
+    assert!(mismatch.contains("table member"), "{mismatch}");
 }

@@ -152,15 +152,11 @@ impl Gathered {
                 } else {
                     None
                 };
-                let section = listed.section.to_owned();
-                if let Some(ShownSection { plaintext, salt }) = shown {
-                    disclosed.push(Disclosed {
-                        section,
-                        plaintext,
-                        salt,
-                    });
+                let (key, section) = (listed.key.to_owned(), listed.section.to_owned());
+                if let Some(shown) = shown {
+                    disclosed.push(opened(section, shown));
                 } else {
-                    closed.push((event.position().get(), listed.key.to_owned(), section));
+                    closed.push((event.position().get(), key, section));
                 }
             }
             disclosed_all += disclosed.len();
@@ -223,5 +219,13 @@ impl Gathered {
             });
         }
         Ok(proven)
+    }
+}
+
+fn opened(section: String, shown: ShownSection) -> Disclosed {
+    Disclosed {
+        section,
+        plaintext: shown.plaintext,
+        salt: shown.salt,
     }
 }

@@ -78,7 +78,7 @@ async fn serve(settings: &Arc<Settings>, views: ViewSet, replace: bool) -> Relea
             replace,
             ..ServeArgs::default()
         };
-        let told = async move { told.cancelled().await };
+        let told = || async move { told.cancelled().await };
         serve::run_with(&settings, &args, parts, &mut out, told)
             .await
             .unwrap();

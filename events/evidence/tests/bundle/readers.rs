@@ -128,7 +128,7 @@ fn a_note_that_readers_take_for_different_things_is_none() {
     let (text, signatures) = note.split_once("\n\n").unwrap();
     let root = text.lines().last().unwrap();
     let bytes = |text: &str| text.as_bytes().to_vec();
-    let none = [
+    let refused = [
         note.replace("\n8\n", "\n08\n").into_bytes(),
         note.replace("\n8\n", "\n18446744073709551616\n")
             .into_bytes(),
@@ -149,7 +149,7 @@ fn a_note_that_readers_take_for_different_things_is_none() {
         [b"\xff".as_slice(), note.as_bytes()].concat(),
         vec![b'x'; 1_000_001],
     ];
-    for note in none {
+    for note in refused {
         let told = with("checkpoint", &note);
         let shown = String::from_utf8_lossy(&note[..note.len().min(200)]);
         assert_eq!(told, ["bad-checkpoint checkpoint"], "{shown}");
