@@ -15,7 +15,7 @@ use crate::command_line::BackupArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::grouped;
 use crate::settings::{BackupTarget, Settings};
-use crate::storage;
+use crate::storage::{self, CHECKPOINT_FILE, VERIFIER_FILE};
 use folder::{Folder, write_new};
 use manifest::{Backend, FORMAT, FilePart, LogPart, MANIFEST, Manifest, VaultPart};
 
@@ -95,7 +95,7 @@ pub async fn run(
     log.close().await;
     let made = made?;
     if let Some(keep) = args.keep {
-        Folder::new(&to).hold()?.prune(keep)?;
+        Folder::new(&to).hold()?.prune(keep.get())?;
     }
     out.write_all(in_words(&made, settings).as_bytes())
         .map_err(to_stdout)
@@ -167,11 +167,7 @@ async fn fill(
     begun.map_err(|error| ReadError::Unavailable(error.to_string()))?;
     let note = copied.published.as_ref().map(|it| it.note.clone());
     let verifier = copied.verifier.as_ref().map(|it| format!("{it}\n"));
-    let small = [
-        (storage::CHECKPOINT_FILE, &note),
-        (storage::VERIFIER_FILE, &verifier),
-    ];
-    for (name, text) in small {
+    for (name, text) in [(CHECKPOINT_FILE, &note), (VERIFIER_FILE, &verifier)] {
         if let Some(text) = text {
             write_new(&part.join(name), text.as_bytes())?;
             names.push(name);

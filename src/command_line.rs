@@ -3,6 +3,7 @@
 mod dictionary;
 mod views;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -146,8 +147,8 @@ pub struct BackupArgs {
     #[arg(long)]
     pub without_vault: bool,
     /// Remove the oldest backups there beyond so many
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    pub keep: Option<usize>,
+    #[arg(long, value_name = "N")]
+    pub keep: Option<NonZeroUsize>,
 }
 
 /// Which backup is restored.
@@ -228,7 +229,7 @@ pub enum LogCommand {
     Stat,
     /// Write events as NDJSON: position and header, exactly as stored
     Export {
-        /// With what proves them by the last checkpoint, which ends it: `audit verify FILE` checks it
+        /// With what proves them by the last checkpoint, which ends it; see `audit verify`
         #[arg(long)]
         proofs: bool,
         /// Begin after this position

@@ -431,8 +431,8 @@ impl Failure {
                  running? `meguri config` shows what is in force",
             ),
             Self::Open(OpenError::Damaged { .. }) => Some(
-                "`meguri audit check` names all that is damaged; restore a backup, or on PostgreSQL \
-                 make a damaged index anew (REINDEX)",
+                "`meguri audit check` names all that is damaged; restore a backup, or on \
+                 PostgreSQL make a damaged index anew (REINDEX)",
             ),
             _ => None,
         }

@@ -318,8 +318,8 @@ async fn renew(log: &Log, erased: &BTreeSet<(String, &str)>) -> Result<(), Comma
 }
 
 /// Reads what is sealed under keys that the vault has lost as erased, for good: it was put back
-/// from an older backup, and there is no later one. What is sealed from now on has new keys. Answers how
-/// many keys were lost.
+/// from an older backup, and there is no later one. What is sealed from now on has new keys.
+/// Answers how many keys were lost.
 ///
 /// # Errors
 /// Technical ones; it can be called again.

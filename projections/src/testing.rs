@@ -174,7 +174,8 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
 /// Every row of every table of a view, in the order of the tables and their keys, as text.
 pub(crate) async fn rows(file: &SqlitePool) -> Vec<String> {
     let tables = "select name from sqlite_schema
-        where type = 'table' and name not like 'sqlite_%' and name not in ('certificate', 'content', 'parked')
+        where type = 'table' and name not like 'sqlite_%'
+        and name not in ('certificate', 'content', 'parked')
         order by name";
     let mut found = Vec::new();
     for table in sqlx::query(tables).fetch_all(file).await.unwrap() {

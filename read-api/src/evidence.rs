@@ -84,9 +84,10 @@ fn refused(error: GatherError) -> Problem {
 /// opening, each with its proof; and a program (`verify.py`) by which anybody checks it, with
 /// Python, openssl and the log's verifier key. Of what was written it opens what the asker chooses
 /// of their own texts, and nothing else. The two parties can take it, and auditors; to everybody
-/// else the exchange does not exist. What was erased stays closed, and the bundle says so. A few are
-/// made at a time: 503 with `Retry-After` says that so many are. For an auditor texts are opened where the server is set to do
-/// so (`auditor_discloses`) and for a reason, which the log says first.
+/// else the exchange does not exist. What was erased stays closed, and the bundle says so. A few
+/// are made at a time: 503 with `Retry-After` says that so many are. For an auditor texts are
+/// opened where the server is set to do so (`auditor_discloses`) and for a reason, which the log
+/// says first.
 #[utoipa::path(
     get, path = "/exchanges/{id}/evidence", tag = "exchanges", operation_id = "read_evidence",
     extensions(("x-summary-ja" = json!("交換の証拠を持ち出す"))),

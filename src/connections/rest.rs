@@ -26,7 +26,7 @@ impl Rest {
         let now = Instant::now();
         self.until = Some(now + REST);
         if self.said.is_none_or(|said| now > said + SAID_FOR) {
-            tracing::error!(%error, "no connection can be accepted: they wait, idle ones are closed");
+            tracing::error!(%error, "no connection can be accepted; idle ones are closed");
         }
         self.said = Some(now);
     }

@@ -76,8 +76,8 @@ pub(crate) fn english(evidence: &Evidence) -> String {
     let (events, disclosed) = (events.len(), disclosed(evidence));
     let erased = erased(
         evidence,
-        "These sections were erased: their keys are destroyed, as `erasures/` shows, so that nobody \
-         can open them any more.",
+        "These sections were erased: their keys are destroyed, as `erasures/` shows, so that \
+         nobody can open them any more.",
     );
     format!(
         "\

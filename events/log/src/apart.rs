@@ -12,30 +12,42 @@ use std::{
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use crate::options::{Location, OpenError};
+use crate::options::OpenError;
 
-/// Refuses a vault that is in the log's own database: a backup of the one would hold the other. A
-/// server may take so long for all that it is asked here.
+/// Refuses a vault that is in the log's own file: a backup of the one would hold the other.
 ///
 /// # Errors
 /// [`OpenError::VaultInLog`]; [`OpenError::Unavailable`] where that cannot be told.
-pub(crate) async fn check(location: &Location, within: Duration) -> Result<(), OpenError> {
-    let same = match location {
-        Location::Sqlite { log, vault } => {
-            is_one_file(log, vault).map_err(|error| OpenError::Unavailable(error.to_string()))?
-        }
-        Location::Postgres { log, vault } if log == vault => true,
-        Location::Postgres { log, vault } => {
-            let asked = tokio::time::timeout(within, is_one_database(log, vault)).await;
-            let late = || OpenError::Unavailable("PostgreSQL does not answer".to_owned());
-            let answer = asked.map_err(|_| late())?;
-            answer.map_err(|error| OpenError::Unavailable(error.to_string()))?
-        }
-    };
-    if same {
+pub(crate) fn are_files(log: &Path, vault: &Path) -> Result<(), OpenError> {
+    let same = is_one_file(log, vault);
+    told(same.map_err(|error| OpenError::Unavailable(error.to_string()))?)
+}
+
+/// Refuses a vault that is in the log's own database. The servers may take so long for all that
+/// they are asked here.
+///
+/// # Errors
+/// As [`are_files`].
+pub(crate) async fn are_databases(
+    log: &str,
+    vault: &str,
+    within: Duration,
+) -> Result<(), OpenError> {
+    if log == vault {
         return Err(OpenError::VaultInLog);
     }
-    Ok(())
+    let same = tokio::time::timeout(within, is_one_database(log, vault)).await;
+    let late = || OpenError::Unavailable("PostgreSQL does not answer".to_owned());
+    let same = same.map_err(|_| late())?;
+    told(same.map_err(|error| OpenError::Unavailable(error.to_string()))?)
+}
+
+fn told(same: bool) -> Result<(), OpenError> {
+    if same {
+        Err(OpenError::VaultInLog)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether two paths lead to one file, or would if it were there: through links of either kind,

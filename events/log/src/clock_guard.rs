@@ -107,6 +107,17 @@ impl ClockGuard {
         self.clock.now()
     }
 
+    /// Says in the server's log where the clock does not go together with the last event.
+    pub(crate) fn say_state(&self, last: Timestamp) {
+        match self.state(last) {
+            ClockState::Right => {}
+            ClockState::Ahead(ahead) => tracing::error!(%ahead, "nothing is appended"),
+            ClockState::Behind(by) => {
+                tracing::warn!(?by, %last, "the clock is behind the last event");
+            }
+        }
+    }
+
     /// Refuses a clock that is ahead; remembers where it was otherwise.
     pub(crate) fn check(&self) -> Result<(), ClockAhead> {
         let now = self.now();

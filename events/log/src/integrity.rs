@@ -13,9 +13,9 @@ const AT_START_MAX: Duration = Duration::from_secs(3);
 const NEWEST: u64 = 4_000;
 
 impl Log {
-    /// Looks whether log and vault are whole, as far as that can be told in a few seconds: each page
-    /// and index of a SQLite file, and whether the newest events are found where they are looked
-    /// up. An index of the log that is not whole is made anew from its events, which is said at
+    /// Looks whether log and vault are whole, as far as that can be told in a few seconds: each
+    /// page and index of a SQLite file, and whether the newest events are found where they
+    /// are looked up. An index of the log that is not whole is made anew from its events, which is said at
     /// `warn`.
     ///
     /// # Errors

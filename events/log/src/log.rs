@@ -108,15 +108,19 @@ impl Log {
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
         let clock = Arc::clone(&options.clock);
-        apart::check(&options.location, options.answer_within).await?;
+        let answer = options.answer_within;
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
+                apart::are_files(log, vault)?;
                 let backend = Backend::new(SqliteStore::open(log).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
-                let backend = Backend::new(PostgresStore::open(log, options.answer_within).await?);
-                (backend, vault.clone())
+                // What shares sessions is refused first: nothing else could be asked through it.
+                let store = PostgresStore::open_read_only(log, answer).await?;
+                apart::are_databases(log, vault, answer).await?;
+                store.migrate(answer).await?;
+                (Backend::new(store), vault.clone())
             }
         };
         let head = backend.store.head().await?;
@@ -125,7 +129,7 @@ impl Log {
             let place = backend.published.place().await?;
             backend.published.keep_place(&place.identity).await?;
         }
-        let (answer, lifetime) = (options.answer_within, options.token_lifetime);
+        let lifetime = options.token_lifetime;
         let (kek, told) = (&options.kek, Arc::clone(&clock));
         let vault = Vault::open(&vault, kek, is_empty, told, lifetime, answer).await?;
         match vault.belongs_to(&*backend.store).await {
@@ -142,25 +146,15 @@ impl Log {
         if guard.state(head.at) == ClockState::Right {
             backend.store.forget_outcomes(clock.now()).await?;
         }
-        let resolve_for = RESOLVE_FOR.min(options.answer_within);
-        let log = Self::start(backend, (vault, true), clock, head, resolve_for, guard);
-        log.say_of_the_clock(head.at);
+        let resolve_for = RESOLVE_FOR.min(answer);
+        let told = Arc::clone(&guard);
+        let log = Self::start(backend, (vault, true), clock, head, resolve_for, told);
+        guard.say_state(head.at);
         match log.end_tokens_of_an_older_vault().await {
             Ok(()) => Ok(log),
             Err(error) => {
                 log.close().await;
                 Err(OpenError::Unavailable(error.to_string()))
-            }
-        }
-    }
-
-    /// Says where the clock and the log do not go together.
-    fn say_of_the_clock(&self, last: Timestamp) {
-        match self.clock_state(last) {
-            ClockState::Right => {}
-            ClockState::Ahead(ahead) => tracing::error!(%ahead, "nothing is appended"),
-            ClockState::Behind(by) => {
-                tracing::warn!(?by, %last, "the clock is behind the last event, which stamps others");
             }
         }
     }
@@ -179,9 +173,9 @@ impl Log {
         self.begin_vault_generation().await
     }
 
-    /// Opens a log that is there to look into it: nothing is written, nothing of an older release is
-    /// brought up to date, and on SQLite no file is left behind. Without its vault sealed sections
-    /// are not opened, and an audit does not look at them.
+    /// Opens a log that is there to look into it: nothing is written, nothing of an older release
+    /// is brought up to date, and on SQLite no file is left behind. Without its vault sealed
+    /// sections are not opened, and an audit does not look at them.
     ///
     /// # Errors
     /// [`OpenError`].

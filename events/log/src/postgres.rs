@@ -56,21 +56,8 @@ pub(crate) struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens a log whose database answers each question within this time, or is taken for gone.
-    pub(crate) async fn open(url: &str, answer: Duration) -> Result<Self, StoreError> {
-        let store = Self::open_read_only(url, answer).await?;
-        let migrating = sqlx::migrate!("migrations/postgres");
-        let migrating = migrating.run(&store.listening);
-        match timeout(answer * MIGRATION_ANSWERS, migrating).await {
-            Ok(migrated) => {
-                migrated.map_err(|error| StoreError::Unreachable(error.to_string()))?;
-            }
-            Err(_) => return Err(ConnectionError::NoAnswer.into()),
-        }
-        Ok(store)
-    }
-
-    /// Opens a log that is there, to read it: an older release's is not brought up to date.
+    /// Opens a log that is there, to read it: an older release's is not brought up to date. Its
+    /// database answers each question within this time, or is taken for gone.
     pub(crate) async fn open_read_only(url: &str, answer: Duration) -> Result<Self, StoreError> {
         let readers = session::connections(url, READERS_MAX, answer)?;
         session::refuse_shared_sessions(&readers).await?;
@@ -89,6 +76,15 @@ impl PostgresStore {
             listening,
             address,
         })
+    }
+
+    /// Makes the tables of a new log, or brings those of an older release up to date.
+    pub(crate) async fn migrate(&self, answer: Duration) -> Result<(), StoreError> {
+        let migrating = sqlx::migrate!("migrations/postgres");
+        let migrating = migrating.run(&self.listening);
+        let migrated = timeout(answer * MIGRATION_ANSWERS, migrating).await;
+        let migrated = migrated.map_err(|_| StoreError::from(ConnectionError::NoAnswer))?;
+        migrated.map_err(|error| StoreError::Unreachable(error.to_string()))
     }
 
     /// Hears of heads until the connection fails, or does not answer any more.

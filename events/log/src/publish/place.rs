@@ -1,5 +1,6 @@
 //! Where a log is, written down beside it: a copy of it, or one that was restored, finds there
-//! where the first one was, and does not sign before it is known that the first has signed nothing since.
+//! where the first one was, and does not sign before it is known that the first has signed nothing
+//! since.
 
 use std::{
     fs, io,
