@@ -14,9 +14,9 @@ const NEWEST: u64 = 4_000;
 
 impl Log {
     /// Looks whether log and vault are whole, as far as that can be told in a few seconds: each
-    /// page and index of a SQLite file, and whether the newest events are found where they
-    /// are looked up. An index of the log that is not whole is made anew from its events, which is said at
-    /// `warn`.
+    /// page and index of a SQLite file, and whether the newest events are found where they are
+    /// looked up. An index of the log that is not whole is made anew from its events, which is
+    /// said at `warn`.
     ///
     /// # Errors
     /// [`OpenError::Damaged`] with what is wrong: nothing may be served from it.
