@@ -55,7 +55,9 @@ fn both_find(scene: &Scene, zip: &[u8], changes: &[Change]) {
     std::fs::write(&path, zip).unwrap();
     let key = scene.key.verifier();
     let mut command = Command::new("python3");
-    command.args(["-I", "-c", MANY, &verify_py()]).arg(&path);
+    command
+        .args(["-I", "-B", "-c", MANY, &verify_py()])
+        .arg(&path);
     command.arg(key.to_string()).stdin(Stdio::piped());
     let mut running = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = changes.iter().map(|it| {
