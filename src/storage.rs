@@ -10,6 +10,7 @@ use meguri_log::{
 
 use crate::failure::Failure;
 use crate::lost_log;
+use crate::period::Period;
 use crate::settings::{BackupTarget, PublishSettings, Settings};
 use crate::witness::HttpWitness;
 
@@ -61,10 +62,11 @@ async fn bare(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure
     if settings.database_url.value.is_none() {
         lost_log::refuse(data)?;
     }
+    let jump_max = settings.clock_jump_max.value;
     let options = LogOptions {
         clock,
         token_lifetime: settings.token_lifetime.value.duration(),
-        clock_jump_max: Some(settings.clock_jump_max.value.duration()),
+        clock_jump_max: (jump_max != Period::MAX).then(|| jump_max.duration()),
         ..LogOptions::new(location(settings), settings.kek())
     };
     let log = Log::open(&options).await?;

@@ -92,6 +92,14 @@ fn an_address_in_use_ends_with_code_3_and_says_what_to_do() {
 }
 
 #[test]
+fn a_demo_that_goes_through_weeks_in_a_moment_warns_of_nothing() {
+    let ended = Desk::new().run(&["demo", "--members", "4", "--exchanges", "10"]);
+    assert!(ended.status.success(), "{ended:?}");
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(!said.contains("WARN"), "{said}");
+}
+
+#[test]
 fn an_auditor_has_a_plain_name_and_gets_a_token_on_a_line_of_its_own() {
     let desk = Desk::new();
     let token = desk.answer(&["auditor", "add", "aoki"]);

@@ -12,7 +12,7 @@ use crate::{
     store::Head,
 };
 
-/// A jump of this length is worth a word, however far the clock may jump.
+/// A jump of this length is worth a word, where jumps have a bound at all.
 const JUMP_NOTED: Duration = Duration::from_hours(1);
 
 /// How far the log may be ahead of the clock before it is worth a word: clocks of several
@@ -123,7 +123,8 @@ impl ClockGuard {
         let now = self.now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         ahead(*seen, self.jump_max, now)?;
-        if let Some(seen) = seen.filter(|seen| seen.by_clock && now > seen.latest(JUMP_NOTED)) {
+        let noted = |seen: &Seen| seen.by_clock && now > seen.latest(JUMP_NOTED);
+        if let Some(seen) = seen.filter(|seen| self.jump_max.is_some() && noted(seen)) {
             let (before, after) = (seen.at, now);
             tracing::warn!(%before, %after, "the clock has jumped ahead: events are stamped by it");
         }
