@@ -11,8 +11,10 @@ mod query;
 pub(crate) mod read_only;
 
 use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -104,15 +106,52 @@ impl SqliteStore {
     }
 }
 
-/// Connections to the file of these options.
+/// Connections to the file of these options: to the one that the first of them opens, or makes.
+/// When its folder is moved under a running process, a copy or an empty file may stand in its place:
+/// that is refused, or half of what is acknowledged would be in the one and half in the other.
 pub(crate) fn connections(
     most: u32,
     options: SqliteConnectOptions,
 ) -> Connections<SqliteConnection> {
+    let opened = Arc::new(OnceLock::new());
     Connections::new(most, PATIENCE, move || {
-        let options = options.clone();
-        async move { options.connect().await }
+        let (options, opened) = (options.clone(), Arc::clone(&opened));
+        async move {
+            let path = options.get_filename().to_owned();
+            let options = match opened.get() {
+                Some(known) => {
+                    require_same(&path, *known)?;
+                    options.create_if_missing(false)
+                }
+                None => options,
+            };
+            let connection = options.connect().await?;
+            // What is in memory alone has no file.
+            if let Some(file) = file_at(&path)? {
+                require_same(&path, *opened.get_or_init(|| file))?;
+            }
+            Ok(connection)
+        }
     })
+}
+
+/// Which file is at this path: its device and number there.
+fn file_at(path: &Path) -> io::Result<Option<(u64, u64)>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some((found.dev(), found.ino()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn require_same(path: &Path, known: (u64, u64)) -> io::Result<()> {
+    if file_at(path)? == Some(known) {
+        return Ok(());
+    }
+    let path = path.display();
+    let moved =
+        format!("{path} is not the file that was opened: was its folder moved? start again");
+    Err(io::Error::other(moved))
 }
 
 /// Runs a statement that begins or ends a transaction. They are run as what they are, so that
@@ -348,5 +387,27 @@ impl Turn for SqliteTurn {
         })?;
         self.lease.give_back();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_was_moved_away_is_neither_made_anew_nor_taken_for_its_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, moved] = ["vault.db", "moved.db"].map(|name| folder.path().join(name));
+        let options = SqliteConnectOptions::new().filename(&path);
+        let all = connections(3, options.create_if_missing(true));
+        let first = all.lease().await.unwrap();
+        fs::rename(&path, &moved).unwrap();
+        assert!(all.lease().await.is_err(), "there is no file");
+        assert!(!path.exists(), "and none is made");
+        fs::copy(&moved, &path).unwrap();
+        assert!(all.lease().await.is_err(), "a copy is another file");
+        fs::rename(&moved, &path).unwrap();
+        let second = all.lease().await.unwrap();
+        drop((first, second));
     }
 }
