@@ -107,8 +107,9 @@ impl SqliteStore {
 }
 
 /// Connections to the file of these options: to the one that the first of them opens, or makes.
-/// When its folder is moved under a running process, a copy or an empty file may stand in its place:
-/// that is refused, or half of what is acknowledged would be in the one and half in the other.
+/// When its folder is moved under a running process, a copy or an empty file may stand in its
+/// place: that is refused, or half of what is acknowledged would be in the one and half in the
+/// other.
 pub(crate) fn connections(
     most: u32,
     options: SqliteConnectOptions,
