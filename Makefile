@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
 
-.PHONY: help test tools fmt lint deny tests snapshots doctests doc postgres clean
+.PHONY: help test tools fmt lint deny tests schedules snapshots doctests doc postgres clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,10 @@ tests: ## every test, on SQLite and PostgreSQL
 	@mkdir -p $(dir $(SNAPSHOTS_USED)) && rm -f $(SNAPSHOTS_USED)
 	INSTA_UPDATE=no INSTA_SNAPSHOT_REFERENCES_FILE=$(SNAPSHOTS_USED) \
 	$(CARGO) nextest run --workspace --locked
+
+schedules: ## hand-overs between threads, in many more orders than `make tests` tries (SCHEDULES=n)
+	MEGURI_TEST_SCHEDULES=$(or $(SCHEDULES),50000) \
+	$(CARGO) test -p meguri-log --lib --locked -- schedules
 
 snapshots: tests # is every snapshot still used by a test? (insta wrote down which it read)
 	@touch $(SNAPSHOTS_USED)

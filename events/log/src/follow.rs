@@ -13,6 +13,7 @@ use crate::{
     limits::RECENT_BYTES_MAX,
     read::{Filter, ReadError},
     recorded::Block,
+    schedule::point,
     store::Store,
     stream::Position,
 };
@@ -27,13 +28,20 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Recent {
     blocks: RwLock<(VecDeque<Block>, usize)>,
+    /// What the blocks may weigh together.
+    bytes_max: usize,
     head: watch::Sender<Position>,
 }
 
 impl Recent {
     pub(crate) fn new(head: Position) -> Self {
+        Self::bounded(head, RECENT_BYTES_MAX)
+    }
+
+    pub(crate) fn bounded(head: Position, bytes_max: usize) -> Self {
         Self {
             blocks: RwLock::default(),
+            bytes_max,
             head: watch::Sender::new(head),
         }
     }
@@ -41,12 +49,13 @@ impl Recent {
     /// Shares a committed block and wakes who waits.
     pub(crate) fn push(&self, block: Block) {
         let up_to = block.up_to;
+        point();
         {
             let mut guard = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
             let (blocks, weight) = &mut *guard;
             *weight += block.weight();
             blocks.push_back(block);
-            while *weight > RECENT_BYTES_MAX {
+            while *weight > self.bytes_max {
                 let Some(oldest) = blocks.pop_front() else {
                     break;
                 };
@@ -58,6 +67,7 @@ impl Recent {
 
     /// Hears that the log goes at least up to here.
     pub(crate) fn told(&self, position: Position) {
+        point();
         self.head.send_if_modified(|head| {
             let newer = position > *head;
             *head = position.max(*head);
@@ -71,6 +81,7 @@ impl Recent {
 
     /// The events that follow this position, if they are still shared.
     fn after(&self, position: Position) -> Option<Block> {
+        point();
         let guard = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
         let blocks = &guard.0;
         let first = blocks.partition_point(|block| block.up_to <= position);
@@ -145,6 +156,7 @@ impl Follower {
     /// [`ReadError`]; after any but [`ReadError::Closed`] it can be asked again.
     pub async fn next(&mut self) -> Result<Block, ReadError> {
         loop {
+            point();
             let head = *self.head.borrow_and_update();
             if head > self.position {
                 let block = match self.recent.after(self.position) {
@@ -156,7 +168,10 @@ impl Follower {
                     return Ok(block);
                 }
             }
+            point();
             tokio::select! {
+                // Closing comes first: it waits for no event that comes at the same time.
+                biased;
                 () = self.closing.cancelled() => return Err(ReadError::Closed),
                 _ = self.head.changed() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use meguri_supervision::{OnFailure, Supervisor};
 use tokio::{
-    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
+    sync::{Mutex, watch},
     task::JoinHandle,
 };
 use zeroize::Zeroizing;
@@ -23,13 +23,11 @@ use crate::{
     follow::{Follower, Recent},
     header::{self, OpenHeader},
     identity,
-    limits::{
-        APPEND_BYTES_MAX, EVENT_BYTES_MAX, QUEUE_APPENDS_MAX, QUEUE_BYTES_MAX, READ_EVENTS_MAX,
-        SCAN_POSITIONS_MAX, within,
-    },
+    limits::{APPEND_BYTES_MAX, EVENT_BYTES_MAX, READ_EVENTS_MAX, SCAN_POSITIONS_MAX, within},
     options::{Location, LogOptions, OpenError},
     postgres::PostgresStore,
     publish::store::PublishStore,
+    queue::Queue,
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
     seal,
@@ -37,7 +35,7 @@ use crate::{
     store::{Head, Store},
     stream::{Position, StreamName, Version},
     vault::{Belonging, Kek, LostKeysError, Vault},
-    writer::{RESOLVE_FOR, Request, Writer},
+    writer::{RESOLVE_FOR, Writer},
 };
 
 /// Bytes that a request which had nothing to do takes of the queue.
@@ -56,8 +54,7 @@ struct Opened {
     has_vault: bool,
     clock: Arc<dyn Clock>,
     guard: Arc<ClockGuard>,
-    queue: mpsc::Sender<Request>,
-    room: Arc<Semaphore>,
+    queue: Queue,
     recent: Arc<Recent>,
     /// The loops of this process; told to stop when the log is closed.
     supervisor: Supervisor,
@@ -219,7 +216,7 @@ impl Log {
             published,
             audited,
         } = backend;
-        let (queue, waiting) = mpsc::channel(QUEUE_APPENDS_MAX);
+        let (queue, waiting) = Queue::new();
         let recent = Arc::new(Recent::new(head.position));
         let supervisor = Supervisor::new();
         let closing = supervisor.stopping();
@@ -239,7 +236,6 @@ impl Log {
         let (watching, hints) = (Arc::clone(&store), Arc::clone(&recent));
         let watching = async move { watching.watch_head(hints).await };
         let watcher = supervisor.spawn("watcher", OnFailure::EndProcess, closing, watching);
-        let room = Arc::new(Semaphore::new(QUEUE_BYTES_MAX));
         let writer = Mutex::new(Some(writer));
         Self(Arc::new(Opened {
             store,
@@ -250,7 +246,6 @@ impl Log {
             clock,
             guard,
             queue,
-            room,
             recent,
             supervisor,
             appending,
@@ -324,23 +319,7 @@ impl Log {
     }
 
     async fn enqueue(&self, prepared: Prepared) -> Result<Appended, AppendError> {
-        let bytes = u32::try_from(prepared.bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.0.room).try_acquire_many_owned(bytes);
-        let room = room.map_err(|_| AppendError::Busy)?;
-        let (reply, answer) = oneshot::channel();
-        let request = Request {
-            prepared,
-            reply,
-            _room: room,
-        };
-        self.0
-            .queue
-            .try_send(request)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => AppendError::Busy,
-                mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
-            })?;
-        let appended = answer.await.unwrap_or(Err(AppendError::Unknown))?;
+        let appended = self.0.queue.append(prepared).await?;
         let is_first = |event: &AppendedEvent| event.position == Position::new(1);
         if appended.events.first().is_some_and(is_first)
             && let Err(error) = self.0.vault.belongs_to(self.store()).await

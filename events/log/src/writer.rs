@@ -4,16 +4,16 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use lru::LruCache;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    append::{AppendError, Appended},
+    append::AppendError,
     appending::Appending,
     clock_guard::ClockGuard,
-    decide::{Answer, Decision, Prepared, decide},
+    decide::{Answer, Decision, decide},
     follow::Recent,
     limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_STREAMS_MAX, HEADS_CACHED_MAX},
+    queue::{Request, Waiting},
     store::{Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
 };
@@ -27,18 +27,10 @@ const PROBE_AFTER: Duration = Duration::from_secs(2);
 /// Most positions that it reads to learn what others wrote; beyond that it forgets what it knew.
 const CATCH_UP_MAX: u64 = 20_000;
 
-/// An append that waits for the writer.
-pub(crate) struct Request {
-    pub(crate) prepared: Prepared,
-    pub(crate) reply: oneshot::Sender<Result<Appended, AppendError>>,
-    /// Its share of the queue's bytes, given back when it is answered.
-    pub(crate) _room: OwnedSemaphorePermit,
-}
-
 pub(crate) struct Writer {
     store: Arc<dyn Store>,
     clock: Arc<ClockGuard>,
-    queue: mpsc::Receiver<Request>,
+    queue: Waiting,
     /// Taken from the queue, but too much for the batch before.
     held: Option<Request>,
     /// Where the log ends, as far as this writer knows; none after a lost connection.
@@ -70,7 +62,7 @@ impl Writer {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<ClockGuard>,
-        queue: mpsc::Receiver<Request>,
+        queue: Waiting,
         head: Head,
         recent: Arc<Recent>,
         appending: Arc<Appending>,
@@ -97,13 +89,15 @@ impl Writer {
             let fails = self.appending.failing().is_some();
             let request = match self.held.take() {
                 Some(held) => Some(held),
-                None if self.queue.is_closed() => self.queue.recv().await,
+                None if self.queue.is_closed() => self.queue.next().await,
                 None => tokio::select! {
-                    request = self.queue.recv() => request,
+                    // Closing comes first, or a queue that is never empty would never be closed.
+                    biased;
                     () = closing.cancelled() => {
                         self.queue.close();
                         continue;
                     }
+                    request = self.queue.next() => request,
                     () = tokio::time::sleep(PROBE_AFTER), if fails => {
                         self.probe().await;
                         continue;
@@ -144,7 +138,7 @@ impl Writer {
         let (mut events, mut bytes) = (first.prepared.events.len(), first.prepared.bytes);
         let mut streams = first.prepared.streams().count();
         let mut batch = vec![first];
-        while let Ok(request) = self.queue.try_recv() {
+        while let Some(request) = self.queue.try_next() {
             events += request.prepared.events.len();
             bytes += request.prepared.bytes;
             streams += request.prepared.streams().count();
@@ -430,7 +424,7 @@ fn keys(requests: &[Request]) -> Vec<[u8; 32]> {
     unique.into_iter().collect()
 }
 
-/// Answers each request by itself. Who has stopped waiting does not matter.
+/// Answers each request by itself.
 fn answer(requests: Vec<Request>, decision: Decision) {
     for (request, answer) in requests.into_iter().zip(decision.answers) {
         let answer = match answer {
@@ -438,13 +432,13 @@ fn answer(requests: Vec<Request>, decision: Decision) {
             Answer::Settled(settled) => settled,
             Answer::Refused(error) => Err(error),
         };
-        let _ = request.reply.send(answer);
+        request.answer(answer);
     }
 }
 
 fn refuse(requests: Vec<Request>, error: &AppendError) {
     for request in requests {
-        let _ = request.reply.send(Err(error.clone()));
+        request.answer(Err(error.clone()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The writer on a store that fails on demand.
 
 mod chaos;
+mod schedules;
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -8,11 +9,10 @@ use std::{
 };
 
 use futures::future::join_all;
-use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Request, Writer};
+use super::Writer;
 use crate::{
     append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
     appending::Appending,
@@ -21,6 +21,7 @@ use crate::{
     decide::{Prepared, PreparedEvent},
     follow::Recent,
     header::OpenHeader,
+    queue::Queue,
     store::Head,
     stream::{Position, StreamName, Version},
 };
@@ -79,23 +80,7 @@ async fn write_watched(
     requests: Vec<Prepared>,
     appending: Arc<Appending>,
 ) -> Vec<Result<Appended, AppendError>> {
-    let (queue, waiting) = mpsc::channel(100);
-    let room = Arc::new(Semaphore::new(10_000));
-    let mut answers = Vec::new();
-    for prepared in requests {
-        let (reply, answer) = oneshot::channel();
-        let permit = Arc::clone(&room).try_acquire_many_owned(1).unwrap();
-        queue
-            .try_send(Request {
-                prepared,
-                reply,
-                _room: permit,
-            })
-            .ok()
-            .unwrap();
-        answers.push(answer);
-    }
-    drop(queue);
+    let (queue, waiting) = Queue::new();
     let head = chaos.memory.lock().unwrap().head();
     let (store, clock) = (Arc::new(chaos.clone()), clock(head));
     let recent = Arc::new(Recent::new(head.position));
@@ -108,12 +93,13 @@ async fn write_watched(
         appending,
         Duration::from_millis(500),
     );
-    writer.run(CancellationToken::new()).await;
-    join_all(answers)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect()
+    // All are in the queue before the writer looks at it for the first time.
+    let asking = async move {
+        let asked = requests.into_iter().map(|prepared| queue.append(prepared));
+        join_all(asked).await
+    };
+    let run = writer.run(CancellationToken::new());
+    futures::future::join(asking, run).await.0
 }
 
 fn streams(chaos: &Chaos) -> Vec<String> {
@@ -203,13 +189,13 @@ async fn a_writer_that_was_overtaken_decides_again() {
 
 /// A writer that knows the store's head, and goes on until its queue is dropped.
 struct Running {
-    queue: mpsc::Sender<Request>,
+    queue: Queue,
     appending: Arc<Appending>,
 }
 
 impl Running {
     fn start(chaos: &Chaos) -> Self {
-        let (queue, waiting) = mpsc::channel(100);
+        let (queue, waiting) = Queue::new();
         let head = chaos.memory.lock().unwrap().head();
         let appending = Arc::new(Appending::default());
         let writer = Writer::new(
@@ -226,15 +212,7 @@ impl Running {
     }
 
     async fn append(&self, prepared: Prepared) -> Result<Appended, AppendError> {
-        let (reply, answer) = oneshot::channel();
-        let room = Arc::new(Semaphore::new(1));
-        let request = Request {
-            prepared,
-            reply,
-            _room: room.try_acquire_many_owned(1).unwrap(),
-        };
-        self.queue.send(request).await.ok().unwrap();
-        answer.await.unwrap()
+        self.queue.append(prepared).await
     }
 }
 
@@ -273,7 +251,7 @@ async fn a_stream_is_not_forgotten_for_the_sake_of_another_of_the_same_batch() {
         let first = prepared(name, "Made", Expected::NoStream);
         write(&chaos, vec![first]).await[0].as_ref().unwrap();
     }
-    let (queue, waiting) = mpsc::channel(100);
+    let (queue, waiting) = Queue::new();
     let head = chaos.memory.lock().unwrap().head();
     let mut writer = Writer::new(
         Arc::new(chaos.clone()),

@@ -14,6 +14,7 @@ use crate::{
     follow::Recent,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
+    schedule::point,
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
     tree::Frontier,
@@ -34,6 +35,8 @@ pub(super) enum Fault {
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) events: Vec<(StreamName, Uuid)>,
+    /// Those that a writer has written, as they are read.
+    recorded: Vec<Recorded>,
     pub(super) faults: Vec<Fault>,
     pub(super) commits: usize,
     /// So many reads of a turn fail once its head was read, and the connection with them.
@@ -82,6 +85,7 @@ impl Memory {
                 .iter()
                 .map(|event| (event.stream.clone(), event.id));
             self.events.extend(events);
+            self.recorded.extend(batch.block().events);
         }
         match fault {
             None => Ok(()),
@@ -93,10 +97,12 @@ impl Memory {
 #[async_trait]
 impl Store for Chaos {
     async fn head(&self) -> Result<Head, StoreError> {
+        point();
         Ok(self.memory.lock().unwrap().head())
     }
 
     async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError> {
+        point();
         Ok(self.memory.lock().unwrap().heads(streams))
     }
 
@@ -114,12 +120,18 @@ impl Store for Chaos {
 
     async fn read_block(
         &self,
-        _: Position,
-        _: Position,
+        after: Position,
+        up_to: Position,
         _: &Filter,
-        _: usize,
+        limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        Ok(Vec::new())
+        point();
+        let memory = self.memory.lock().unwrap();
+        let between = memory.recorded.iter().filter(|event| {
+            let position = event.position();
+            position > after && position <= up_to
+        });
+        Ok(between.take(limit).cloned().collect())
     }
 
     async fn read_entries(&self, _: Position, _: Position) -> Result<Vec<Entry>, StoreError> {
@@ -139,6 +151,7 @@ impl Store for Chaos {
     }
 
     async fn commit(&self, known: Head, batch: &Batch) -> Result<bool, StoreError> {
+        point();
         if self.unreachable.load(Ordering::SeqCst) {
             return Err(StoreError::Unreachable("down".into()));
         }
