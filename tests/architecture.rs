@@ -48,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("meguri-search", &[]),
+    ("meguri-simulation", &["meguri-log"]),
     ("meguri-supervision", &[]),
     (
         "meguri-read-api",

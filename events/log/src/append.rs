@@ -72,7 +72,7 @@ pub struct NewSection {
 }
 
 /// What a stream must be like at the moment of the commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     /// The stream, which need not be written.
     pub stream: StreamName,
@@ -81,7 +81,7 @@ pub struct Condition {
 }
 
 /// What is expected of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expected {
     /// Its last event has this version.
     Version(Version),
@@ -95,7 +95,7 @@ pub enum Expected {
 
 impl Expected {
     /// Whether a stream of this version is what was expected.
-    pub(crate) fn holds(self, found: Version) -> bool {
+    pub fn holds(self, found: Version) -> bool {
         match self {
             Self::Version(version) => version == found,
             Self::NoStream => found == Version::ZERO,
@@ -117,7 +117,7 @@ impl std::fmt::Display for Expected {
 }
 
 /// The key under which a request may be repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestKey {
     /// SHA-256 over who asks, the route, and the client's own key.
     pub key: [u8; 32],

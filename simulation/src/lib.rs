@@ -1,0 +1,3 @@
+//! A deterministic simulation of the log and of what follows it, and the check of what they did.
+
+pub mod history;
