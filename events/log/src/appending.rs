@@ -2,8 +2,10 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 /// How long the writer may be busy with one batch before appends count as failing.
 const SLOW_AFTER: Duration = Duration::from_secs(5);

@@ -54,6 +54,7 @@ mod apart;
 mod append;
 mod appending;
 mod audit;
+mod backend;
 mod blocks;
 mod clock;
 mod clock_guard;
@@ -75,12 +76,15 @@ mod options;
 mod postgres;
 mod publish;
 mod queue;
+mod randomness;
 mod read;
 mod recorded;
 mod remembered;
 mod schedule;
 mod seal;
 mod secret_file;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod sqlite;
 mod store;
 mod stream;
@@ -115,6 +119,7 @@ pub use publish::{
     Publisher, Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer,
     Witnesses,
 };
+pub use randomness::{Randomness, SystemRandomness};
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};
 pub use seal::{OpenSealError, Section, SectionContent};

@@ -16,6 +16,7 @@ use crate::{
     },
     appending::{Appending, AppendsFail},
     audit::store::AuditStore,
+    backend::Backend,
     blocks::Blocks,
     clock::{Clock, Timestamp},
     clock_guard::{ClockGuard, ClockState},
@@ -28,6 +29,7 @@ use crate::{
     postgres::PostgresStore,
     publish::store::PublishStore,
     queue::Queue,
+    randomness::{self, Randomness},
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
     seal,
@@ -53,6 +55,7 @@ struct Opened {
     /// Whether that is the one of this log, or an empty one in its place.
     has_vault: bool,
     clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
     guard: Arc<ClockGuard>,
     queue: Queue,
     recent: Arc<Recent>,
@@ -62,24 +65,6 @@ struct Opened {
     /// Taken by who has seen it end: everything is closed after it, and once.
     writer: Mutex<Option<JoinHandle<()>>>,
     watcher: JoinHandle<()>,
-}
-
-/// A backend as all that it is.
-struct Backend {
-    store: Arc<dyn Store>,
-    published: Arc<dyn PublishStore>,
-    audited: Arc<dyn AuditStore>,
-}
-
-impl Backend {
-    fn new<S: Store + PublishStore + AuditStore>(backend: S) -> Self {
-        let backend = Arc::new(backend);
-        Self {
-            store: Arc::<S>::clone(&backend),
-            published: Arc::<S>::clone(&backend),
-            audited: backend,
-        }
-    }
 }
 
 impl Drop for Opened {
@@ -127,8 +112,8 @@ impl Log {
             backend.published.keep_place(&place.identity).await?;
         }
         let lifetime = options.token_lifetime;
-        let (kek, told) = (&options.kek, Arc::clone(&clock));
-        let vault = Vault::open(&vault, kek, is_empty, told, lifetime, answer).await?;
+        let told = Arc::clone(&clock);
+        let vault = Vault::open(&vault, &options.kek, is_empty, told, lifetime, answer).await?;
         match vault.belongs_to(&*backend.store).await {
             Ok(Belonging::Own) => {}
             Ok(Belonging::Emptied) => return Err(OpenError::Emptied),
@@ -144,8 +129,9 @@ impl Log {
             backend.store.forget_outcomes(clock.now()).await?;
         }
         let resolve_for = RESOLVE_FOR.min(answer);
-        let told = Arc::clone(&guard);
-        let log = Self::start(backend, (vault, true), clock, head, resolve_for, told);
+        let (told, vault) = (Arc::clone(&guard), (vault, true));
+        let surroundings = (clock, Arc::clone(&options.randomness));
+        let log = Self::start(backend, vault, surroundings, head, resolve_for, told);
         guard.say_state(head.at);
         match log.end_tokens_of_an_older_vault().await {
             Ok(()) => Ok(log),
@@ -200,13 +186,16 @@ impl Log {
         let resolve_for = RESOLVE_FOR.min(answer);
         let guard = ClockGuard::new(Arc::clone(&clock), head, options.clock_jump_max);
         let (vault, guard) = ((vault, has_vault), Arc::new(guard));
-        Ok(Self::start(backend, vault, clock, head, resolve_for, guard))
+        let surroundings = (clock, Arc::clone(&options.randomness));
+        let log = Self::start(backend, vault, surroundings, head, resolve_for, guard);
+        Ok(log)
     }
 
-    fn start(
+    /// Starts what runs for as long as a log is open.
+    pub(crate) fn start(
         backend: Backend,
         (vault, has_vault): (Vault, bool),
-        clock: Arc<dyn Clock>,
+        (clock, randomness): (Arc<dyn Clock>, Arc<dyn Randomness>),
         head: Head,
         resolve_for: Duration,
         guard: Arc<ClockGuard>,
@@ -244,6 +233,7 @@ impl Log {
             vault,
             has_vault,
             clock,
+            randomness,
             guard,
             queue,
             recent,
@@ -321,7 +311,9 @@ impl Log {
     async fn enqueue(&self, prepared: Prepared) -> Result<Appended, AppendError> {
         let appended = self.0.queue.append(prepared).await?;
         let is_first = |event: &AppendedEvent| event.position == Position::new(1);
-        if appended.events.first().is_some_and(is_first)
+        // An empty vault in the place of that of this log belongs to none.
+        if self.0.has_vault
+            && appended.events.first().is_some_and(is_first)
             && let Err(error) = self.0.vault.belongs_to(self.store()).await
         {
             // The next start does it.
@@ -347,7 +339,7 @@ impl Log {
             bytes: 0,
         };
         for event in events {
-            let (listed, sealed) = seal::seal(&event, &self.0.vault).await?;
+            let (listed, sealed) = seal::seal(&event, &self.0.vault, &*self.0.randomness).await?;
             let header = OpenHeader::new(&event, &cause, &listed);
             let NewEvent {
                 id,
@@ -358,7 +350,8 @@ impl Log {
             let bytes = header.len_max() + sealed.len();
             within("bytes of an event:", bytes, EVENT_BYTES_MAX)?;
             prepared.bytes += bytes;
-            let (event_type, blind) = (event_type.into_owned(), seal::random()?);
+            let blind = randomness::random(&*self.0.randomness)?;
+            let event_type = event_type.into_owned();
             let event = PreparedEvent {
                 id,
                 stream,
@@ -569,6 +562,8 @@ impl Log {
         }
         self.0.watcher.abort();
         self.0.store.close().await;
-        self.0.vault.close().await;
+        if self.0.has_vault {
+            self.0.vault.close().await;
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     clock::{Clock, SystemClock},
+    randomness::{Randomness, SystemRandomness},
     store::StoreError,
     vault::{Kek, KekError},
 };
@@ -41,6 +42,8 @@ pub struct LogOptions {
     pub kek: Kek,
     /// What tells the time of events.
     pub clock: Arc<dyn Clock>,
+    /// What the blinds of events, salts and nonces are made of.
+    pub randomness: Arc<dyn Randomness>,
     /// How long access tokens are valid after they were issued; those of earlier releases, which
     /// had no end, from now on.
     pub token_lifetime: Duration,
@@ -54,12 +57,13 @@ pub struct LogOptions {
 }
 
 impl LogOptions {
-    /// Options with the machine's clock, and tokens that are valid for 90 days.
+    /// Options with the machine's clock and randomness, and tokens that are valid for 90 days.
     pub fn new(location: Location, kek: Kek) -> Self {
         Self {
             location,
             kek,
             clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
             token_lifetime: TOKEN_LIFETIME,
             answer_within: ANSWER_WITHIN,
             clock_jump_max: None,

@@ -109,6 +109,21 @@ impl Filter {
         self.stream.is_some()
     }
 
+    /// Whether an event of this type in this stream is one of them.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn lets_through(&self, stream: &StreamName, event_type: &str) -> bool {
+        let category = self.category.as_ref();
+        category.is_none_or(|category| stream.category() == category)
+            && self.stream.as_ref().is_none_or(|only| only == stream)
+            && (self.types.is_empty() || self.types.iter().any(|it| it == event_type))
+    }
+
+    /// The types whose events come bare.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn bare_types(&self) -> &[String] {
+        &self.bare
+    }
+
     /// The conditions in SQL, each after an `and`. Nothing needs quoting: every name is plain.
     pub(crate) fn to_sql(&self) -> String {
         let mut sql = String::new();

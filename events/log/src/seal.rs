@@ -16,6 +16,7 @@ use crate::{
     append::{AppendError, NewEvent},
     evidence::ShownSection,
     header::{Header, SealedRef, Sealing},
+    randomness::{self, Randomness, SystemRandomness},
     recorded::Entry,
     stream::Position,
     vault::{FoundKey, Vault, VaultError},
@@ -87,9 +88,7 @@ pub(crate) fn entry(blind: &[u8; 32], header: &[u8]) -> Entry {
 
 /// Random bytes of the operating system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| VaultError::Randomness(error.to_string()))?;
-    Ok(bytes)
+    randomness::random(&SystemRandomness)
 }
 
 /// What a section's ciphertext is bound to.
@@ -105,6 +104,7 @@ fn bind_to(aad: &mut String, event: Uuid, section: &str, key: &str) {
 pub(crate) async fn seal(
     event: &NewEvent,
     vault: &Vault,
+    source: &dyn Randomness,
 ) -> Result<(Vec<Sealing>, Vec<u8>), AppendError> {
     let mut listed = Vec::with_capacity(event.sealed.len());
     let mut stored = Vec::new();
@@ -114,8 +114,8 @@ pub(crate) async fn seal(
             let (subject, class) = (section.subject.clone(), section.class.to_string());
             return Err(AppendError::Erased { subject, class });
         };
-        let salt = random::<SALT_BYTES>()?;
-        let nonce = random::<NONCE_BYTES>()?;
+        let salt = randomness::random::<SALT_BYTES>(source)?;
+        let nonce = randomness::random::<NONCE_BYTES>(source)?;
         let mut aad = String::new();
         bind_to(&mut aad, event.id, &section.section, &key.id);
         let salted = [&salt, section.plaintext.as_slice()].concat();

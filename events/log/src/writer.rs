@@ -1,7 +1,11 @@
 //! The one writer of a process: groups what is waiting, commits once, answers each request by
 //! itself.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use lru::LruCache;
 use tokio_util::sync::CancellationToken;
@@ -420,7 +424,7 @@ fn lost(error: StoreError, decision: Decision, attempts: &mut Vec<Decision>) -> 
 
 fn keys(requests: &[Request]) -> Vec<[u8; 32]> {
     let keys = requests.iter().filter_map(|request| request.prepared.key);
-    let unique: HashSet<[u8; 32]> = keys.map(|key| key.key).collect();
+    let unique: BTreeSet<[u8; 32]> = keys.map(|key| key.key).collect();
     unique.into_iter().collect()
 }
 
