@@ -89,8 +89,7 @@ impl Log {
     /// # Errors
     /// [`OpenError`]; nothing was changed that a second try would trip over.
     pub async fn open(options: &LogOptions) -> Result<Self, OpenError> {
-        let clock = Arc::clone(&options.clock);
-        let answer = options.answer_within;
+        let (clock, answer) = (Arc::clone(&options.clock), options.answer_within);
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 apart::are_files(log, vault)?;
