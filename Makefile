@@ -45,6 +45,9 @@ snapshots: tests # is every snapshot still used by a test? (insta wrote down whi
 	if [ -n "$$unused" ]; then echo 'no test reads these snapshots; remove them:'; \
 	echo "$$unused"; exit 1; fi
 
+chaos: ## five minutes of writers on databases that fail, and the check of what they were told
+	MEGURI_CHAOS_SECONDS=$(or $(SECONDS_OF_CHAOS),300) $(CARGO) nextest run -p meguri-chaos --locked --no-capture
+
 doctests: ## every example in the documentation
 	$(CARGO) test --workspace --doc --locked
 

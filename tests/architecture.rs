@@ -24,6 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "meguri-chaos",
+        &["meguri-log", "meguri-postgres-cluster", "meguri-simulation"],
+    ),
+    (
         "meguri-test-logs",
         &["meguri-log", "meguri-postgres-cluster"],
     ),
