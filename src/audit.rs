@@ -16,7 +16,6 @@ use crate::command_line::AuditCommand;
 use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
 use crate::storage;
-use crate::verdict::VerdictOutput;
 
 /// Does what was asked: on a log that is there, also beside a running server, or on what came from
 /// one.
@@ -26,7 +25,7 @@ pub async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     if let AuditCommand::Verify(args) = command {
-        return verify::run(args, &mut VerdictOutput::to(out)).await;
+        return verify::run(args, out).await;
     }
     let opened = if let AuditCommand::Check(args) = command {
         storage::open_to_look(settings, !args.without_vault).await
@@ -55,9 +54,7 @@ async fn on(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     match command {
-        AuditCommand::Check(args) => {
-            check::run(log, settings, *args, &mut VerdictOutput::to(out)).await
-        }
+        AuditCommand::Check(args) => check::run(log, settings, *args, out).await,
         AuditCommand::Key => key(log, out).await,
         AuditCommand::Publish { folder } => publish::run(log, folder, out).await,
         AuditCommand::Bundle(args) => bundle::run(log, args, out).await,

@@ -24,7 +24,9 @@ Try it:
   meguri demo --members 50            fill ./data with a believable community
   meguri log tail                     watch events as they happen
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 in use by another process.";
+Exit codes: 0 done and shown, 1 failed or found to be wrong, 2 wrong usage or settings, or nothing
+can be told, 3 in use by another process, 4 done, but the answer could not be written, 5 restored,
+but something is missing, 70 a part of the server failed. docs/exit-codes.md says more.";
 
 /// A mutual-help exchange for communities, built on an event log.
 #[derive(Debug, Parser)]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use meguri_commands::{CommandError, RedactError};
 use meguri_evidence::Verdict;
 use meguri_log::{
-    AppendError, AuditError, BadStreamName, KekError, OpenError, OpenSealError, PublishedError,
-    ReadError, SigningKeyError, TreeError, VaultError,
+    AppendError, AuditError, BadStreamName, FileFound, KekError, OpenError, OpenSealError,
+    PublishedError, ReadError, SigningKeyError, TreeError, VaultError,
 };
 use meguri_projections::control::ControlError;
 use meguri_projections::{ImportError, OpenViewsError, PrepareError};
@@ -31,6 +31,10 @@ pub const FAILED: u8 = 1;
 pub const WRONG_USAGE: u8 = 2;
 /// Another process holds what is needed.
 pub const IN_USE: u8 = 3;
+/// The answer could not be written to standard output. What the command was to do is done.
+pub const UNTOLD: u8 = 4;
+/// A backup was restored, and something is missing without which it cannot be used.
+pub const INCOMPLETE: u8 = 5;
 /// A part of the server failed without which nothing works: starting it again may mend it.
 pub const BROKEN: u8 = 70;
 
@@ -297,7 +301,28 @@ pub enum Failure {
     /// The community could not be made.
     #[error(transparent)]
     Demo(#[from] DemoError),
-    /// The answer cannot be written.
+    /// What was asked for cannot be shown.
+    #[error("the answer cannot be written to standard output: {0}")]
+    Unshown(io::Error),
+    /// What was asked for is done, and nobody was told what it came to.
+    #[error("it is done, but what it came to cannot be written to standard output: {0}")]
+    Untold(io::Error),
+    /// A secret that nobody has seen is not to be valid.
+    #[error("the token cannot be written to standard output, and is revoked again: {0}")]
+    SecretUnshown(io::Error),
+    /// A secret that nobody has seen is valid.
+    #[error(
+        "the token {id} cannot be written to standard output ({source}), nor be revoked: {reason}"
+    )]
+    SecretLeft {
+        /// Under which id it is listed.
+        id: String,
+        /// Why it is not shown.
+        source: io::Error,
+        /// Why it is not revoked.
+        reason: VaultError,
+    },
+    /// A file cannot be written.
     #[error("cannot write to {target}: {source}")]
     Write {
         /// Where to.
@@ -343,6 +368,8 @@ impl Failure {
             | Self::NotFreed { .. }
             | Self::Backup(BackupError::InUse(_))
             | Self::WitnessInUse(_) => IN_USE,
+            Self::Unshown(_) | Self::Untold(_) => UNTOLD,
+            Self::Restore(RestoreError::Incomplete(_)) => INCOMPLETE,
             Self::Loop { .. } => BROKEN,
             _ => FAILED,
         }
@@ -388,6 +415,7 @@ impl Failure {
                 "everything that was acknowledged is in the log: start it again, and report this, \
                  for it is a fault of the program",
             ),
+            Self::SecretLeft { .. } => Some("`revoke ID` revokes it as soon as the vault answers"),
             Self::Stopped(_) => Some("`meguri views retry VIEW` lets it try again"),
             Self::Demo(DemoError::SeedTaken(_)) => {
                 Some("another `--seed N` adds another community; another `--data DIR` starts anew")
@@ -430,6 +458,12 @@ impl Failure {
                 "is the data folder writable, or the database at DATABASE_URL and VAULT_URL \
                  running? `meguri config` shows what is in force",
             ),
+            Self::Open(OpenError::NotOurs { found, .. }) => Some(instead_of(found)),
+            Self::Open(OpenError::OlderRelease) => Some(
+                "open it once with this release, `meguri log stat` is enough, or check it with the \
+                 release that has written it",
+            ),
+            Self::Open(OpenError::NewerRelease) => Some("use that release, or a later one"),
             Self::Open(OpenError::Damaged { .. }) => Some(
                 "`meguri audit check` names all that is damaged; restore a backup, or on \
                  PostgreSQL make a damaged index anew (REINDEX)",
@@ -467,14 +501,37 @@ impl Failure {
 
     /// Whether it only means that the reader of a pipe has seen enough.
     pub fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Write { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+        matches!(
+            self,
+            Self::Unshown(source) | Self::Untold(source)
+                if source.kind() == io::ErrorKind::BrokenPipe
+        )
+    }
+}
+
+/// What to do about something that stands in the place of a database of ours.
+fn instead_of(found: &FileFound) -> &'static str {
+    match found {
+        FileFound::Unreadable(_) => {
+            "run this as the user to whom the data folder belongs, or give that user's rights \
+             back; `--data DIR` looks somewhere else"
+        }
+        FileFound::Nothing | FileFound::Empty => {
+            "put the log back from a backup; if there never was one, remove the file; `--data DIR` \
+             looks somewhere else"
+        }
+        FileFound::Folder
+        | FileFound::NoFile
+        | FileFound::NoDatabase
+        | FileFound::OtherDatabase
+        | FileFound::Database => {
+            "move it away, and put the right file back from a backup; `--data DIR` looks somewhere \
+             else"
+        }
     }
 }
 
 /// A failure to write the answer to standard output.
 pub(crate) fn to_stdout(source: io::Error) -> Failure {
-    Failure::Write {
-        target: "standard output".to_owned(),
-        source,
-    }
+    Failure::Unshown(source)
 }

@@ -3,6 +3,7 @@
 //! `main.rs` reads the command line and calls [`run`]; each subcommand is a file here. Tests start
 //! the same parts in their own process.
 
+mod answer;
 pub mod app;
 pub mod audit;
 pub mod backup;
@@ -32,12 +33,12 @@ pub mod storage;
 pub mod telemetry;
 mod token;
 pub mod vault;
-mod verdict;
 pub mod views;
 pub mod witness;
 
 use std::io::Write;
 
+use answer::{Answer, Purpose};
 use command_line::{Command, CommandLine, ServeArgs};
 use failure::Failure;
 use settings::{Environment, Settings};
@@ -57,13 +58,27 @@ pub fn run(line: &CommandLine) -> Result<(), Failure> {
 }
 
 /// Runs a subcommand with these settings; its answer goes to `out`.
+///
+/// # Errors
+/// [`Failure`], also where all went well and the answer could not be written.
 pub async fn dispatch(
     line: &CommandLine,
     settings: &Settings,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let serve = Command::Serve(ServeArgs::default());
-    match line.command.as_ref().unwrap_or(&serve) {
+    let command = line.command.as_ref().unwrap_or(&serve);
+    let mut answer = Answer::on(out, Purpose::of(command));
+    let done = run_command(command, settings, &mut answer).await;
+    answer.end(done)
+}
+
+async fn run_command(
+    command: &Command,
+    settings: &Settings,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    match command {
         Command::Serve(args) => serve::run(settings, args, out).await,
         Command::Demo(args) => demo::run(settings, args, out).await,
         Command::Log(command) => log::run(settings, command, out).await,

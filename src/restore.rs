@@ -1,6 +1,7 @@
 //! `meguri restore`: checks all of a backup, and puts it into a folder in which there is no log.
 
 mod report;
+mod there;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meguri_log::{
-    AuditError, AuditStep, Kek, Location, Log, LogFile, LogOptions, OpenError, Position, Root,
-    open_vault_copy,
+    AuditError, AuditStep, Kek, KekError, Location, Log, LogFile, LogOptions, OpenError, Position,
+    Root, SigningKey, open_vault_copy,
 };
 use meguri_proofs::{Checkpoint, Note, Tree, VerifierKey};
 use thiserror::Error;
@@ -21,7 +22,7 @@ use crate::backup::manifest::{self, Backend, MANIFEST, Manifest, VaultPart, dige
 use crate::command_line::RestoreArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::grouped;
-use crate::settings::Settings;
+use crate::settings::{PublishSettings, Settings};
 use crate::storage;
 use report::Report;
 
@@ -33,9 +34,9 @@ const FINDINGS_TOLD: usize = 20;
 /// Why nothing is restored.
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    /// A log is never written over.
-    #[error("there is a log in {0} already, and it is never written over: name another folder")]
-    LogThere(PathBuf),
+    /// What may be a log is never written over.
+    #[error(transparent)]
+    LogThere(there::InPlace),
     /// What was named is no backup.
     #[error("{path} is no whole backup: {reason}")]
     NotABackup {
@@ -50,6 +51,14 @@ pub enum RestoreError {
     /// Something of it is not as it was made; what, was printed.
     #[error("the backup is not sound, and nothing is restored")]
     NotSound,
+    /// All that is in it is restored, and something is not in it; what, was printed.
+    #[error("{}", match .0 {
+        1 => "something is missing: the restored log cannot be used fully before it is put \
+              back".to_owned(),
+        many => format!("{many} things are missing: the restored log cannot be used fully before \
+                         they are put back"),
+    })]
+    Incomplete(usize),
     /// A file or folder cannot be read or written.
     #[error("{path}: {source}")]
     File {
@@ -100,12 +109,17 @@ pub async fn run(
             return Err(RestoreError::OtherBackend(reason).into());
         }
     }
+    if report.is_sound() {
+        check_signing_key(&settings.publish, &manifest, &mut report);
+    }
     out.write_all(report.in_words().as_bytes())
         .map_err(to_stdout)?;
-    if report.is_sound() {
-        return Ok(());
-    }
-    Err(RestoreError::NotSound.into())
+    let ended = match report.count_missing() {
+        _ if !report.is_sound() => Err(RestoreError::NotSound),
+        0 => Ok(()),
+        missing => Err(RestoreError::Incomplete(missing)),
+    };
+    Ok(ended?)
 }
 
 /// The folder of a backup: the one that is named, or the newest whole one in it.
@@ -132,8 +146,8 @@ async fn files(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let data = &settings.data.value;
-    if !args.check && has_log(data) {
-        return Err(RestoreError::LogThere(data.clone()).into());
+    if let (false, Some(there)) = (args.check, there::in_place_of_the_log(data)) {
+        return Err(RestoreError::LogThere(there).into());
     }
     storage::make_folder(data)?;
     let stage = Stage::new(data)?;
@@ -149,12 +163,6 @@ async fn files(
     }
     stage.remove()?;
     Ok(())
-}
-
-fn has_log(data: &Path) -> bool {
-    ["", "-wal", "-journal"]
-        .iter()
-        .any(|suffix| data.join(format!("{}{suffix}", storage::LOG_FILE)).exists())
 }
 
 /// Where everything is checked; a lock keeps others out of it.
@@ -279,8 +287,7 @@ async fn check_log(
 /// What was signed, if anything was.
 fn signed(manifest: &Manifest, report: &mut Report) -> Option<Tree> {
     let Some(note) = &manifest.checkpoint else {
-        report
-            .missing("checkpoint: nothing of this log was published when it was backed up".into());
+        report.found("checkpoint: nothing of this log was published when it was backed up".into());
         return None;
     };
     let opened = || {
@@ -326,7 +333,8 @@ async fn open_vault(
     let data = &settings.data.value;
     if data.join(storage::VAULT_FILE).exists() {
         report.found("vault: the one that is in the folder stays".to_owned());
-        report.missing("audit: run `meguri audit check` with that vault".to_owned());
+        report.next("audit: run `meguri audit check` with that vault".to_owned());
+        has_key_of_vault(&settings.kek(), report);
         return Ok(());
     }
     if manifest.vault == VaultPart::Apart {
@@ -345,17 +353,51 @@ async fn open_vault(
         }
     }
     let kek = settings.kek();
-    if let Kek::File(path) = &kek
-        && !path.exists()
-    {
+    if !has_key_of_vault(&kek, report) {
+        return Ok(());
+    }
+    audit(stage, kek, report).await
+}
+
+fn has_key_of_vault(kek: &Kek, report: &mut Report) -> bool {
+    let Kek::File(path) = kek else { return true };
+    let is_there = path.exists();
+    if !is_there {
         report.missing(format!(
             "key of the vault: {} is not there (nor MEGURI_KEK): without it the vault opens \
              nothing; put it back",
             path.display()
         ));
-        return Ok(());
     }
-    audit(stage, kek, report).await
+    is_there
+}
+
+/// Looks whether the key that signs is there, and the one under which the log was published.
+fn check_signing_key(publish: &PublishSettings, manifest: &Manifest, report: &mut Report) {
+    let Some(verifier) = &manifest.log.verifier else {
+        return;
+    };
+    let key = publish.signing_key();
+    if let SigningKey::File(path) = &key
+        && !path.exists()
+    {
+        report.missing(format!(
+            "the key that signs: {} is not there (nor MEGURI_SIGNING_KEY): without it the log does \
+             not start; put it back",
+            path.display()
+        ));
+        return;
+    }
+    let name = verifier.parse().map(|key: VerifierKey| key.name().clone());
+    match key.signer(name.ok().as_ref()) {
+        Ok(signer) if signer.verifier().to_string() == *verifier => {}
+        Ok(signer) => report.missing(format!(
+            "the key that signs: the log was published as {verifier}, and the one that is there is \
+             {}; put back the right one",
+            signer.verifier()
+        )),
+        Err(error) => report.missing(format!("the key that signs: {error}")),
+    }
 }
 
 /// Audits the log with its vault, as `meguri audit check` does.
@@ -366,6 +408,10 @@ async fn audit(stage: &Path, kek: Kek, report: &mut Report) -> Result<(), Failur
     };
     let log = match Log::open(&LogOptions::new(location, kek)).await {
         Ok(log) => log,
+        Err(OpenError::Vault(KekError::Vault(error))) => {
+            report.wrong(format!("vault: {error}"));
+            return Ok(());
+        }
         Err(OpenError::Vault(error)) => {
             report.missing(format!("key of the vault: {error}"));
             return Ok(());
@@ -427,19 +473,12 @@ fn put(
     folder.map_err(file_error(data))?;
     report.found(format!("restored into {}", data.display()));
     if manifest.log.verifier.is_some() {
-        report.missing(
+        report.next(
             "the last checkpoint that was published: nothing is signed before it is known. Start \
              once with `meguri serve --last-checkpoint FILE|URL`, or, if nothing was published \
              after this backup, with `--nothing-later-was-published`"
                 .to_owned(),
         );
-    }
-    let key = data.join("log.key");
-    if !key.exists() {
-        report.missing(format!(
-            "the key that signs: put back {} (or MEGURI_SIGNING_KEY)",
-            key.display()
-        ));
     }
     Ok(())
 }

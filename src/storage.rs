@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meguri_log::{
-    Clock, LastSigned, Location, Log, LogOptions, PublishOptions, Publisher, SystemClock, Witness,
-    Witnesses,
+    Clock, FileFound, LastSigned, Location, Log, LogOptions, OpenError, PublishOptions, Publisher,
+    SystemClock, Witness, Witnesses,
 };
 
 use crate::failure::Failure;
@@ -107,12 +107,27 @@ async fn with_all_keys(log: Log) -> Result<Log, Failure> {
 
 /// Opens a log that is there already: looking into one must not make one.
 pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
+    require_log(settings)?;
+    open(settings).await
+}
+
+/// Refuses a data folder in which there is no log, or an empty file in its place.
+fn require_log(settings: &Settings) -> Result<(), Failure> {
     let data = &settings.data.value;
-    if settings.database_url.value.is_none() && !data.join(LOG_FILE).exists() {
-        lost_log::refuse(data)?;
+    if settings.database_url.value.is_some() {
+        return Ok(());
+    }
+    let path = data.join(LOG_FILE);
+    let found = FileFound::at(&path);
+    if !matches!(found, FileFound::Nothing | FileFound::Empty) {
+        // What else it is, is told by opening it.
+        return Ok(());
+    }
+    lost_log::refuse(data)?;
+    if found == FileFound::Nothing {
         return Err(Failure::NoLog(data.clone()));
     }
-    open(settings).await
+    Err(OpenError::NotOurs { path, found }.into())
 }
 
 /// Opens a log that is there, to look into it and nothing else: nothing is written, and no file is
@@ -120,7 +135,7 @@ pub async fn open_existing(settings: &Settings) -> Result<Log, Failure> {
 pub async fn open_to_look(settings: &Settings, with_vault: bool) -> Result<Log, Failure> {
     let data = &settings.data.value;
     let is_file = settings.database_url.value.is_none();
-    if is_file && !data.join(LOG_FILE).exists() {
+    if is_file && FileFound::at(&data.join(LOG_FILE)) == FileFound::Nothing {
         return Err(Failure::NoLog(data.clone()));
     }
     let has_vault = with_vault && (!is_file || data.join(VAULT_FILE).exists());

@@ -7,6 +7,7 @@ use meguri_log::{StoredToken, Timestamp, TokenId, Vault};
 
 use crate::command_line::TokenCommand;
 use crate::failure::{Failure, to_stdout};
+use crate::period::Period;
 use crate::settings::Settings;
 use crate::storage;
 
@@ -27,34 +28,53 @@ pub(crate) async fn run(
             storage::open_existing(settings).await?
         }
     };
-    let told = answer(log.vault(), role, command).await;
+    let told = answer(log.vault(), role, command, out).await;
     log.close().await;
-    out.write_all(told?.as_bytes()).map_err(to_stdout)
+    told
 }
 
-async fn answer(vault: &Vault, role: &str, command: &TokenCommand) -> Result<String, Failure> {
-    match command {
-        TokenCommand::Add { name, expires } => {
-            let subject = subject(role, name)?;
-            let token = match expires {
-                Some(period) => {
-                    vault
-                        .issue_token_for(&subject, role, period.duration())
-                        .await?
-                }
-                None => vault.issue_token(&subject, role).await?,
-            };
-            Ok(format!("{token}\n"))
+async fn answer(
+    vault: &Vault,
+    role: &str,
+    command: &TokenCommand,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let text = match command {
+        TokenCommand::Add { name, expires } => return add(vault, role, name, *expires, out).await,
+        TokenCommand::List => table(role, &vault.tokens_in_role(role).await?),
+        TokenCommand::Revoke { which } => match revoke(vault, role, which).await? {
+            0 => return Err(Failure::NoToken(which.clone())),
+            1 => "1 token is revoked\n".to_owned(),
+            many => format!("{many} tokens are revoked\n"),
+        },
+    };
+    out.write_all(text.as_bytes()).map_err(to_stdout)
+}
+
+/// Makes a token and shows it; one that cannot be shown is revoked, for nobody could know it.
+async fn add(
+    vault: &Vault,
+    role: &str,
+    name: &str,
+    expires: Option<Period>,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let subject = subject(role, name)?;
+    let token = match expires {
+        Some(period) => {
+            let issuing = vault.issue_token_for(&subject, role, period.duration());
+            issuing.await?
         }
-        TokenCommand::List => Ok(table(role, &vault.tokens_in_role(role).await?)),
-        TokenCommand::Revoke { which } => {
-            let revoked = revoke(vault, role, which).await?;
-            match revoked {
-                0 => Err(Failure::NoToken(which.clone())),
-                1 => Ok("1 token is revoked\n".to_owned()),
-                many => Ok(format!("{many} tokens are revoked\n")),
-            }
-        }
+        None => vault.issue_token(&subject, role).await?,
+    };
+    let shown = writeln!(out, "{token}").and_then(|()| out.flush());
+    let Err(source) = shown else {
+        return Ok(());
+    };
+    let id = TokenId::of(&token).to_string();
+    match vault.revoke_token_shown_as(&subject, &id).await {
+        Ok(_) => Err(Failure::SecretUnshown(source)),
+        Err(reason) => Err(Failure::SecretLeft { id, source, reason }),
     }
 }
 

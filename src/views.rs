@@ -18,7 +18,6 @@ use crate::command_line::{ViewCommand, ViewsArgs, ViewsCommand};
 use crate::failure::{Failure, to_stdout};
 use crate::opened::ViewAccess;
 use crate::settings::Settings;
-use crate::verdict::VerdictOutput;
 use bars::{Bar, Bars};
 use owner::{About, Owner};
 use report::{Report, Words};
@@ -33,7 +32,6 @@ pub async fn run(
     let about = About::of(&command);
     let access = access(&command)?;
     let owner = Owner::find(settings, &about).await?;
-    let out = &mut VerdictOutput::to(out);
     let done = match &command {
         ViewsCommand::List(list) => table::list(&owner, list.watch, out).await,
         ViewsCommand::Of(command) => {

@@ -17,7 +17,7 @@ const VIEWS_AFTER_HELP: &str = "\
 A running server is asked; without one, the command does the work itself.
 
 Exit codes: 0 all is well, 1 failed, or `verify`, `diff` or `bisect` found a difference, 2 wrong
-usage, 3 in use by another process.";
+usage, 3 in use by another process, 4 done, but the answer could not be written.";
 
 /// `meguri views …`
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ pub(super) struct Report {
     found: Vec<String>,
     missing: Vec<String>,
     wrong: Vec<String>,
+    next: Vec<String>,
 }
 
 impl Report {
@@ -16,7 +17,7 @@ impl Report {
         self.found.push(what);
     }
 
-    /// Something is not in the backup, and is needed.
+    /// Something is not there, and the log cannot be used, or not signed, without it.
     pub(super) fn missing(&mut self, what: String) {
         self.missing.push(what);
     }
@@ -24,6 +25,16 @@ impl Report {
     /// Something is not as it was made.
     pub(super) fn wrong(&mut self, what: String) {
         self.wrong.push(what);
+    }
+
+    /// Something is left to do.
+    pub(super) fn next(&mut self, what: String) {
+        self.next.push(what);
+    }
+
+    /// How many things are missing.
+    pub(super) fn count_missing(&self) -> usize {
+        self.missing.len()
     }
 
     /// Whether nothing is wrong.
@@ -38,6 +49,7 @@ impl Report {
             ("found", &self.found),
             ("missing", &self.missing),
             ("wrong", &self.wrong),
+            ("to do next", &self.next),
         ];
         for (name, list) in lists {
             if list.is_empty() {

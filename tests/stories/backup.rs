@@ -59,11 +59,16 @@ fn with_keys_of(installation: &Installation) -> Installation {
 
 /// What a restore of it says, and whether it went well.
 fn restored(into: &Installation, backup: &Path, more: &[&str]) -> (bool, String) {
+    let (code, said) = end_of_restore(into, backup, more);
+    (code == Some(0), said)
+}
+
+/// What a restore of it says, and its exit code.
+fn end_of_restore(into: &Installation, backup: &Path, more: &[&str]) -> (Option<i32>, String) {
     let arguments = [&["restore", backup.to_str().unwrap()], more].concat();
     let output = into.end_of(&arguments);
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
-    (output.status.success(), said)
+    (output.status.code(), String::from_utf8(said).unwrap())
 }
 
 async fn state(server: &Server, wanted: &str) {
@@ -182,6 +187,19 @@ async fn a_log_is_never_restored_over() {
         fs::read(installation.data().join("log.db")).unwrap(),
         before
     );
+    for (name, found) in [
+        ("log.db", "is a file of 0 bytes"),
+        ("log.db-wal", "is left of a log"),
+    ] {
+        let new = with_keys_of(&installation);
+        fs::write(new.data().join(name), "").unwrap();
+        let (went_well, said) = restored(&new, &backup, &[]);
+        assert!(
+            !went_well && said.contains(&format!("{name} {found}")),
+            "{said}"
+        );
+        assert!(said.contains("move it away"), "{said}");
+    }
     // But it may be checked anywhere.
     let (went_well, said) = restored(&installation, &backup, &["--check"]);
     assert!(went_well, "{said}");
@@ -258,24 +276,53 @@ async fn without_its_keys_a_backup_gives_nothing_away_and_says_what_is_missing()
         !sealed.windows(11).any(|window| window == b"vault_token"),
         "it is sealed"
     );
+    each_key_is_missed(&installation, &backup);
+    for way in [0, 1] {
+        let new = with_keys_of(&installation);
+        let unread = new.unread_once(&["restore", backup.to_str().unwrap()], way);
+        assert_eq!(unread, Some(4), "it is done, and nobody was told");
+        assert!(new.data().join("log.db").exists());
+    }
+    let left_out = backed_up(&installation, &["--without-vault"]);
+    assert!(!left_out.join("vault.sealed").exists());
+    let new = with_keys_of(&installation);
+    let (code, said) = end_of_restore(&new, &left_out, &[]);
+    assert!(said.contains("it was left out"), "{said}");
+    assert_eq!(code, Some(5), "{said}");
+    assert!(!new.data().join("vault.db").exists());
+}
+
+/// Without a key, or with another one in its place, a restore says which.
+fn each_key_is_missed(installation: &Installation, backup: &Path) {
     for (key, says) in [
         ("backup.key", "the key of the backups"),
         ("vault.key", "key of the vault"),
         ("log.key", "the key that signs"),
     ] {
-        let new = with_keys_of(&installation);
-        fs::remove_file(new.data().join(key)).unwrap();
-        let (went_well, said) = restored(&new, &backup, &[]);
-        assert!(said.contains(says), "{key}: {said}");
-        // Without the key of backups there is no vault; the others may come later.
-        assert_eq!(went_well, key != "backup.key", "{key}: {said}");
+        let other = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        for instead in [None, Some(other), Some("no key")] {
+            for more in [&["--check"][..], &[]] {
+                let new = with_keys_of(installation);
+                fs::remove_file(new.data().join(key)).unwrap();
+                if let Some(text) = instead {
+                    fs::write(new.data().join(key), text).unwrap();
+                }
+                let (code, said) = end_of_restore(&new, backup, more);
+                let says = match (key, instead) {
+                    ("backup.key", Some(_)) => "vault:",
+                    _ => says,
+                };
+                assert!(said.contains(says), "{key} {instead:?}: {said}");
+                // Without the key of backups there is no vault; the others may come later.
+                let wanted = if key == "backup.key" { 1 } else { 5 };
+                assert_eq!(code, Some(wanted), "{key} {instead:?} {more:?}: {said}");
+                let is_restored = key != "backup.key" && more.is_empty();
+                assert_eq!(new.data().join("log.db").exists(), is_restored, "{said}");
+                let after = fs::read_to_string(new.data().join(key)).ok();
+                assert_eq!(after.as_deref(), instead, "{key} is as it was");
+            }
+        }
     }
-    let left_out = backed_up(&installation, &["--without-vault"]);
-    assert!(!left_out.join("vault.sealed").exists());
-    let new = with_keys_of(&installation);
-    let (went_well, said) = restored(&new, &left_out, &[]);
-    assert!(went_well && said.contains("it was left out"), "{said}");
-    assert!(!new.data().join("vault.db").exists());
 }
 
 #[tokio::test]

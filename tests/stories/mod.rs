@@ -8,6 +8,8 @@ mod configuration;
 mod demo;
 mod erasure;
 mod evidence;
+mod exit_codes;
+mod files_of_others;
 mod front_door;
 mod handover;
 mod independent;

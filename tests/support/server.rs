@@ -114,6 +114,18 @@ impl Installation {
         [closed, full]
     }
 
+    /// As [`Installation::unread`], in one of its two ways.
+    pub(crate) fn unread_once(&self, arguments: &[&str], way: usize) -> Option<i32> {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+        match way {
+            0 => command.stdout(std::io::pipe().unwrap().1),
+            _ => command.stdout(full()),
+        };
+        command.status().unwrap().code()
+    }
+
     /// Runs a subcommand to its end, whatever that is.
     pub(crate) fn end_of(&self, arguments: &[&str]) -> Output {
         self.start(arguments).wait_with_output().unwrap()

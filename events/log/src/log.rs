@@ -22,6 +22,7 @@ use crate::{
     clock_guard::{ClockGuard, ClockState},
     decide::{Prepared, PreparedEvent},
     follow::{Follower, Recent},
+    found::require_ours,
     header::{self, OpenHeader},
     identity,
     limits::{APPEND_BYTES_MAX, EVENT_BYTES_MAX, READ_EVENTS_MAX, SCAN_POSITIONS_MAX, within},
@@ -92,7 +93,7 @@ impl Log {
         let (clock, answer) = (Arc::clone(&options.clock), options.answer_within);
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
-                apart::are_files(log, vault)?;
+                require_ours(log, Some(vault), false).await?;
                 let backend = Backend::new(SqliteStore::open(log).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
@@ -165,11 +166,13 @@ impl Log {
         let (clock, answer) = (Arc::clone(&options.clock), options.answer_within);
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
-                let backend = Backend::new(SqliteStore::open_read_only(log)?);
+                require_ours(log, has_vault.then_some(vault), true).await?;
+                let backend = Backend::new(SqliteStore::open_read_only(log).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
                 let store = PostgresStore::open_read_only(log, answer).await?;
+                store.require_current().await?;
                 (Backend::new(store), vault.clone())
             }
         };

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     clock::{Clock, SystemClock},
+    found::FileFound,
     randomness::{Randomness, SystemRandomness},
     store::StoreError,
     vault::{Kek, KekError},
@@ -77,6 +78,22 @@ pub enum OpenError {
     /// The database cannot be reached, or refuses.
     #[error("the log cannot be opened: {0}")]
     Unavailable(String),
+    /// What stands at the place of a database is none of ours.
+    #[error("{path} {found}")]
+    NotOurs {
+        /// Where.
+        path: PathBuf,
+        /// What stands there.
+        found: FileFound,
+    },
+    /// An earlier release has written the log, and nothing is written now.
+    #[error(
+        "an earlier release has written this log, and only reading it does not bring it up to date"
+    )]
+    OlderRelease,
+    /// A later release has written the log.
+    #[error("a later release than this one has written this log")]
+    NewerRelease,
     /// A database is damaged: nothing may be served from it.
     #[error("{what} is damaged: {reason} ({count} findings)")]
     Damaged {

@@ -14,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sqlx::{
     PgConnection, PgPool,
+    migrate::Migrator,
     postgres::{PgListener, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -23,13 +24,17 @@ use crate::{
     clock::Timestamp,
     connections::{ConnectionError, Connections, Lease, on},
     follow::Recent,
+    options::OpenError,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
+    release::{APPLIED, not_migrated, require_current},
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
     tree::Frontier,
 };
 
+/// What makes the tables, and brings those of an earlier release up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 /// Connections that read.
 const READERS_MAX: u32 = 6;
 /// A migration may take as long as so many answers.
@@ -79,12 +84,23 @@ impl PostgresStore {
     }
 
     /// Makes the tables of a new log, or brings those of an older release up to date.
-    pub(crate) async fn migrate(&self, answer: Duration) -> Result<(), StoreError> {
-        let migrating = sqlx::migrate!("migrations/postgres");
-        let migrating = migrating.run(&self.listening);
+    ///
+    /// # Errors
+    /// [`OpenError::NewerRelease`], or that it cannot be reached.
+    pub(crate) async fn migrate(&self, answer: Duration) -> Result<(), OpenError> {
+        let migrating = MIGRATIONS.run(&self.listening);
         let migrated = timeout(answer * MIGRATION_ANSWERS, migrating).await;
         let migrated = migrated.map_err(|_| StoreError::from(ConnectionError::NoAnswer))?;
-        migrated.map_err(|error| StoreError::Unreachable(error.to_string()))
+        migrated.map_err(not_migrated)
+    }
+
+    /// Refuses a log of another release, where nothing is brought up to date.
+    pub(crate) async fn require_current(&self) -> Result<(), OpenError> {
+        let applied: Result<Vec<i64>, StoreError> = on!(self.readers, |reader| async {
+            let applied = sqlx::query_scalar(APPLIED).fetch_all(reader).await;
+            applied.map_err(reading)
+        });
+        require_current(applied, &MIGRATIONS)
     }
 
     /// Hears of heads until the connection fails, or does not answer any more.

@@ -21,6 +21,7 @@ use std::{
 use async_trait::async_trait;
 use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use uuid::Uuid;
@@ -29,8 +30,10 @@ use crate::{
     clock::Timestamp,
     connections::{Connections, Lease, Patience, on},
     follow::Recent,
+    options::OpenError,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
+    release::{APPLIED, not_migrated, require_current},
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
     stream::{Position, StreamName},
     tree::Frontier,
@@ -48,6 +51,8 @@ const PATIENCE: Patience = Patience {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the file is asked whether another process has written.
 const POLL_EVERY: Duration = Duration::from_millis(20);
+/// What makes the tables, and brings those of an earlier release up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// One statement for each number of rows, and a few more.
 const STATEMENTS_CACHED: usize = 160;
 
@@ -62,7 +67,7 @@ pub(crate) struct SqliteStore {
 }
 
 impl SqliteStore {
-    pub(crate) async fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -73,14 +78,11 @@ impl SqliteStore {
         let first = SqlitePool::connect_with(options.clone())
             .await
             .map_err(reading)?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&first)
-            .await
-            .map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        MIGRATIONS.run(&first).await.map_err(not_migrated)?;
         let writer = connections(1, options.clone());
         // It stays until another one has the file open, so that the journal is not taken away
         // between the two.
-        writer.lease().await?.give_back();
+        writer.lease().await.map_err(StoreError::from)?.give_back();
         first.close().await;
         Ok(Self {
             readers: connections(READERS_MAX, options.pragma("query_only", "on")),
@@ -92,12 +94,18 @@ impl SqliteStore {
     }
 
     /// Opens a log that is there, to read it and to leave nothing behind.
-    pub(crate) fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) async fn open_read_only(path: &Path) -> Result<Self, OpenError> {
         let options = read_only::options(path);
         let (options, copy) =
             options.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        let readers = connections(READERS_MAX, options.clone());
+        let applied: Result<Vec<i64>, StoreError> = on!(readers, |reader| async {
+            let applied = sqlx::query_scalar(APPLIED).fetch_all(reader).await;
+            applied.map_err(reading)
+        });
+        require_current(applied, &MIGRATIONS)?;
         Ok(Self {
-            readers: connections(READERS_MAX, options.clone()),
+            readers,
             writer: connections(1, options),
             path: path.into(),
             is_read_only: true,

@@ -74,11 +74,15 @@ impl Opening {
     }
 
     fn open_or_make(self) -> Result<(Index, Option<Position>), IndexTrouble> {
+        let is_new = self.rows.position() == Position::ZERO && is_empty(&self.folder);
         match Index::open(&self.folder, self.analyzer.clone()) {
             Ok(index) => {
                 let whole = self.as_left || index.check().is_ok();
                 if let Some(position) = self.is_of_these_rows(&index).filter(|_| whole) {
                     return Ok((index, Some(position)));
+                }
+                if is_new {
+                    return Ok((index, None));
                 }
                 let folder = self.folder.display();
                 tracing::warn!(%folder, whole, "an index is not of these rows, and is made anew");
@@ -105,6 +109,10 @@ impl Opening {
 /// What the last commit says of itself.
 pub(super) fn payload(index: &Index) -> Option<Payload> {
     serde_json::from_str(&index.payload()?).ok()
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).map_or(!folder.exists(), |mut entries| entries.next().is_none())
 }
 
 pub(super) fn remove(folder: &Path) -> io::Result<()> {
