@@ -18,7 +18,7 @@ use crate::{
     follow::Recent,
     limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_STREAMS_MAX, HEADS_CACHED_MAX},
     queue::{Request, Waiting},
-    store::{Head, Heads, Outcomes, Store, StoreError, Turn},
+    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
 };
 
@@ -348,10 +348,7 @@ impl Writer {
     ) -> Result<Tried, StoreError> {
         let mut turn = self.store.take_turn().await?;
         for (index, attempt) in attempts.iter().enumerate() {
-            let Some(first) = attempt.batch.events.first() else {
-                continue;
-            };
-            if turn.event_id(first.position).await? == Some(first.id) {
+            if self.stands(&mut *turn, &attempt.batch).await? {
                 turn.release().await?;
                 self.heads.clear();
                 self.recent.told(attempt.batch.head.position);
@@ -361,6 +358,21 @@ impl Writer {
         // INVARIANT: whoever still holds a lost statement of ours compares the head with what it
         // was then; once this turn has moved it, that statement can do nothing any more.
         self.write_with(turn, requests, attempts).await
+    }
+
+    /// Whether exactly this batch was written. Tries of the same requests have the same ids, often
+    /// at the same positions, and differ in when they say that it was: entries tell them apart, for
+    /// they are made of all that an event says.
+    async fn stands(&self, turn: &mut dyn Turn, batch: &Batch) -> Result<bool, StoreError> {
+        let (Some(first), Some(last)) = (batch.events.first(), batch.events.last()) else {
+            return Ok(false);
+        };
+        if turn.event_id(first.position).await? != Some(first.id) {
+            return Ok(false);
+        }
+        let after = first.position.before().unwrap_or_default();
+        let stored = self.store.read_entries(after, last.position).await?;
+        Ok(batch.events.iter().map(|it| it.entry).eq(stored))
     }
 
     /// Streams that the batch names and whose versions are not remembered.

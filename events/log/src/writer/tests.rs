@@ -16,7 +16,7 @@ use super::Writer;
 use crate::{
     append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
     appending::Appending,
-    clock::ManualClock,
+    clock::{Clock, ManualClock, Timestamp},
     clock_guard::ClockGuard,
     decide::{Prepared, PreparedEvent},
     follow::Recent,
@@ -80,9 +80,19 @@ async fn write_watched(
     requests: Vec<Prepared>,
     appending: Arc<Appending>,
 ) -> Vec<Result<Appended, AppendError>> {
+    let clock = clock(chaos.memory.lock().unwrap().head());
+    write_by(chaos, requests, appending, clock).await
+}
+
+async fn write_by(
+    chaos: &Chaos,
+    requests: Vec<Prepared>,
+    appending: Arc<Appending>,
+    clock: Arc<ClockGuard>,
+) -> Vec<Result<Appended, AppendError>> {
     let (queue, waiting) = Queue::new();
     let head = chaos.memory.lock().unwrap().head();
-    let (store, clock) = (Arc::new(chaos.clone()), clock(head));
+    let store = Arc::new(chaos.clone());
     let recent = Arc::new(Recent::new(head.position));
     let writer = Writer::new(
         store,
@@ -162,6 +172,37 @@ async fn a_batch_that_was_lost_on_its_way_is_written_again_once() {
         let answers = write(&chaos, vec![prepared("a-1", "Made", Expected::NoStream)]).await;
         assert_eq!(answers[0].as_ref().unwrap().position, Position::new(1));
         assert_eq!(streams(&chaos), ["a-1"]);
+    }
+}
+
+/// A clock on which a second passes whenever it is looked at.
+#[derive(Debug, Default)]
+struct Ticking(std::sync::atomic::AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::default().plus_seconds(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+#[tokio::test]
+async fn of_several_tries_that_got_no_answer_the_one_that_was_written_is_told() {
+    for lost_before in 1..4 {
+        let chaos = Chaos::default();
+        // The first tries never arrive; the answer to the last one is lost.
+        let mut faults = vec![Fault::LostAfter];
+        faults.extend(vec![Fault::LostBefore; lost_before]);
+        chaos.memory.lock().unwrap().faults = faults;
+        let requests = ["a-1", "b-1"].map(|name| prepared(name, "Made", Expected::NoStream));
+        let head = chaos.memory.lock().unwrap().head();
+        let clock = Arc::new(ClockGuard::new(Arc::new(Ticking::default()), head, None));
+        let appending = Arc::default();
+        let answers = write_by(&chaos, requests.into(), appending, clock).await;
+        let at = chaos.memory.lock().unwrap().at;
+        for answer in answers {
+            assert_eq!(answer.unwrap().at, at, "after {lost_before} lost tries");
+        }
+        assert_eq!(streams(&chaos), ["a-1", "b-1"]);
     }
 }
 

@@ -35,6 +35,10 @@ pub(super) enum Fault {
 #[derive(Default)]
 pub(super) struct Memory {
     pub(super) events: Vec<(StreamName, Uuid)>,
+    /// The entries of those that a writer has written, and nothing for those of others.
+    pub(super) entries: Vec<Entry>,
+    /// What the last batch that was written says of when.
+    pub(super) at: Timestamp,
     /// Those that a writer has written, as they are read.
     recorded: Vec<Recorded>,
     pub(super) faults: Vec<Fault>,
@@ -85,6 +89,8 @@ impl Memory {
                 .iter()
                 .map(|event| (event.stream.clone(), event.id));
             self.events.extend(events);
+            self.entries.extend(batch.events.iter().map(|it| it.entry));
+            self.at = batch.head.at;
             self.recorded.extend(batch.block().events);
         }
         match fault {
@@ -134,8 +140,15 @@ impl Store for Chaos {
         Ok(between.take(limit).cloned().collect())
     }
 
-    async fn read_entries(&self, _: Position, _: Position) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
+    async fn read_entries(
+        &self,
+        after: Position,
+        up_to: Position,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let entries = &self.memory.lock().unwrap().entries;
+        let number = |position: Position| usize::try_from(position.get()).unwrap();
+        let up_to = number(up_to).min(entries.len());
+        Ok(entries[number(after).min(up_to)..up_to].to_vec())
     }
 
     async fn read_blinds(&self, _: &[Position]) -> Result<Blinds, StoreError> {
@@ -160,6 +173,7 @@ impl Store for Chaos {
             memory.faults.pop();
             let other = (stream("a-1"), Uuid::from_u128(u128::from(number)));
             memory.events.push(other);
+            memory.entries.push([0; 33]);
         }
         if memory.head() != known {
             return Ok(false);
