@@ -48,6 +48,10 @@ snapshots: tests # is every snapshot still used by a test? (insta wrote down whi
 chaos: ## five minutes of writers on databases that fail, and the check of what they were told
 	MEGURI_CHAOS_SECONDS=$(or $(SECONDS_OF_CHAOS),300) $(CARGO) nextest run -p meguri-chaos --locked --no-capture
 
+ha: ## writers while the primary of a Patroni cluster is killed ten times (skipped where it is not installed)
+	$(CARGO) build --quiet -p meguri-chaos --locked
+	$(TARGET_DIR)/debug/meguri-chaos high-availability
+
 doctests: ## every example in the documentation
 	$(CARGO) test --workspace --doc --locked
 

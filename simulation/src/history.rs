@@ -243,6 +243,14 @@ impl StoredEvent {
     }
 }
 
+impl History {
+    /// When something new was acknowledged, in no order.
+    pub fn acknowledgements(&self) -> impl Iterator<Item = Moment> {
+        let told = self.operations.iter().filter_map(Operation::acknowledged);
+        told.filter(|(_, told)| !told.repeated).map(|(at, _)| at)
+    }
+}
+
 impl Timeline {
     /// The only timeline of a log that never fell back.
     pub fn only(events: Vec<StoredEvent>) -> Self {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use meguri_log::Position;
-use meguri_simulation::history::History;
+use meguri_simulation::history::{History, Moment};
 use tempfile::TempDir;
 
 use crate::{
@@ -135,6 +135,11 @@ impl Fleet {
             ..process.orders.clone()
         });
         self.processes.insert(index, next);
+    }
+
+    /// This moment, by the clock of what they recorded.
+    pub fn now(&self) -> Moment {
+        Moment(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     /// How many there are.

@@ -11,6 +11,7 @@
 
 mod chance;
 mod fleet;
+pub mod high_availability;
 mod judge;
 pub mod load;
 mod proxy;
