@@ -95,6 +95,7 @@ async fn publishing(log: &Log, all: &mut [Own], folder: &Path) -> f64 {
         interval: Duration::from_secs(1),
         outside: folder.join("checkpoint"),
         elsewhere: Vec::new(),
+        keepers: Vec::new(),
         place: folder.join("log.place"),
         last_signed: None,
         witnesses: Witnesses::default(),

@@ -1,23 +1,29 @@
 //! `meguri backup`: a copy of the log and of its vault, made while both are used, that says what it
 //! holds and can be checked.
 
+mod bucket;
 pub(crate) mod folder;
+pub(crate) mod keeper;
 pub mod manifest;
 pub(crate) mod schedule;
+pub(crate) mod target;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use meguri_log::{CopyError, Head, Log, LogFile, ReadError, Root, SignedCheckpoint, TreeError};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::command_line::BackupArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::grouped;
-use crate::settings::{BackupTarget, Settings};
+use crate::settings::Settings;
 use crate::storage::{self, CHECKPOINT_FILE, VERIFIER_FILE};
+pub use bucket::BucketError;
 use folder::{Folder, write_new};
 use manifest::{Backend, FORMAT, FilePart, LogPart, MANIFEST, Manifest, VaultPart};
+use target::Target;
 
 /// Name of the sealed copy of the vault in a backup.
 pub const SEALED_VAULT: &str = "vault.sealed";
@@ -53,11 +59,20 @@ pub enum BackupError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bucket does not do what it should.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A bucket has not kept what it was given.
+    #[error("no backup is made: {0} is not as it was sent")]
+    NotKept(String),
     /// Another process makes a backup there.
     #[error("another process makes a backup in {0}")]
     InUse(PathBuf),
     /// Nobody has said where to.
-    #[error("name a folder: `meguri backup DIR`, or `backup_to` in the settings")]
+    #[error(
+        "name a folder or a bucket: `meguri backup DIR|s3://BUCKET/PREFIX`, or `backup_to` in the \
+         settings"
+    )]
     Nowhere,
     /// What is to be made cannot be described.
     #[error("the manifest cannot be written: {0}")]
@@ -76,7 +91,8 @@ impl BackupError {
 /// A backup that was made.
 #[derive(Debug)]
 pub(crate) struct Made {
-    pub(crate) path: PathBuf,
+    /// Where it is, for people.
+    pub(crate) place: String,
     pub(crate) manifest: Manifest,
 }
 
@@ -86,50 +102,57 @@ pub async fn run(
     args: &BackupArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let to = match (&args.folder, &settings.backup.to.value) {
-        (Some(folder), _) | (None, Some(BackupTarget::Folder(folder))) => folder.clone(),
-        (None, None) => return Err(BackupError::Nowhere.into()),
-    };
+    let to = args.to.as_ref().or(settings.backup.to.value.as_ref());
+    let to = to.ok_or(BackupError::Nowhere)?;
+    let to = Target::new(to, settings, CancellationToken::new())?;
     let log = storage::open_existing(settings).await?;
-    let made = make(&log, settings, &Folder::new(&to), !args.without_vault).await;
+    let made = async {
+        let made = make(&log, settings, &to, !args.without_vault).await?;
+        if let Some(keep) = args.keep {
+            to.prune(&log, keep.get()).await?;
+        }
+        Ok::<_, BackupError>(made)
+    };
+    let made = made.await;
     log.close().await;
     let made = made?;
-    if let Some(keep) = args.keep {
-        Folder::new(&to).hold()?.prune(keep.get())?;
-    }
     out.write_all(in_words(&made, settings).as_bytes())
         .map_err(to_stdout)
 }
 
-/// Makes a backup in a folder of backups.
+/// Makes a backup: in its folder, or in the data folder for a bucket.
 pub(crate) async fn make(
     log: &Log,
     settings: &Settings,
-    to: &Folder,
+    to: &Target,
     with_vault: bool,
 ) -> Result<Made, BackupError> {
-    let held = to.hold()?;
+    let folder = match to {
+        Target::Folder(folder) => folder.clone(),
+        Target::Bucket(_) => Folder::new(&target::outbox(settings)),
+    };
+    let held = folder.hold()?;
     let made_at = log.clock().now();
     // In the order of time, and plain enough for every kind of storage.
     let name = made_at.to_string().replace([':', '-'], "");
     let part = held.begin(&name)?;
-    let filled = fill(log, settings, &part, with_vault).await;
-    let finished = filled.and_then(|manifest| {
-        let manifest = Manifest {
-            made_at,
-            ..manifest
-        };
+    let finished = async {
+        let filled = fill(log, settings, &part, with_vault).await?;
+        let manifest = Manifest { made_at, ..filled };
         let text = serde_json::to_vec_pretty(&manifest)?;
         write_new(&part.join(MANIFEST), &text)?;
-        Ok((held.finish(&name)?, manifest))
-    });
-    match finished {
-        Ok((path, manifest)) => Ok(Made { path, manifest }),
-        Err(error) => {
-            held.give_up(&name);
-            Err(error)
+        match to {
+            Target::Folder(_) => held.finish(&name)?,
+            Target::Bucket(bucket) => target::deliver(bucket, &part, &name, &manifest).await?,
         }
+        Ok(manifest)
+    };
+    let finished = finished.await;
+    if finished.is_err() || matches!(to, Target::Bucket(_)) {
+        held.give_up(&name);
     }
+    let place = to.shown(&name);
+    finished.map(|manifest| Made { place, manifest })
 }
 
 /// What of a log is in a backup.
@@ -238,10 +261,17 @@ async fn copied_by_others(log: &Log) -> Result<Copied, BackupError> {
 
 /// What was made, and what is to be done with it.
 fn in_words(made: &Made, settings: &Settings) -> String {
-    let Made { path, manifest } = made;
+    let Made {
+        place: path,
+        manifest,
+    } = made;
     let (events, root) = (grouped(manifest.log.position), manifest.log.root);
-    let path = path.display();
     let said = format!("{path}\n  log: {events} events, root {root}\n");
+    let dump_of_the_log = if path.contains("://") {
+        format!("pg_dump --format=custom \"$DATABASE_URL\" | aws s3 cp - {path}/log.dump")
+    } else {
+        format!("pg_dump --format=custom --file={path}/log.dump \"$DATABASE_URL\"")
+    };
     match (manifest.backend, manifest.vault) {
         (Backend::Sqlite, VaultPart::Sealed) => {
             let key = match &settings.backup.key.value {
@@ -258,7 +288,7 @@ fn in_words(made: &Made, settings: &Settings) -> String {
         }
         (Backend::Postgresql, _) => format!(
             "{said}  this is the manifest alone. Now copy the databases, the log first:\n    \
-             pg_dump --format=custom --file={path}/log.dump \"$DATABASE_URL\"\n    \
+             {dump_of_the_log}\n    \
              pg_dump --format=custom --file=WHERE_THE_VAULT_GOES/vault.dump \"$VAULT_URL\"\n  \
              and check a copy that was put back:\n    \
              DATABASE_URL=… VAULT_URL=… meguri restore {path}\n"

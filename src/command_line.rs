@@ -7,12 +7,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use meguri_events::{KeyClass, OrderRef};
 use meguri_proofs::{KeyName, VerifierKey};
 
 use crate::period::Period;
-use crate::settings::{Flags, TOKENS_MIN};
+use crate::settings::{BackupTarget, Flags, TOKENS_MIN};
 
 pub use dictionary::DictionaryCommand;
 pub use views::{ALL_VIEWS, ListArgs, ViewAccessArgs, ViewCommand, ViewsArgs, ViewsCommand};
@@ -142,13 +143,14 @@ pub struct DemoArgs {
 /// Where a backup is made, and what of.
 #[derive(Debug, Clone, Args)]
 pub struct BackupArgs {
-    /// The folder of backups, made where it is missing; without it, `backup_to` of the settings
-    #[arg(value_name = "DIR")]
-    pub folder: Option<PathBuf>,
+    /// The folder of backups, made where it is missing, or a bucket; without it, `backup_to` of the
+    /// settings
+    #[arg(value_name = "DIR|s3://BUCKET/PREFIX", value_parser = backup_target())]
+    pub to: Option<BackupTarget>,
     /// Leave the vault out: it is backed up apart, after this
     #[arg(long)]
     pub without_vault: bool,
-    /// Remove the oldest backups there beyond so many
+    /// Remove the oldest backups of this log there beyond so many
     #[arg(long, value_name = "N")]
     pub keep: Option<NonZeroUsize>,
 }
@@ -156,12 +158,20 @@ pub struct BackupArgs {
 /// Which backup is restored.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
-    /// A backup, or a folder of backups, whose newest one is taken
-    #[arg(value_name = "DIR")]
-    pub from: PathBuf,
+    /// A backup, or a folder or bucket of backups, whose newest one is taken
+    #[arg(value_name = "DIR|s3://BUCKET/PREFIX", value_parser = backup_target())]
+    pub from: BackupTarget,
     /// Check everything, and restore nothing
     #[arg(long)]
     pub check: bool,
+}
+
+/// A folder of any name, or the address of a bucket.
+fn backup_target() -> impl TypedValueParser<Value = BackupTarget> {
+    OsStringValueParser::new().try_map(|given| match given.to_str() {
+        Some(text) => text.parse(),
+        None => Ok(BackupTarget::Folder(given.into())),
+    })
 }
 
 /// Whom to erase, and what.

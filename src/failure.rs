@@ -151,9 +151,6 @@ pub enum Failure {
     /// What was given as the log's key is none.
     #[error("`--key` is neither a verifier key nor a file with one: {0}")]
     Key(BadKey),
-    /// An address that is not spoken to.
-    #[error("only `http://` is spoken here")]
-    NoTls,
     /// Nothing can be fetched.
     #[error("cannot fetch anything: {0}")]
     Fetch(String),
@@ -359,7 +356,6 @@ impl Failure {
             | Self::NotAnExchange(_)
             | Self::Access(_)
             | Self::Key(_)
-            | Self::NoTls
             | Self::NeitherPositionNorStream { .. } => WRONG_USAGE,
             Self::NotSound(verdict) => verdict.exit_code(),
             Self::NoVerdict(_) => Verdict::CannotTell.exit_code(),
@@ -406,10 +402,6 @@ impl Failure {
                 "`meguri dictionary build` builds it anew; without its folder search goes without",
             ),
             Self::NoVerdict(failure) => failure.advice(),
-            Self::NoTls => Some(
-                "fetch the files with another program (a mirror is a folder of them), and \
-                 check the folder",
-            ),
             Self::NotFreed { .. } => Some("end it by force, and start again: nothing is lost"),
             Self::Loop { .. } => Some(
                 "everything that was acknowledged is in the log: start it again, and report this, \

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use meguri_log::LastSigned;
 use meguri_proofs::NOTE_BYTES_MAX;
-use reqwest::Client;
 
 use crate::command_line::ServeArgs;
 use crate::failure::Failure;
+use crate::http_client;
 
 /// Longest wait for a checkpoint.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ async fn read(from: &str) -> Result<Vec<u8>, String> {
 
 async fn fetch(address: &str) -> Result<Vec<u8>, String> {
     let said = |error: reqwest::Error| error.to_string();
-    let client = Client::builder().timeout(WAIT_MAX).build().map_err(said)?;
+    let client = http_client::within(WAIT_MAX).map_err(said)?;
     let answer = client.get(address).send().await.map_err(said)?;
     let mut answer = answer.error_for_status().map_err(said)?;
     let mut note = Vec::new();

@@ -19,6 +19,7 @@ pub mod failure;
 mod figures;
 mod file_size;
 pub mod handover;
+pub mod http_client;
 mod last_signed;
 pub mod log;
 mod lost_log;

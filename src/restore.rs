@@ -3,6 +3,7 @@
 mod report;
 mod there;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,15 +15,16 @@ use meguri_log::{
 };
 use meguri_proofs::{Checkpoint, Note, Tree, VerifierKey};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::audit::Catalog;
-use crate::backup::SEALED_VAULT;
-use crate::backup::folder::Folder;
-use crate::backup::manifest::{self, Backend, MANIFEST, Manifest, VaultPart, digest};
+use crate::backup::manifest::{Backend, MANIFEST, Manifest, VaultPart, digest};
+use crate::backup::target::{Target, parted};
+use crate::backup::{BackupError, SEALED_VAULT};
 use crate::command_line::RestoreArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::grouped;
-use crate::settings::{PublishSettings, Settings};
+use crate::settings::{BackupTarget, PublishSettings, Settings};
 use crate::storage;
 use report::Report;
 
@@ -38,10 +40,10 @@ pub enum RestoreError {
     #[error(transparent)]
     LogThere(there::InPlace),
     /// What was named is no backup.
-    #[error("{path} is no whole backup: {reason}")]
+    #[error("{named} is no whole backup: {reason}")]
     NotABackup {
         /// What was named.
-        path: PathBuf,
+        named: String,
         /// Why it is none.
         reason: String,
     },
@@ -67,6 +69,9 @@ pub enum RestoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Where the backup is cannot be read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The check could not be carried through.
     #[error("the backup cannot be checked: {0}")]
     Unchecked(String),
@@ -83,17 +88,16 @@ pub async fn run(
     args: &RestoreArgs,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let from = source(&args.from)?;
-    let manifest = manifest::read(&from).map_err(|reason| RestoreError::NotABackup {
-        path: from.clone(),
+    let from = source(&args.from, settings).await?;
+    let manifest = from.target.manifest(&from.name).await;
+    let manifest = manifest.map_err(|reason| RestoreError::NotABackup {
+        named: from.to_string(),
         reason,
     })?;
     let mut report = Report::default();
     report.found(format!(
-        "backup: {}, made {} by release {}",
-        from.display(),
-        manifest.made_at,
-        manifest.program
+        "backup: {from}, made {} by release {}",
+        manifest.made_at, manifest.program
     ));
     let is_postgres = settings.database_url.value.is_some();
     match (manifest.backend, is_postgres) {
@@ -122,26 +126,42 @@ pub async fn run(
     Ok(ended?)
 }
 
-/// The folder of a backup: the one that is named, or the newest whole one in it.
-fn source(named: &Path) -> Result<PathBuf, RestoreError> {
-    if named.join(MANIFEST).exists() {
-        return Ok(named.to_owned());
+/// A whole backup.
+struct Source {
+    target: Target,
+    name: String,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.target.shown(&self.name))
     }
-    let folder = Folder::new(named);
-    let newest = folder.whole().map_err(file_error(named))?.pop();
-    newest
-        .map(|name| folder.path_of(&name))
-        .ok_or_else(|| RestoreError::NotABackup {
-            path: named.to_owned(),
+}
+
+/// The backup that is named, or the newest whole one in what is named.
+async fn source(named: &BackupTarget, settings: &Settings) -> Result<Source, RestoreError> {
+    let at = |target: &_| Target::new(target, settings, CancellationToken::new());
+    if let Some((parent, name)) = parted(named) {
+        let target = at(&parent)?;
+        if target.has(&name).await? {
+            return Ok(Source { target, name });
+        }
+    }
+    let target = at(named)?;
+    match target.whole().await?.pop() {
+        Some(name) => Ok(Source { target, name }),
+        None => Err(RestoreError::NotABackup {
+            named: named.to_string(),
             reason: format!("there is no {MANIFEST} in it, nor in any folder in it"),
-        })
+        }),
+    }
 }
 
 /// The files of a backup: copied beside their places, checked there, and then moved.
 async fn files(
     settings: &Settings,
     args: &RestoreArgs,
-    from: &Path,
+    from: &Source,
     manifest: &Manifest,
     report: &mut Report,
 ) -> Result<(), Failure> {
@@ -151,7 +171,7 @@ async fn files(
     }
     storage::make_folder(data)?;
     let stage = Stage::new(data)?;
-    copy_all(from, manifest, &stage.path, report)?;
+    copy_all(from, manifest, &stage.path, report).await?;
     if report.is_sound() {
         check_log(&stage.path, manifest, report).await?;
     }
@@ -195,21 +215,17 @@ impl Stage {
 }
 
 /// Copies every file that the manifest names, and compares the copies with it.
-fn copy_all(
-    from: &Path,
+async fn copy_all(
+    from: &Source,
     manifest: &Manifest,
     stage: &Path,
     report: &mut Report,
 ) -> Result<(), RestoreError> {
     for file in &manifest.files {
-        let (source, copy) = (from.join(&file.name), stage.join(&file.name));
-        match fs::copy(&source, &copy) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                report.wrong(format!("{}: it is not there", file.name));
-                continue;
-            }
-            Err(error) => return Err(file_error(&source)(error)),
+        let copy = stage.join(&file.name);
+        if !from.target.fetch(&from.name, file, &copy).await? {
+            report.wrong(format!("{}: it is not there", file.name));
+            continue;
         }
         let (bytes, sha256) = digest(&copy).map_err(file_error(&copy))?;
         if (bytes, &sha256) != (file.bytes, &file.sha256) {

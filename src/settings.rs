@@ -14,6 +14,7 @@ use crate::period::Period;
 
 mod auditors;
 mod backup;
+mod bucket;
 mod database_url;
 mod environment;
 mod error;
@@ -26,6 +27,7 @@ mod witnesses;
 
 pub use auditors::AuditorDiscloses;
 pub use backup::{BackupSettings, BackupTarget};
+pub use bucket::{BucketAccess, BucketAddress, Endpoint, Identity};
 pub use database_url::DatabaseUrl;
 pub use environment::Environment;
 pub use error::SettingsError;
@@ -48,7 +50,7 @@ pub const KEK_FILE_NAME: &str = "vault.key";
 /// Where `meguri serve` listens unless it is told otherwise.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 /// What is logged unless somebody asks for more.
-pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=error,hyper=warn";
+pub const LOG_FILTER_DEFAULT: &str = "info,sqlx=error,hyper=warn,object_store=warn";
 /// Days until a one-sided completion is reminded of (H44).
 pub const REMIND_AFTER_DEFAULT: Period = Period::days(7);
 /// Days until a one-sided completion is completed by policy (H44).

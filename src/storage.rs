@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use meguri_log::{
-    Clock, FileFound, LastSigned, Location, Log, LogOptions, OpenError, PublishOptions, Publisher,
-    SystemClock, Witness, Witnesses,
+    CheckpointKeeper, Clock, FileFound, LastSigned, Location, Log, LogOptions, OpenError,
+    PublishOptions, Publisher, SystemClock, Witness, Witnesses,
 };
 
+use crate::backup::keeper::BucketKeeper;
 use crate::failure::Failure;
 use crate::lost_log;
 use crate::period::Period;
@@ -157,6 +158,7 @@ pub async fn publish(
         interval: settings.publish.every.value.duration(),
         outside: data.join(CHECKPOINT_FILE),
         elsewhere: elsewhere(settings)?,
+        keepers: keepers(settings)?,
         place: data.join(PLACE_FILE),
         last_signed,
         witnesses: witnesses(&settings.publish)?,
@@ -182,6 +184,15 @@ fn elsewhere(settings: &Settings) -> Result<Vec<PathBuf>, Failure> {
         files.push(folder.join(CHECKPOINT_FILE));
     }
     Ok(files)
+}
+
+/// What else keeps it, and is no file.
+fn keepers(settings: &Settings) -> Result<Vec<Arc<dyn CheckpointKeeper>>, Failure> {
+    let Some(BackupTarget::Bucket(address)) = &settings.backup.to.value else {
+        return Ok(Vec::new());
+    };
+    let keeper = BucketKeeper::new(address, &settings.backup)?;
+    Ok(vec![Arc::new(keeper)])
 }
 
 /// Who cosigns what is published.

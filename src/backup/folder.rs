@@ -34,15 +34,35 @@ impl Folder {
     }
 
     /// The names of all whole backups, the oldest first; none where there is no folder.
-    pub(crate) fn whole(&self) -> io::Result<Vec<String>> {
-        let mut names: Vec<_> = self
-            .names()?
+    pub(crate) fn whole(&self) -> Result<Vec<String>, BackupError> {
+        let names = self.names();
+        let names = names.map_err(|source| BackupError::file(&self.0, source))?;
+        let mut names: Vec<_> = names
             .into_iter()
             .filter(|name| !name.ends_with(PART))
             .filter(|name| self.path_of(name).join(MANIFEST).is_file())
             .collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Copies a file of a backup. Answers whether it was there.
+    pub(crate) fn fetch(&self, name: &str, file: &str, to: &Path) -> Result<bool, BackupError> {
+        let from = self.path_of(name).join(file);
+        match fs::copy(&from, to) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(BackupError::file(&from, error)),
+        }
+    }
+
+    /// Removes a backup. Its manifest goes first: without it there is none, wherever this is cut
+    /// off.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), BackupError> {
+        let path = self.path_of(name);
+        let removed = fs::remove_file(path.join(MANIFEST));
+        let removed = removed.and_then(|()| fs::remove_dir_all(&path));
+        removed.map_err(|source| BackupError::file(&path, source))
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
@@ -98,15 +118,14 @@ impl Held {
     }
 
     /// Makes a backup that was begun a whole one, durably.
-    pub(crate) fn finish(&self, name: &str) -> Result<PathBuf, BackupError> {
+    pub(crate) fn finish(&self, name: &str) -> Result<(), BackupError> {
         let part = self.folder.path_of(&format!("{name}{PART}"));
         let whole = self.folder.path_of(name);
         let finished = File::open(&part)
             .and_then(|folder| folder.sync_all())
             .and_then(|()| fs::rename(&part, &whole))
             .and_then(|()| File::open(&self.folder.0)?.sync_all());
-        finished.map_err(|source| BackupError::file(&whole, source))?;
-        Ok(whole)
+        finished.map_err(|source| BackupError::file(&whole, source))
     }
 
     /// Removes a backup that was begun.
@@ -116,20 +135,6 @@ impl Held {
             // The next backup removes it.
             tracing::warn!(%error, "a backup that failed is left in {}", part.display());
         }
-    }
-
-    /// Removes the oldest whole backups beyond so many.
-    pub(crate) fn prune(&self, keep: usize) -> Result<usize, BackupError> {
-        let failed = |source| BackupError::file(&self.folder.0, source);
-        let names = self.folder.whole().map_err(failed)?;
-        let beyond = names.len().saturating_sub(keep);
-        for name in &names[..beyond] {
-            let path = self.folder.path_of(name);
-            // Without its manifest it is no backup any more, wherever this is cut off.
-            fs::remove_file(path.join(MANIFEST)).map_err(failed)?;
-            fs::remove_dir_all(&path).map_err(failed)?;
-        }
-        Ok(beyond)
     }
 }
 

@@ -15,7 +15,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// The form that this release writes and reads.
 pub const FORMAT: u32 = 1;
 /// The longest manifest that is read.
-const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const MANIFEST_BYTES_MAX: usize = 1 << 20;
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,15 +119,23 @@ pub(crate) fn read(folder: &Path) -> Result<Manifest, String> {
     let said = |error: io::Error| format!("{}: {error}", path.display());
     let mut text = Vec::new();
     let file = File::open(&path).map_err(said)?;
-    file.take(MANIFEST_BYTES_MAX)
+    file.take(MANIFEST_BYTES_MAX as u64)
         .read_to_end(&mut text)
         .map_err(said)?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Reads a manifest that is found there.
+///
+/// # Errors
+/// In words: it is none of this form.
+pub(crate) fn parse(text: &[u8], found_at: &str) -> Result<Manifest, String> {
     let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        serde_json::from_slice(text).map_err(|error| format!("{found_at}: {error}"))?;
     if manifest.format != FORMAT {
-        let (found, path) = (manifest.format, path.display());
+        let found = manifest.format;
         return Err(format!(
-            "{path} is of format {found}, and this release reads {FORMAT}"
+            "{found_at} is of format {found}, and this release reads {FORMAT}"
         ));
     }
     let plain = |file: &FilePart| {
@@ -138,10 +146,7 @@ pub(crate) fn read(folder: &Path) -> Result<Manifest, String> {
             && !name.contains(['/', '\\'])
     };
     if !manifest.files.iter().all(plain) {
-        return Err(format!(
-            "{} names files that cannot be in it",
-            path.display()
-        ));
+        return Err(format!("{found_at} names files that cannot be in it"));
     }
     Ok(manifest)
 }

@@ -1,6 +1,5 @@
 //! Backups that the server makes by itself, as often as the settings say.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use meguri_log::{Log, Timestamp};
@@ -8,8 +7,8 @@ use meguri_read_api::BackupStanding;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::Folder;
-use super::{BackupError, make, manifest};
+use super::target::Target;
+use super::{BackupError, make};
 use crate::settings::{BackupTarget, Settings};
 
 /// How often it is looked whether a backup is due.
@@ -20,8 +19,8 @@ const LEFT_ALONE: Duration = Duration::from_mins(1);
 /// When backups are made, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
-    /// The folder of backups.
-    pub(crate) to: PathBuf,
+    /// Where to.
+    pub(crate) to: BackupTarget,
     /// How often.
     pub(crate) every: Duration,
     /// How many are kept.
@@ -31,9 +30,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// What the settings say; none where they do not.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
-        let BackupTarget::Folder(to) = settings.backup.to.value.clone()?;
         Some(Self {
-            to,
+            to: settings.backup.to.value.clone()?,
             every: settings.backup.every.value?.duration(),
             keep: settings.backup.keep.value,
         })
@@ -48,16 +46,16 @@ pub(crate) async fn run(
     told: watch::Sender<BackupStanding>,
     stop: CancellationToken,
 ) {
-    let to = Folder::new(&schedule.to);
-    let mut last = newest(&to);
+    let mut last = newest(&log, &settings, &schedule, &stop).await;
     let rest = LOOK_EVERY.min(schedule.every / 4);
     let mut left_alone = Duration::ZERO;
     loop {
         let now = log.clock().now();
         let due = last.is_none_or(|(at, _)| age(at, now) >= schedule.every);
         if due && left_alone.is_zero() {
-            match made(&log, &settings, &to, schedule.keep).await {
+            match made(&log, &settings, &schedule, &stop).await {
                 Ok(newest) => last = Some(newest),
+                Err(_) if stop.is_cancelled() => return,
                 Err(error) => {
                     metrics::counter!("meguri_backup_failures_total").increment(1);
                     tracing::error!(%error, "no backup is made; trying again");
@@ -80,24 +78,39 @@ pub(crate) async fn run(
 async fn made(
     log: &Log,
     settings: &Settings,
-    to: &Folder,
-    keep: usize,
+    schedule: &Schedule,
+    stop: &CancellationToken,
 ) -> Result<(Timestamp, u64), BackupError> {
-    let made = make(log, settings, to, true).await?;
+    let to = Target::new(&schedule.to, settings, stop.clone())?;
+    let made = make(log, settings, &to, true).await?;
     let (at, position) = (made.manifest.made_at, made.manifest.log.position);
-    tracing::info!(position, "a backup is made in {}", made.path.display());
-    to.hold()?.prune(keep)?;
+    tracing::info!(position, "a backup is made in {}", made.place);
+    to.prune(log, schedule.keep).await?;
     Ok((at, position))
 }
 
-/// When the newest whole backup was made, and how many events it has.
-fn newest(to: &Folder) -> Option<(Timestamp, u64)> {
-    let name = to.whole().ok()?.pop()?;
-    let manifest = manifest::read(&to.path_of(&name)).ok()?;
-    Some((manifest.made_at, manifest.log.position))
+/// When the newest whole backup was made, and how many events it has; none where that is not known.
+async fn newest(
+    log: &Log,
+    settings: &Settings,
+    schedule: &Schedule,
+    stop: &CancellationToken,
+) -> Option<(Timestamp, u64)> {
+    let found = async {
+        let to = Target::new(&schedule.to, settings, stop.clone())?;
+        to.newest_of(log).await
+    };
+    match found.await {
+        Ok(newest) => newest.map(|manifest| (manifest.made_at, manifest.log.position)),
+        Err(error) => {
+            tracing::warn!(%error, "it is not known when the last backup was made");
+            None
+        }
+    }
 }
 
-fn age(at: Timestamp, now: Timestamp) -> Duration {
+/// How long ago something was.
+pub(super) fn age(at: Timestamp, now: Timestamp) -> Duration {
     let micros = now.micros().saturating_sub(at.micros());
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

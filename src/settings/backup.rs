@@ -7,9 +7,12 @@ use std::str::FromStr;
 use meguri_log::CopyKey;
 
 use super::sources::{
-    BACKUP_EVERY, BACKUP_KEEP, BACKUP_KEY, BACKUP_KEY_FILE, BACKUP_TO, FileSettings, Sources,
+    BACKUP_EVERY, BACKUP_KEEP, BACKUP_KEY, BACKUP_KEY_FILE, BACKUP_TIMEOUT, BACKUP_TO,
+    FileSettings, Sources,
 };
-use super::{Origin, Row, Secret, Setting, SettingsError, optional, path, row};
+use super::{
+    BucketAccess, BucketAddress, Origin, Row, Secret, Setting, SettingsError, optional, path, row,
+};
 use crate::period::Period;
 
 /// Name of the file of the key of backups, in the data folder.
@@ -20,6 +23,10 @@ const KEEP_DEFAULT: usize = 7;
 const KEEP_MAX: usize = 10_000;
 /// The shortest time between two backups.
 const EVERY_MIN: Period = Period::seconds(10);
+/// How long an object store may take for one answer.
+const REQUEST_TIMEOUT: Period = Period::seconds(60);
+/// The shortest time that it is given.
+const REQUEST_TIMEOUT_MIN: Period = Period::seconds(1);
 
 /// How backups are made.
 #[derive(Debug, Clone)]
@@ -35,6 +42,10 @@ pub struct BackupSettings {
     pub key: Setting<Option<Secret<CopyKey>>>,
     /// The file of that key, made when the first backup is.
     pub key_file: Setting<PathBuf>,
+    /// How a bucket is reached.
+    pub access: BucketAccess,
+    /// How long an object store may take for one answer, also to take eight megabytes.
+    pub request_timeout: Setting<Period>,
 }
 
 /// Where backups are kept.
@@ -42,14 +53,21 @@ pub struct BackupSettings {
 pub enum BackupTarget {
     /// A folder, with a folder for each backup.
     Folder(PathBuf),
+    /// A bucket of an object store.
+    Bucket(BucketAddress),
 }
 
 impl FromStr for BackupTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(address) = BucketAddress::parse(text) {
+            return address.map(Self::Bucket);
+        }
         match text.split_once("://") {
-            Some((scheme, _)) => Err(format!("`{scheme}://` is not known; name a folder")),
+            Some((scheme, _)) => Err(format!(
+                "`{scheme}://` is not known; name a folder, or s3://BUCKET/PREFIX"
+            )),
             None if text.is_empty() => Err("no folder is named".to_owned()),
             None => Ok(Self::Folder(text.into())),
         }
@@ -60,6 +78,7 @@ impl fmt::Display for BackupTarget {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => path.display().fmt(out),
+            Self::Bucket(address) => address.fmt(out),
         }
     }
 }
@@ -83,18 +102,28 @@ impl BackupSettings {
                 file.backup_key_file.clone(),
                 key_file,
             )?,
+            access: BucketAccess::resolve(from, file)?,
+            request_timeout: from.pick(
+                BACKUP_TIMEOUT,
+                None,
+                file.backup_request_timeout.clone(),
+                REQUEST_TIMEOUT,
+            )?,
         };
         settings.check()
     }
 
     pub(super) fn rows(&self) -> Vec<Row> {
-        vec![
+        let mut rows = vec![
             optional("backup_to", &self.to),
             optional("backup_every", &self.every),
             row("backup_keep", &self.keep),
             optional("backup_key", &self.key),
             path("backup_key_file", &self.key_file),
-        ]
+        ];
+        rows.extend(self.access.rows());
+        rows.push(row("backup_request_timeout", &self.request_timeout));
+        rows
     }
 
     /// Where the key of backups comes from.
@@ -113,6 +142,10 @@ impl BackupSettings {
         if !(1..=KEEP_MAX).contains(&self.keep.value) {
             let reason = format!("between 1 and {KEEP_MAX} backups can be kept");
             return wrong(&self.keep.origin, reason);
+        }
+        if self.request_timeout.value < REQUEST_TIMEOUT_MIN {
+            let reason = format!("an object store is given {REQUEST_TIMEOUT_MIN} at least");
+            return wrong(&self.request_timeout.origin, reason);
         }
         match (self.every.value, &self.to.value) {
             (Some(every), _) if every < EVERY_MIN => {

@@ -1,15 +1,19 @@
-//! Secret keys as the environment gives them; they are never shown.
+//! Secrets as the environment gives them; they are never shown.
 
 use std::fmt;
 use std::str::FromStr;
 
 use meguri_log::{CopyError, CopyKey, Kek, KekError, SigningKey, SigningKeyError};
 
-/// 32 bytes in base64, as the kind of key that they are.
+/// Something secret: 32 bytes in base64, as the kind of key that they are, or a text.
 #[derive(Clone)]
 pub struct Secret<K>(K);
 
 impl<K> Secret<K> {
+    pub(super) fn new(key: K) -> Self {
+        Self(key)
+    }
+
     /// The key, to use it.
     pub fn reveal(&self) -> &K {
         &self.0

@@ -25,6 +25,10 @@ pub(super) struct FileSettings {
     pub(super) backup_every: Option<String>,
     pub(super) backup_keep: Option<usize>,
     pub(super) backup_key_file: Option<PathBuf>,
+    pub(super) backup_endpoint: Option<String>,
+    pub(super) backup_region: Option<String>,
+    pub(super) backup_path_style: Option<bool>,
+    pub(super) backup_request_timeout: Option<String>,
     pub(super) witnesses: Option<Vec<String>>,
     pub(super) witness_quorum: Option<usize>,
     pub(super) log_format: Option<String>,
@@ -65,6 +69,13 @@ pub(super) const BACKUP_KEEP: Names = ("-", "MEGURI_BACKUP_KEEP");
 /// As [`KEK`].
 pub(super) const BACKUP_KEY: Names = ("-", "MEGURI_BACKUP_KEY");
 pub(super) const BACKUP_KEY_FILE: Names = ("-", "MEGURI_BACKUP_KEY_FILE");
+/// As all clients of Amazon S3 know them, the stronger one first.
+pub(super) const BACKUP_ENDPOINT: [Names; 2] =
+    [("-", "AWS_ENDPOINT_URL_S3"), ("-", "AWS_ENDPOINT_URL")];
+/// As [`BACKUP_ENDPOINT`].
+pub(super) const BACKUP_REGION: [Names; 2] = [("-", "AWS_REGION"), ("-", "AWS_DEFAULT_REGION")];
+pub(super) const BACKUP_PATH_STYLE: Names = ("-", "MEGURI_BACKUP_PATH_STYLE");
+pub(super) const BACKUP_TIMEOUT: Names = ("-", "MEGURI_BACKUP_REQUEST_TIMEOUT");
 pub(super) const WITNESSES: Names = ("-", "MEGURI_WITNESSES");
 pub(super) const WITNESS_QUORUM: Names = ("-", "MEGURI_WITNESS_QUORUM");
 pub(super) const LOG_FORMAT: Names = ("--log-format", "MEGURI_LOG_FORMAT");
@@ -138,6 +149,19 @@ impl Sources<'_> {
                 origin,
                 reason: reason.to_string(),
             }),
+        }
+    }
+
+    /// The value of a setting that may have none, and for which two variables are asked.
+    pub(super) fn either<T: FromStr<Err: fmt::Display>>(
+        &self,
+        [stronger, weaker]: [Names; 2],
+        file: Option<String>,
+    ) -> Result<Setting<Option<T>>, SettingsError> {
+        let first = self.pick_optional(stronger, None, None)?;
+        match first.value {
+            Some(_) => Ok(first),
+            None => self.pick_optional(weaker, None, file),
         }
     }
 

@@ -7,6 +7,8 @@ use meguri_log::{Witness, WitnessAnswer};
 use meguri_proofs::{AddCheckpoint, Signature, WitnessKey};
 use reqwest::{Client, StatusCode};
 
+use crate::http_client;
+
 /// Longest wait for an answer.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Of what went wrong, so much is told.
@@ -26,7 +28,7 @@ impl HttpWitness {
     /// # Errors
     /// Where nothing can be asked from this process.
     pub fn new(key: WitnessKey, prefix: &str) -> Result<Self, String> {
-        let client = Client::builder().timeout(ANSWER_WAIT_MAX).build();
+        let client = http_client::within(ANSWER_WAIT_MAX);
         Ok(Self {
             key,
             address: format!("{}/add-checkpoint", prefix.trim_end_matches('/')),

@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use meguri::http_client;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -85,7 +86,7 @@ impl Browser {
         let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
         let body = json!({ "capabilities": { "alwaysMatch": wanted } });
         let mut browser = Self {
-            client: Client::builder().no_proxy().build().unwrap(),
+            client: http_client::builder().no_proxy().build().unwrap(),
             session: format!("{driver}/session"),
         };
         let opened = browser.call(Method::POST, "", &body).await.unwrap();

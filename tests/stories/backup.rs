@@ -45,7 +45,7 @@ fn backed_up(installation: &Installation, more: &[&str]) -> PathBuf {
 }
 
 /// A new place with the keys of another one.
-fn with_keys_of(installation: &Installation) -> Installation {
+pub(crate) fn with_keys_of(installation: &Installation) -> Installation {
     let new = Installation::on_sqlite();
     fs::create_dir(new.data()).unwrap();
     for key in KEYS {
@@ -58,20 +58,28 @@ fn with_keys_of(installation: &Installation) -> Installation {
 }
 
 /// What a restore of it says, and whether it went well.
-fn restored(into: &Installation, backup: &Path, more: &[&str]) -> (bool, String) {
+pub(crate) fn restored(
+    into: &Installation,
+    backup: impl AsRef<Path>,
+    more: &[&str],
+) -> (bool, String) {
     let (code, said) = end_of_restore(into, backup, more);
     (code == Some(0), said)
 }
 
 /// What a restore of it says, and its exit code.
-fn end_of_restore(into: &Installation, backup: &Path, more: &[&str]) -> (Option<i32>, String) {
-    let arguments = [&["restore", backup.to_str().unwrap()], more].concat();
+fn end_of_restore(
+    into: &Installation,
+    backup: impl AsRef<Path>,
+    more: &[&str],
+) -> (Option<i32>, String) {
+    let arguments = [&["restore", backup.as_ref().to_str().unwrap()], more].concat();
     let output = into.end_of(&arguments);
     let said = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(said).unwrap())
 }
 
-async fn state(server: &Server, wanted: &str) {
+pub(crate) async fn state(server: &Server, wanted: &str) {
     for _ in 0..LOOKS_MAX {
         let status = server.api().get("/api/status", None).await;
         if status["published"]["state"] == wanted {

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use meguri::http_client;
 use meguri_evidence::Files;
 use meguri_postgres_cluster::shared;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
 
 use super::proofs::{checkpoint, verifier};
@@ -217,7 +218,11 @@ impl House {
         let path = format!("/api/exchanges/{}/evidence", self.exchanges[0]);
         let address = format!("http://{}{path}", self.server.api().host());
         let address = reqwest::Url::parse_with_params(&address, query).unwrap();
-        let request = Client::new().get(address).bearer_auth(token);
+        let request = http_client::builder()
+            .build()
+            .unwrap()
+            .get(address)
+            .bearer_auth(token);
         request.send().await.unwrap()
     }
 
@@ -382,7 +387,11 @@ async fn an_exported_log_is_proven_from_the_command_line_and_over_http() {
     ] {
         let address = format!("http://{}/api/log", house.server.api().host());
         let address = reqwest::Url::parse_with_params(&address, query).unwrap();
-        let request = Client::new().get(address).bearer_auth(&auditor);
+        let request = http_client::builder()
+            .build()
+            .unwrap()
+            .get(address)
+            .bearer_auth(&auditor);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         std::fs::write(&file, answer.bytes().await.unwrap()).unwrap();

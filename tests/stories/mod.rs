@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod bad_output;
+mod buckets;
 mod command_line;
 mod configuration;
 mod demo;
@@ -53,7 +54,7 @@ impl Desk {
             .args(arguments)
             .current_dir(self.path())
             .stdin(Stdio::null());
-        let of_meguri = |name: &str| name.starts_with("MEGURI_");
+        let of_meguri = |name: &str| name.starts_with("MEGURI_") || name.starts_with("AWS_");
         for (name, _) in std::env::vars().filter(|(name, _)| of_meguri(name)) {
             command.env_remove(name);
         }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use meguri::http_client;
 use meguri_postgres_cluster::shared;
 use meguri_proofs::{
     Bundle, Checkpoint, Note, Plan, Proof, Published, Tile, Tree, VerifierKey, hash_from_base64,
     leaf,
 };
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::api::Api;
@@ -43,7 +44,10 @@ pub(crate) async fn checkpoint(api: &Api, key: &VerifierKey, position: u64) -> T
 }
 
 async fn bytes(api: &Api, path: &str) -> Vec<u8> {
-    let answer = Client::new().get(format!("http://{}/{path}", api.host()));
+    let answer = http_client::builder()
+        .build()
+        .unwrap()
+        .get(format!("http://{}/{path}", api.host()));
     let answer = answer.send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK, "{path}");
     let caching = answer.headers()["cache-control"].to_str().unwrap();
@@ -140,7 +144,7 @@ async fn who_prefers_it_is_answered_when_the_event_is_under_a_signed_checkpoint(
     let installation = Installation::on_sqlite();
     let server = installation.serve().await;
     let hanako = server.api().register("hanako", "はなこ").await;
-    let client = Client::new();
+    let client = http_client::builder().build().unwrap();
     let post = |key: &'static str| {
         let need = json!({
             "title": "庭の草むしり", "description": "週末に二時間ほど手伝ってください。",

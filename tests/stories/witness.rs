@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use meguri::http_client;
 use meguri_postgres_cluster::shared;
 use meguri_proofs::{Checkpoint, Note, Tree, VerifierKey, WitnessKey, cosigners};
-use reqwest::Client;
 
 use super::proofs::{checkpoint, verifier};
 use crate::support::server::{Installation, Server};
@@ -28,7 +28,13 @@ async fn witness_of(log: &VerifierKey, home: &Installation) -> Witness {
     let line = process.first_line();
     let address = line.split_whitespace().last().unwrap().to_owned();
     assert!(address.starts_with("http://"), "{line}");
-    let key = Client::new().get(&address).send().await.unwrap();
+    let key = http_client::builder()
+        .build()
+        .unwrap()
+        .get(&address)
+        .send()
+        .await
+        .unwrap();
     let key = key.text().await.unwrap().trim_end().parse().unwrap();
     Witness {
         process,

@@ -1,5 +1,6 @@
 //! The HTTP API, as a client sees it.
 
+use meguri::http_client;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ pub(crate) struct Api {
 impl Api {
     /// The API at an address such as `http://127.0.0.1:8080`.
     pub(crate) fn new(address: &str) -> Self {
-        let client = Client::builder()
+        let client = http_client::builder()
             .timeout(PATIENCE)
             .no_proxy()
             .build()

@@ -27,6 +27,8 @@ pub(crate) struct Installation {
     data: PathBuf,
     /// The log's and the vault's database, if they are in PostgreSQL.
     databases: Option<(String, String)>,
+    /// What every command finds in its environment.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Installation {
@@ -42,7 +44,13 @@ impl Installation {
             folder,
             data,
             databases,
+            variables: Vec::new(),
         }
+    }
+
+    /// Every command finds this in its environment from now on.
+    pub(crate) fn set(&mut self, variables: &[(&'static str, String)]) {
+        self.variables.extend_from_slice(variables);
     }
 
     /// An empty one on SQLite, with its data in a folder in this one, such as another disk.
@@ -265,7 +273,7 @@ impl Installation {
         for (name, _) in std::env::vars_os() {
             if name
                 .to_str()
-                .is_some_and(|name| name.starts_with("MEGURI_"))
+                .is_some_and(|name| name.starts_with("MEGURI_") || name.starts_with("AWS_"))
             {
                 command.env_remove(name);
             }
@@ -273,6 +281,9 @@ impl Installation {
         command.env_remove("DATABASE_URL").env_remove("VAULT_URL");
         if let Some((log, vault)) = &self.databases {
             command.env("DATABASE_URL", log).env("VAULT_URL", vault);
+        }
+        for (name, value) in &self.variables {
+            command.env(name, value);
         }
         command.current_dir(self.folder.path());
         command

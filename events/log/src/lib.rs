@@ -118,9 +118,9 @@ pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
 pub use options::{Location, LogOptions, OpenError, TOKEN_LIFETIME};
 pub use publish::{
-    Inclusion, KeptIn, LastSigned, Publication, PublishOptions, PublishState, PublishedError,
-    Publisher, Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness, WitnessAnswer,
-    Witnesses,
+    CheckpointKeeper, Inclusion, KeptIn, LastSigned, Publication, PublishOptions, PublishState,
+    PublishedError, Publisher, Refusal, SignedCheckpoint, SigningKey, SigningKeyError, Witness,
+    WitnessAnswer, Witnesses,
 };
 pub use randomness::{Randomness, SystemRandomness};
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};

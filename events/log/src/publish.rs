@@ -21,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{clock::Timestamp, log::Log, read::ReadError};
 
 pub use key::{SigningKey, SigningKeyError};
+pub use outside::CheckpointKeeper;
 pub use read::{Inclusion, PublishedError};
 pub use refusal::{KeptIn, Refusal};
 pub use witness::{Witness, WitnessAnswer, Witnesses};
 
-use outside::lock_path;
+use outside::Outside;
 use place::Place;
 use worker::Worker;
 
@@ -52,6 +53,8 @@ pub struct PublishOptions {
     /// older one back: on another disk, or beside the backups. Copies of the log that share one
     /// never sign two trees of one size.
     pub elsewhere: Vec<PathBuf>,
+    /// What keeps it, too, and is no file, to the same end.
+    pub keepers: Vec<Arc<dyn CheckpointKeeper>>,
     /// The file that says where the log is, so that a copy is told from what it was made of.
     pub place: PathBuf,
     /// What whoever runs the server says of what was signed last, where the log was moved.
@@ -136,8 +139,7 @@ impl Publisher {
     /// [`SigningKeyError`] where the key is not the one that has signed for this log; nothing has
     /// begun then.
     pub async fn start(log: Log, options: PublishOptions) -> Result<Self, SigningKeyError> {
-        let locks = options.elsewhere.iter().map(|path| lock_path(path));
-        let place = Place::new(options.place.clone(), locks.collect());
+        let place = Place::new(&options);
         // Before there is a key, so that one which is cut off here goes on.
         if is_new(&log, &options, &place).await? {
             let written = place.write(&log, None).await;
@@ -201,8 +203,11 @@ async fn is_new(
     place: &Place,
 ) -> Result<bool, SigningKeyError> {
     let known = log.published().verifier().await.map_err(ReadError::from)?;
-    let mut outside = std::iter::once(&options.outside).chain(&options.elsewhere);
-    if known.is_some() || place.exists() || outside.any(|path| path.exists()) {
+    if known.is_some() || place.exists() {
+        return Ok(false);
+    }
+    let outside = Outside::new(options).is_anywhere().await;
+    if outside.map_err(SigningKeyError::Outside)? {
         return Ok(false);
     }
     match &options.key {

@@ -67,6 +67,7 @@ async fn publisher(log: &Log, folder: &std::path::Path) -> Publisher {
         interval: std::time::Duration::from_millis(10),
         outside: folder.join("checkpoint"),
         elsewhere: Vec::new(),
+        keepers: Vec::new(),
         place: folder.join("log.place"),
         last_signed: None,
         witnesses: Witnesses::default(),

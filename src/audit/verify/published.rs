@@ -9,6 +9,7 @@ use reqwest::{Client, StatusCode};
 
 use super::files;
 use crate::failure::Failure;
+use crate::http_client;
 use crate::settings::shown::shown;
 
 /// Longest wait for a file.
@@ -27,7 +28,7 @@ pub(super) enum Place {
 impl Place {
     /// A log that is served below this address.
     pub(super) fn http(address: &str) -> Result<Self, Failure> {
-        let client = Client::builder().timeout(FILE_WAIT_MAX).build();
+        let client = http_client::within(FILE_WAIT_MAX);
         let client = client.map_err(|error| Failure::Fetch(error.to_string()))?;
         Ok(Self::Http(client, address.trim_end_matches('/').to_owned()))
     }

@@ -94,6 +94,9 @@ pub enum SigningKeyError {
     /// Where the log is cannot be written down.
     #[error("where the log is cannot be written down: {0}")]
     Place(String),
+    /// Nobody knows whether something was signed for this log already.
+    #[error("what keeps the last checkpoint elsewhere does not answer: {0}")]
+    Outside(String),
     /// The name of the log cannot be one.
     #[error(transparent)]
     Origin(#[from] BadKeyName),

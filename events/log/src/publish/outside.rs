@@ -1,23 +1,54 @@
-//! The files that keep the last checkpoint apart from the database, each replaced as a whole: one
-//! beside the log, and those elsewhere that no restored backup brings back.
+//! What keeps the last checkpoint apart from the database, each note replaced as a whole: a file
+//! beside the log, and files and keepers elsewhere that no restored backup brings back.
 
 use std::{
+    fmt,
     fs::{self, File, TryLockError},
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
+
+use async_trait::async_trait;
+
+use super::{PublishOptions, refusal::KeptIn};
 
 /// How long another process may sign while this one waits.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often one looks whether it has.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Something elsewhere that keeps the last checkpoint and is no file of this machine, such as a
+/// bucket. Every call is bounded in time.
+#[async_trait]
+pub trait CheckpointKeeper: Send + Sync + fmt::Debug + 'static {
+    /// Where it keeps it, for people.
+    fn address(&self) -> String;
+
+    /// Whether it is known to refuse a note that would replace another one than was read: then
+    /// copies of a log that share it never sign two trees of one size. Known once it was read.
+    fn is_guarded(&self) -> bool;
+
+    /// The note that it keeps; none where there is none yet.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    async fn read(&self) -> Result<Option<Vec<u8>>, String>;
+
+    /// Replaces the note that was read or written last by this one.
+    ///
+    /// # Errors
+    /// Why it is not kept, in words: also because somebody else has replaced that note since.
+    async fn write(&self, note: &str) -> Result<(), String>;
+}
+
 /// The last checkpoint outside of the database.
 #[derive(Debug, Clone)]
 pub(super) struct Outside {
     beside: PathBuf,
     elsewhere: Vec<PathBuf>,
+    keepers: Vec<Arc<dyn CheckpointKeeper>>,
 }
 
 /// The right to sign what the files elsewhere will hold: two copies of a log that share such a file
@@ -28,12 +59,29 @@ pub(super) struct SigningTurn {
 }
 
 impl Outside {
-    pub(super) fn new(beside: PathBuf, elsewhere: Vec<PathBuf>) -> Self {
-        Self { beside, elsewhere }
+    pub(super) fn new(options: &PublishOptions) -> Self {
+        Self {
+            beside: options.outside.clone(),
+            elsewhere: options.elsewhere.clone(),
+            keepers: options.keepers.clone(),
+        }
     }
 
-    /// What each file holds, if it is there.
-    pub(super) async fn read(&self) -> Result<Vec<(PathBuf, Option<Vec<u8>>)>, String> {
+    /// Whether there is a note anywhere.
+    pub(super) async fn is_anywhere(&self) -> Result<bool, String> {
+        if self.paths().iter().any(|path| path.exists()) {
+            return Ok(true);
+        }
+        for keeper in &self.keepers {
+            if keeper.read().await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What each of them holds, if it is there.
+    pub(super) async fn read(&self) -> Result<Vec<(KeptIn, Option<Vec<u8>>)>, String> {
         let mut found = Vec::new();
         for path in self.paths() {
             let note = match tokio::fs::read(&path).await {
@@ -41,13 +89,20 @@ impl Outside {
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) => return Err(told(&path, &error)),
             };
-            found.push((path, note));
+            found.push((KeptIn::File(path), note));
+        }
+        for keeper in &self.keepers {
+            let note = keeper.read().await?;
+            found.push((KeptIn::Elsewhere(keeper.address()), note));
         }
         Ok(found)
     }
 
-    /// Replaces the note in every file, so that after a crash there is the old one or the new one.
+    /// Replaces the note everywhere, so that after a crash there is the old one or the new one.
     pub(super) async fn write(&self, note: &str) -> Result<(), String> {
+        for keeper in &self.keepers {
+            keeper.write(note).await?;
+        }
         let (paths, note) = (self.paths(), note.to_owned());
         // Done to its end even where nobody waits for it any more.
         let written = tokio::task::spawn_blocking(move || {

@@ -5,13 +5,17 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::UNIX_EPOCH,
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::outside::replace_with;
+use super::{
+    PublishOptions,
+    outside::{CheckpointKeeper, lock_path, replace_with},
+};
 use crate::{log::Log, store::StoreError};
 
 /// Where the number of this machine is.
@@ -44,7 +48,7 @@ struct Written {
     /// is found out by it.
     #[serde(default)]
     last: Option<String>,
-    /// The files elsewhere that were locked before each signature: a copy that locks the same ones
+    /// What guarded each signature elsewhere, a locked file or a keeper: a copy that has the same
     /// sees what the other signs.
     #[serde(default)]
     elsewhere: Vec<String>,
@@ -61,7 +65,7 @@ pub(super) enum Standing {
         was: Option<String>,
         /// Where it is.
         is: String,
-        /// Whether it locks the files elsewhere that it locked there.
+        /// Whether the same files and keepers elsewhere guard it that guarded it there.
         shares_files: bool,
     },
 }
@@ -71,12 +75,18 @@ pub(super) enum Standing {
 pub(super) struct Place {
     path: PathBuf,
     locks: Vec<PathBuf>,
+    keepers: Vec<Arc<dyn CheckpointKeeper>>,
 }
 
 impl Place {
-    /// The file, and those that are locked elsewhere.
-    pub(super) fn new(path: PathBuf, locks: Vec<PathBuf>) -> Self {
-        Self { path, locks }
+    /// The file, and what else is guarded elsewhere.
+    pub(super) fn new(options: &PublishOptions) -> Self {
+        let locks = options.elsewhere.iter().map(|path| lock_path(path));
+        Self {
+            path: options.place.clone(),
+            locks: locks.collect(),
+            keepers: options.keepers.clone(),
+        }
     }
 
     pub(super) fn exists(&self) -> bool {
@@ -152,6 +162,15 @@ impl Place {
         })
     }
 
+    /// Whatever guards each signature elsewhere.
+    fn guards(&self) -> Vec<String> {
+        let files = self.locks.iter().filter_map(|path| identity(path));
+        let keepers = self.keepers.iter().filter(|keeper| keeper.is_guarded());
+        files
+            .chain(keepers.map(|keeper| keeper.address()))
+            .collect()
+    }
+
     /// What there is, with the file that it was read from.
     fn read(&self) -> io::Result<(Option<Written>, Option<fs::Metadata>)> {
         let text = match fs::read(&self.path) {
@@ -181,11 +200,7 @@ impl Place {
             inode: own.and_then(inode),
             born: own.and_then(born),
             last,
-            elsewhere: self
-                .locks
-                .iter()
-                .filter_map(|path| identity(path))
-                .collect(),
+            elsewhere: self.guards(),
         })
     }
 }

@@ -11,6 +11,8 @@ pub enum KeptIn {
     Database,
     /// In the file apart from it.
     File(PathBuf),
+    /// In a keeper elsewhere, by its address.
+    Elsewhere(String),
     /// In what whoever runs the server has given as the last one.
     Given,
 }
@@ -20,6 +22,7 @@ impl std::fmt::Display for KeptIn {
         match self {
             Self::Database => f.write_str("the database"),
             Self::File(path) => path.display().fmt(f),
+            Self::Elsewhere(address) => f.write_str(address),
             Self::Given => f.write_str("what was given as the last one"),
         }
     }

@@ -62,8 +62,8 @@ impl Worker {
         if let Some(note) = self.log.published().signed().await? {
             notes.push((KeptIn::Database, note.into_bytes()));
         }
-        for (path, note) in self.outside.read().await.map_err(Stop::Failed)? {
-            notes.extend(note.map(|note| (KeptIn::File(path), note)));
+        for (kept_in, note) in self.outside.read().await.map_err(Stop::Failed)? {
+            notes.extend(note.map(|note| (kept_in, note)));
         }
         if let Some((path, note)) = self.place.last().map_err(Stop::Failed)? {
             notes.push((KeptIn::File(path), note.into_bytes()));

@@ -84,7 +84,7 @@ impl Worker {
         let worker = Self {
             log,
             signer,
-            outside: Outside::new(options.outside, options.elsewhere),
+            outside: Outside::new(&options),
             place,
             last_signed: options.last_signed,
             cosigning: Cosigning::new(options.witnesses),
@@ -203,14 +203,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Every file outside of the database holds what this process signed last; otherwise another
+    /// Everything outside of the database holds what this process signed last; otherwise another
     /// copy of the log has signed, and one begins anew with what that was.
     async fn is_last(&self, last: Option<&SignedCheckpoint>) -> Result<(), Stop> {
         let last = last.map(|last| last.note.as_bytes());
-        for (path, note) in self.outside.read().await.map_err(Stop::Failed)? {
+        for (kept_in, note) in self.outside.read().await.map_err(Stop::Failed)? {
             if note.as_deref() != last {
-                let path = path.display();
-                return Err(failed(format!("{path} is not what was signed last")));
+                return Err(failed(format!("{kept_in} is not what was signed last")));
             }
         }
         Ok(())

@@ -31,6 +31,7 @@ pub(super) fn options(home: &Home) -> PublishOptions {
         interval: Duration::from_millis(5),
         outside: home.folder().join("checkpoint"),
         elsewhere: Vec::new(),
+        keepers: Vec::new(),
         place: home.folder().join("log.place"),
         last_signed: None,
         witnesses: Witnesses::default(),
