@@ -19,22 +19,28 @@ use std::{
 use meguri_benches::percentile;
 use meguri_commands::{
     Abort, Caller, CommandSettings, Commands, NewExchange, NewMember, NewMessage, NewPost,
+    keep_snapshots,
 };
 use meguri_events::{Category, ExchangeId, MemberId, Mode, NeedId};
-use meguri_log::SystemClock;
+use meguri_log::{Log, SystemClock};
 use meguri_test_logs::{Backend, Home};
+use tokio_util::sync::CancellationToken;
 
 /// As in the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Messages in a room.
-const LENGTHS: [u64; 2] = [50, 5_000];
+const LENGTHS: [u64; 3] = [50, 300, 5_000];
 /// Commands that are timed one after the other.
 const TIMED: usize = 500;
 /// Clients who are refused all the time.
 const REFUSED_AT_ONCE: usize = 32;
 const LASTS: Duration = Duration::from_secs(10);
+/// Starts after which the first command is timed.
+const STARTS: usize = 20;
+/// How long one waits for the snapshots that are due.
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Two members with an exchange between them, which is being negotiated.
 #[derive(Clone)]
@@ -122,14 +128,45 @@ fn need() -> NewPost {
 fn show(what: &str, times: &[Duration]) {
     let millis: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
     let [p50, p99] = [0.5, 0.99].map(|part| percentile(&millis, part));
-    println!("  {what:<52} {p50:>9.2} {p99:>9.2}");
+    println!("  {what:<60} {p50:>9.2} {p99:>9.2}");
+}
+
+/// What the first commands in a room cost after a start, without a snapshot of it and with one.
+async fn after_a_start(log: &Log, room: &Room, settings: &CommandSettings, length: u64) {
+    for snapshots_in in [None, settings.snapshots_in.clone()] {
+        let with = if snapshots_in.is_some() {
+            "with"
+        } else {
+            "without"
+        };
+        let settings = CommandSettings {
+            snapshots_in,
+            ..settings.clone()
+        };
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        for _ in 0..STARTS {
+            let started = || Commands::new(log.clone(), settings.clone());
+            accepted.push(room.accepted(&started()).await);
+            refused.push(room.refused(&started()).await);
+        }
+        let first = format!("after a start, room of {length}, {with} a snapshot");
+        show(&format!("accepted {first}"), &accepted);
+        show(&format!("refused {first}"), &refused);
+    }
 }
 
 async fn measure(backend: Backend) {
     let home = Home::new(backend);
     let log = home.open_with(Arc::new(SystemClock)).await;
-    let commands = Commands::new(log.clone(), CommandSettings::default());
-    println!("{backend:?}, in ms{:>54} {:>9}", "p50", "p99");
+    let dir = tempfile::tempdir().unwrap();
+    let settings = CommandSettings {
+        snapshots_in: Some(dir.path().to_owned()),
+        ..CommandSettings::default()
+    };
+    let commands = Commands::new(log.clone(), settings.clone());
+    let stop = CancellationToken::new();
+    let taking = tokio::spawn(keep_snapshots(commands.clone(), stop.clone()));
+    println!("{backend:?}, in ms{:>62} {:>9}", "p50", "p99");
     let aside = Room::of(&commands, "aside", 10).await;
     for length in LENGTHS {
         let room = Room::of(&commands, &length.to_string(), length).await;
@@ -141,7 +178,11 @@ async fn measure(backend: Backend) {
         show(&format!("accepted, room of {length} messages"), &accepted);
         show(&format!("refused, room of {length} messages"), &refused);
         beside(&commands, &room, &aside, length).await;
+        tokio::time::sleep(TAKEN_WITHIN).await;
+        after_a_start(&log, &room, &settings, length).await;
     }
+    stop.cancel();
+    taking.await.unwrap();
     log.close().await;
 }
 

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Redirect;
 use axum::routing::get;
-use meguri_commands::{CommandSettings, Commands, policies};
+use meguri_commands::{CommandSettings, Commands, keep_snapshots, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
 use meguri_log::{Clock, LastSigned, Log, Publisher, SystemClock};
@@ -164,6 +164,8 @@ impl App {
         self.beside("policies", policies);
         let epochs = policies::keep_epochs(self.commands.clone(), self.stopped.clone());
         self.beside("key rotation", epochs);
+        let snapshots = keep_snapshots(self.commands.clone(), self.stopped.clone());
+        self.beside("snapshots", snapshots);
         if settings.tell_of_matches.value {
             let (commands, views) = (self.commands.clone(), self.views.clone());
             let telling = matches::tell(commands, views, self.stopped.clone());
@@ -271,6 +273,7 @@ fn command_settings(settings: &Settings, parts: CommandSettings) -> CommandSetti
             complete_after: settings.complete_after.value.duration(),
         },
         erasure: settings.erasure(),
+        snapshots_in: Some(settings.data.value.clone()),
         ..parts
     }
 }

@@ -9,6 +9,7 @@ use meguri_log::{Log, RequestKey};
 use crate::attempts::Attempts;
 use crate::cache::Cache;
 use crate::password::Passwords;
+use crate::snapshots::Snapshots;
 use crate::{CommandSettings, Ids, SystemIds, Visitor};
 
 /// Carries out commands on a log. Cloning is cheap.
@@ -24,6 +25,7 @@ struct Shared {
     log: Log,
     settings: CommandSettings,
     cache: Cache,
+    snapshots: Snapshots,
     passwords: Passwords,
     attempts: Attempts,
     tokens: Tokens,
@@ -38,6 +40,7 @@ impl Commands {
         }
         let shared = Shared {
             cache: Cache::new(settings.states_cached),
+            snapshots: Snapshots::open(settings.snapshots_in.as_deref(), settings.snapshot_every),
             passwords: Passwords::new(settings.password_cost, settings.hashing_at_once),
             attempts: Attempts::new(&settings),
             tokens,
@@ -111,6 +114,10 @@ impl Commands {
 
     pub(crate) fn cache(&self) -> &Cache {
         &self.shared.cache
+    }
+
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.shared.snapshots
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

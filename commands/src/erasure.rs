@@ -102,7 +102,7 @@ impl Commands {
     pub(crate) async fn destroy_keys(&self, caller: &Caller) -> Result<(), CommandError> {
         let (id, vault) = (caller.id()?, self.log().vault());
         let (own, subject) = (stream(id.stream())?, id.stream());
-        let snapshot = Snapshot::read::<Member>(self.log(), &own).await?;
+        let snapshot = self.read::<Member>(&own).await?;
         let Some(member) = Member::of(&snapshot.state).and_then(Option::as_ref) else {
             return Err(CommandError::NotFound);
         };
@@ -151,7 +151,7 @@ impl Commands {
     /// How far the erasure of a member is.
     async fn erasure(&self, id: MemberId, done: Done) -> Result<Erasure, CommandError> {
         let (own, subject) = (stream(id.stream())?, id.stream());
-        let snapshot = Snapshot::read::<Member>(self.log(), &own).await?;
+        let snapshot = self.read::<Member>(&own).await?;
         let Some(member) = Member::of(&snapshot.state).and_then(Option::as_ref) else {
             return Err(CommandError::NotFound);
         };

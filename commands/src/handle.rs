@@ -215,6 +215,8 @@ impl<'a> Attempt<'a> {
 
     /// Keeps the states that the append has led to.
     fn keep(mut self, appended: &Appended) {
+        let versions = self.versions_of(self.events.iter().map(|(stream, _)| stream));
+        let before: BTreeMap<_, _> = versions.into_iter().collect();
         for ((stream, event), placed) in self.events.iter().zip(&appended.events) {
             if let Some(seen) = self.seen.remove(stream) {
                 let seen = seen.after(event, placed.version, placed.position);
@@ -223,6 +225,8 @@ impl<'a> Attempt<'a> {
         }
         for (stream, _) in &self.events {
             if let Some(seen) = self.seen.remove(stream) {
+                let from = before.get(stream).copied().unwrap_or_default();
+                self.commands.snapshots().grown(stream, from, &seen);
                 self.commands.cache().put(stream.clone(), seen);
             }
         }

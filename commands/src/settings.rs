@@ -1,6 +1,7 @@
 //! What can be set about the write side.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meguri_domain::FollowUpPeriods;
@@ -27,6 +28,11 @@ pub struct CommandSettings {
     pub account_rate: Option<Rate>,
     /// States kept in memory, at most.
     pub states_cached: NonZeroUsize,
+    /// The data folder, in which [`keep_snapshots`](crate::keep_snapshots) keeps those of long
+    /// streams; `None` keeps none.
+    pub snapshots_in: Option<PathBuf>,
+    /// Events after which a stream gets another snapshot.
+    pub snapshot_every: NonZeroU64,
 }
 
 impl Default for CommandSettings {
@@ -56,6 +62,9 @@ impl Default for CommandSettings {
                 per_minute: 6_000,
             }),
             states_cached: NonZeroUsize::MIN.saturating_add(50_000),
+            snapshots_in: None,
+            // So many are read in 10 to 20 ms, and a snapshot in one: `docs/benchmarks.md`.
+            snapshot_every: NonZeroU64::MIN.saturating_add(249),
         }
     }
 }

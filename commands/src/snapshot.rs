@@ -1,6 +1,8 @@
 //! What a stream adds up to at a version: states of the domain, read from the log.
 
-use meguri_domain::{Aggregate, Blocking, Claim, Exchange, Member, Post, Vocabulary};
+use meguri_domain::{
+    Aggregate, Blocking, Claim, Compacted, Counts, Exchange, Member, Post, Vocabulary,
+};
 use meguri_events::{Event, Opened, RedactionEvent};
 use meguri_log::{
     Log, OpenedEvent, Position, Recorded, SectionContent, StreamName, StreamRange, Version,
@@ -9,7 +11,7 @@ use meguri_log::{
 use crate::CommandError;
 
 /// The state of a stream of any kind; `None` inside where nothing has happened yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum State {
     Member(Option<Member>),
     Post(Option<Post>),
@@ -29,7 +31,13 @@ pub(crate) struct Snapshot {
     /// Whether the state may depend on an event that was redacted. It is then what the others add
     /// up to, and only an erasure may rest on it.
     pub(crate) frozen: bool,
+    /// The versions of the events that the state rests on, where somebody wants to know; not of a
+    /// state that rests on very many.
+    pub(crate) compacted: Option<Compacted<Version>>,
 }
+
+/// Events that a state rests on, at most, where somebody wants to know which they are.
+pub(crate) const RESTS_ON_MAX: usize = 64;
 
 /// An aggregate whose states are kept as [`State`].
 pub(crate) trait Kept: Aggregate + Send + Sync + 'static {
@@ -60,7 +68,20 @@ macro_rules! kept {
             [$($aggregate::NEUTRAL),*].iter().any(|types| types.contains(&event_type))
         }
 
+        /// The kinds of states, each with the version of its fold.
+        pub(crate) const FOLDS: &[(&str, u32)] =
+            &[$((stringify!($aggregate), $aggregate::FOLD)),*];
+
         impl State {
+            /// How long an event counts for a state of this kind.
+            fn counts(&self, event: &Event) -> Counts {
+                match self {
+                    $(State::$aggregate(_) => {
+                        $aggregate::event(event).map_or(Counts::Never, $aggregate::counts)
+                    })*
+                }
+            }
+
             /// The state after one more event of the stream.
             fn evolve(self, event: &Event) -> Self {
                 match self {
@@ -72,7 +93,7 @@ macro_rules! kept {
             }
 
             /// The state of a stream of the same kind in which nothing has happened.
-            fn before_the_first(&self) -> Self {
+            pub(crate) fn before_the_first(&self) -> Self {
                 match self {
                     $(State::$aggregate(_) => State::$aggregate(None),)*
                 }
@@ -100,15 +121,31 @@ impl Snapshot {
             version: Version::ZERO,
             position: Position::ZERO,
             frozen: false,
+            compacted: None,
+        }
+    }
+
+    /// The same of this kind, for who wants to know which events count.
+    pub(crate) fn before_the_first(kind: &State) -> Self {
+        Self {
+            state: kind.before_the_first(),
+            version: Version::ZERO,
+            position: Position::ZERO,
+            frozen: false,
+            compacted: Some(Compacted::default()),
         }
     }
 
     /// One event later.
-    pub(crate) fn after(self, event: &Event, version: Version, position: Position) -> Self {
+    pub(crate) fn after(mut self, event: &Event, version: Version, position: Position) -> Self {
+        if let Some(compacted) = &mut self.compacted {
+            compacted.push(self.state.counts(event), version);
+        }
         Self {
             state: self.state.evolve(event),
             version,
             position,
+            compacted: self.compacted.filter(|it| it.len() <= RESTS_ON_MAX),
             ..self
         }
     }
@@ -133,13 +170,30 @@ impl Snapshot {
         Self::absent::<A>().read_on(log, stream).await
     }
 
+    /// The state after these events; `None` where one of them was emptied.
+    pub(crate) async fn after_these(
+        self,
+        log: &Log,
+        events: &[Recorded],
+    ) -> Result<Option<Self>, CommandError> {
+        let mut snapshot = self;
+        for (recorded, opened) in events.iter().zip(log.open_events(events).await?) {
+            let Some(opened) = opened? else {
+                return Ok(None);
+            };
+            let event = decode(recorded, &opened)?;
+            snapshot = snapshot.after(&event, recorded.version(), recorded.position());
+        }
+        Ok(Some(snapshot))
+    }
+
     /// Reads what came after this state, which may be none of the first event yet.
     pub(crate) async fn read_on(
         self,
         log: &Log,
         stream: &StreamName,
     ) -> Result<Self, CommandError> {
-        let begins = self.version;
+        let (begins, compacts) = (self.version, self.compacted.is_some());
         let mut snapshot = self;
         // Emptied events of which nothing has said yet that they are redacted.
         let mut unexplained = Vec::new();
@@ -158,10 +212,8 @@ impl Snapshot {
                     if said.version <= begins.get() {
                         // What was redacted is in the state that this one began with.
                         let anew = Self {
-                            state: snapshot.state.before_the_first(),
-                            version: Version::ZERO,
-                            position: Position::ZERO,
-                            frozen: false,
+                            compacted: compacts.then(Compacted::default),
+                            ..Self::before_the_first(&snapshot.state)
                         };
                         return Box::pin(anew.read_on(log, stream)).await;
                     }

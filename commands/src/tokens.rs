@@ -7,7 +7,7 @@ use meguri_log::{Position, StoredToken};
 
 use crate::attempts::Familiar;
 use crate::fair_queue::Who;
-use crate::snapshot::{Kept, Snapshot};
+use crate::snapshot::Kept;
 use crate::{CommandError, Commands, Password, claims};
 
 /// A member who has logged in.
@@ -188,7 +188,7 @@ impl Commands {
             return Ok((Account::nobodys("-"), Position::ZERO));
         };
         let claim = claims::user_name(self.log().vault(), &name)?;
-        let claimed = Snapshot::read::<Claim>(self.log(), &claim).await?;
+        let claimed = self.read::<Claim>(&claim).await?;
         let claimed = claimed.thawed(&claim)?;
         let holder = Claim::of(&claimed.state)
             .and_then(Option::as_ref)
@@ -200,7 +200,7 @@ impl Commands {
     async fn has_left(&self, member: MemberId) -> Result<bool, CommandError> {
         use meguri_domain::Member;
         let stream = crate::handle::stream(member.stream())?;
-        let snapshot = Snapshot::read::<Member>(self.log(), &stream).await?;
+        let snapshot = self.read::<Member>(&stream).await?;
         let snapshot = snapshot.thawed(&stream)?;
         Ok(Member::of(&snapshot.state)
             .and_then(Option::as_ref)

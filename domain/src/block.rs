@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use meguri_events::{BlockEvent, Event, MemberBlocked, MemberId, MemberUnblocked};
 
-use crate::Aggregate;
 use crate::member::{ActiveMember, Member};
+use crate::{Aggregate, Counts};
 
 /// Why a member cannot be blocked, or a block not be taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +90,16 @@ impl Blocking {
 
 impl Aggregate for Blocking {
     type Event = BlockEvent;
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &BlockEvent) -> Counts {
+        let by = match event {
+            BlockEvent::MemberBlocked(e) => e.by,
+            BlockEvent::MemberUnblocked(e) => e.by,
+        };
+        Counts::UntilNext(by.to_string())
+    }
 
     fn event(event: &Event) -> Option<&BlockEvent> {
         if let Event::Block(event) = event {

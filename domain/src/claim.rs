@@ -4,7 +4,7 @@ use meguri_events::{
     ClaimEvent, ClaimKind, ClaimReleased, ClaimTaken, Event, ExchangeId, MemberId,
 };
 
-use crate::Aggregate;
+use crate::{Aggregate, Counts};
 
 /// Why a claim cannot be taken or released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -144,6 +144,15 @@ impl Claim {
 
 impl Aggregate for Claim {
     type Event = ClaimEvent;
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &ClaimEvent) -> Counts {
+        Counts::UntilNext(match event {
+            ClaimEvent::ClaimTaken(_) => "taken".to_owned(),
+            ClaimEvent::ClaimReleased(_) => "released".to_owned(),
+        })
+    }
 
     fn event(event: &Event) -> Option<&ClaimEvent> {
         if let Event::Claim(event) = event {

@@ -22,8 +22,8 @@ pub use negotiate::Terms;
 pub use open::Opening;
 pub use parties::{Side, Sides};
 
-use crate::Aggregate;
 use crate::member::ActiveMember;
+use crate::{Aggregate, Counts};
 
 /// Where an exchange stands (H24). It only moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -270,6 +270,30 @@ impl Aggregate for Exchange {
     type Event = ExchangeEvent;
 
     const NEUTRAL: &'static [&'static str] = &["MessagePosted"];
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &ExchangeEvent) -> Counts {
+        let of = |what: &str, by: MemberId| Counts::UntilNext(format!("{what} of {by}"));
+        match event {
+            ExchangeEvent::MessagePosted(_) => Counts::Never,
+            // Both are apart: terms that somebody proposed stand when the other agrees to them.
+            ExchangeEvent::TermsProposed(e) => of("terms", e.by),
+            ExchangeEvent::TermsAgreed(e) => of("consent", e.by),
+            ExchangeEvent::EvaluationWritten(e) => of("evaluation", e.by),
+            ExchangeEvent::EvaluationRetracted(e) => of("evaluation", e.by),
+            // Once in an exchange, or once of each party.
+            ExchangeEvent::ExchangeRequested(_)
+            | ExchangeEvent::ExchangeApplied(_)
+            | ExchangeEvent::ExchangeStarted(_)
+            | ExchangeEvent::ExchangeCancelled(_)
+            | ExchangeEvent::ExchangeAborted(_)
+            | ExchangeEvent::CompletionReported(_)
+            | ExchangeEvent::CompletionReminded(_)
+            | ExchangeEvent::ExchangeCompleted(_)
+            | ExchangeEvent::ThanksSent(_) => Counts::Always,
+        }
+    }
 
     fn event(event: &Event) -> Option<&ExchangeEvent> {
         if let Event::Exchange(event) = event {

@@ -7,6 +7,7 @@
 
 mod block;
 mod claim;
+mod compaction;
 mod exchange;
 mod mail;
 mod matching;
@@ -19,6 +20,7 @@ mod vocabulary;
 
 pub use block::{BlockError, Blocking};
 pub use claim::{Claim, ClaimError};
+pub use compaction::{Compacted, Counts};
 pub use exchange::{
     AFTERWARDS, Exchange, ExchangeError, FollowUpPeriods, Opening, Side, Sides, Status, Terms,
 };
@@ -56,6 +58,19 @@ pub trait Aggregate: Sized + Clone {
     /// The types of events that leave every state as it is: where one of them was redacted, the
     /// state is as certain as before.
     const NEUTRAL: &'static [&'static str] = &[];
+
+    /// How long an event counts for the state. Where nothing is said it counts always.
+    ///
+    /// Snapshots of long streams rest on this ([`Compacted`]): whoever changes it, or what
+    /// [`evolve`](Self::evolve) makes of any events, counts [`FOLD`](Self::FOLD) up.
+    fn counts(_event: &Self::Event) -> Counts {
+        Counts::Always
+    }
+
+    /// The version of `evolve` and [`counts`](Self::counts). A snapshot that was made under another
+    /// one is never read. `domain/tests/rules/folds.rs` notices where it should have been counted
+    /// up.
+    const FOLD: u32;
 
     /// The state after an event of this type that was redacted, as far as it can be told: as it
     /// was. Only what has to be possible in any case may rest on it.

@@ -8,7 +8,7 @@ use meguri_events::{
 };
 
 use crate::text::Nickname;
-use crate::{Aggregate, Mail, UserName};
+use crate::{Aggregate, Counts, Mail, UserName};
 
 /// Why a member cannot do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -251,6 +251,18 @@ impl Member {
 
 impl Aggregate for Member {
     type Event = MemberEvent;
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &MemberEvent) -> Counts {
+        match event {
+            MemberEvent::NicknameChanged(_) => Counts::UntilNext("nickname".to_owned()),
+            MemberEvent::MemberRegistered(_)
+            | MemberEvent::MemberLeft(_)
+            | MemberEvent::MemberErased(_)
+            | MemberEvent::KeysDestroyed(_) => Counts::Always,
+        }
+    }
 
     /// Whoever registered is a member, and can be erased, whatever the registration said.
     fn after_redacted(state: Option<Self>, event_type: &str, stream: &str) -> Option<Self> {

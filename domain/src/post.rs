@@ -6,9 +6,9 @@ use meguri_events::{
     PostText, Prefecture, ReasonCode, Sealed, composed,
 };
 
-use crate::Aggregate;
 use crate::member::ActiveMember;
 use crate::text::{City, Description, ReturnText, Tags, Title};
+use crate::{Aggregate, Counts};
 
 /// Why a post cannot be written, changed, closed or reopened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -327,6 +327,21 @@ fn refuse_without_mode(outline: PostOutline) -> Result<(), PostError> {
 
 impl Aggregate for Post {
     type Event = PostEvent;
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &PostEvent) -> Counts {
+        match event {
+            PostEvent::NeedPosted(_) | PostEvent::OfferPosted(_) => Counts::Always,
+            PostEvent::NeedEdited(_) | PostEvent::OfferEdited(_) => {
+                Counts::UntilNext("edited".to_owned())
+            }
+            PostEvent::NeedClosed(_)
+            | PostEvent::OfferClosed(_)
+            | PostEvent::NeedReopened(_)
+            | PostEvent::OfferReopened(_) => Counts::UntilNext("open".to_owned()),
+        }
+    }
 
     fn event(event: &Event) -> Option<&PostEvent> {
         if let Event::Post(event) = event {

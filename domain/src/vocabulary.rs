@@ -8,7 +8,7 @@ use meguri_events::{
     VocabularyWordAdded, VocabularyWordRemoved,
 };
 
-use crate::Aggregate;
+use crate::{Aggregate, Counts};
 
 /// Most words of the vocabulary.
 pub const VOCABULARY_WORDS_MAX: usize = 10_000;
@@ -154,6 +154,17 @@ impl Vocabulary {
 
 impl Aggregate for Vocabulary {
     type Event = VocabularyEvent;
+
+    const FOLD: u32 = 1;
+
+    fn counts(event: &VocabularyEvent) -> Counts {
+        Counts::UntilNext(match event {
+            VocabularyEvent::VocabularyWordAdded(e) => format!("word {:?}", e.word),
+            VocabularyEvent::VocabularyWordRemoved(e) => format!("word {:?}", e.word),
+            VocabularyEvent::SynonymsGrouped(e) => format!("group {}", e.group),
+            VocabularyEvent::SynonymsUngrouped(e) => format!("group {}", e.group),
+        })
+    }
 
     fn event(event: &Event) -> Option<&VocabularyEvent> {
         if let Event::Vocabulary(event) = event {

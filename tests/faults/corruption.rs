@@ -12,7 +12,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::verdict::Community;
-use crate::support::api::{Api, Member};
+use crate::support::api::{Api, Member, Outcome, new_key};
 use crate::support::chance::Chance;
 use crate::support::server::{Installation, Server};
 
@@ -40,7 +40,12 @@ struct Sound {
     /// The token of a member who has left: nobody may read anything with it.
     left: String,
     poster: Member,
+    /// A room of the poster's that is long enough to have a snapshot.
+    room: String,
 }
+
+/// Messages after which a room has one.
+const LONG: usize = 260;
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +81,7 @@ impl Corruption {
     /// Whether this grows back from the log: then no start may fail, and all is right in the end.
     fn grows_back(&self) -> bool {
         let first = self.file.iter().next().and_then(|part| part.to_str());
-        let rebuilt = ["views", "policies", "log.vkey", "views.sock"];
+        let rebuilt = ["views", "policies", "snapshots", "log.vkey", "views.sock"];
         first.is_some_and(|first| rebuilt.contains(&first))
     }
 
@@ -197,6 +202,8 @@ impl Sound {
         let api = server.api();
         let leaver = api.register("leaver", "さるひと").await;
         drop(load);
+        let poster = community.members[0].clone();
+        let room = long_room(&now, api, &community.members[1], &poster).await;
         server.terminate().await;
         let before = now.copy();
 
@@ -211,7 +218,8 @@ impl Sound {
         let mut sound = Self {
             asked: Vec::new(),
             left: leaver.token,
-            poster: community.members[0].clone(),
+            poster,
+            room,
             now,
             before,
         };
@@ -321,6 +329,35 @@ impl Sound {
     }
 }
 
+/// Two talk until their room has a snapshot.
+async fn long_room(now: &Installation, api: &Api, asks: &Member, helps: &Member) -> String {
+    let posted = api.done(asks, "needs", &need("庭の手入れ")).await;
+    let applications = format!("needs/{}/applications", posted.id);
+    let opening = json!({"message": "お手伝いします", "mode": "online"});
+    let opened = api.done(helps, &applications, &opening).await;
+    let room = format!("exchanges/{}", opened.id);
+    for _ in 0..LONG {
+        api.done(helps, &format!("{room}/messages"), &said()).await;
+    }
+    let begun = Instant::now();
+    let snapshots = now.data().join("snapshots");
+    while !files(&snapshots)
+        .iter()
+        .any(|file| file.extension().is_none())
+    {
+        assert!(
+            begun.elapsed() < HEALED_WITHIN,
+            "a long room has no snapshot"
+        );
+        tokio::time::sleep(PAUSE).await;
+    }
+    room
+}
+
+fn said() -> Value {
+    json!({"text": "土曜日はどうですか", "keep_negotiating": true})
+}
+
 /// A refusal says to people what it is.
 fn assert_is_a_sentence(path: &str, answer: &Value) {
     let detail = answer["detail"].as_str().or(answer["title"].as_str());
@@ -376,9 +413,17 @@ async fn judge(sound: &Sound, installation: &Installation, corruption: &Corrupti
         }
     };
     let server = judge_running(sound, installation, server, corruption, true).await;
+    give_up(sound, server.api()).await;
     if corruption.grows_back() {
         write_and_read(sound, server.api()).await;
     }
+}
+
+/// What is negotiated cannot be given up yet, whatever the server knows that from.
+async fn give_up(sound: &Sound, api: &Api) {
+    let (path, reason) = (format!("{}/abort", sound.room), json!({"reason": "都合"}));
+    let outcome = api.post(&sound.poster, &path, &reason, &new_key()).await;
+    assert!(!matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
 }
 
 /// Judges a server that runs on a corrupted folder.
@@ -414,8 +459,13 @@ async fn judge_running(
     server
 }
 
-/// Who writes reads what was written.
+/// Who writes reads what was written, and the long room goes on.
 async fn write_and_read(sound: &Sound, api: &Api) {
+    let reason = json!({"reason": "都合"});
+    let [abort, say] = ["abort", "messages"].map(|it| format!("{}/{it}", sound.room));
+    let refused = api.refused(&sound.poster, &abort, &reason).await;
+    assert_eq!(refused, StatusCode::CONFLICT);
+    api.done(&sound.poster, &say, &said()).await;
     let written = api.done(&sound.poster, "needs", &need("雪かき")).await;
     let board = format!("/api/board?limit=100&min_position={}", written.position);
     let board = api.get(&board, None).await;

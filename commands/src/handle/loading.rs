@@ -5,8 +5,8 @@ use meguri_events::MemberId;
 use meguri_log::{StreamName, Version};
 
 use super::{Attempt, stream};
-use crate::CommandError;
 use crate::snapshot::{Kept, Snapshot};
+use crate::{CommandError, Commands};
 
 impl Attempt<'_> {
     /// The state of a stream. The append will hold only if it is still that of the stream.
@@ -53,7 +53,7 @@ impl Attempt<'_> {
             }
             return Ok(Snapshot::clone(&cached));
         }
-        let snapshot = Snapshot::read::<A>(self.commands.log(), stream).await?;
+        let snapshot = self.commands.read::<A>(stream).await?;
         if snapshot.version > Version::ZERO {
             self.commands.cache().put(stream.clone(), snapshot.clone());
         }
@@ -79,5 +79,29 @@ impl Attempt<'_> {
     /// The caller, as a member who may act.
     pub(crate) async fn acting(&mut self) -> Result<ActiveMember, CommandError> {
         Ok(self.member(self.caller.id()?).await?.acting()?)
+    }
+}
+
+impl Commands {
+    /// Reads the state of a stream from the log: by its snapshot where it is long.
+    pub(crate) async fn read<A: Kept>(
+        &self,
+        stream: &StreamName,
+    ) -> Result<Snapshot, CommandError> {
+        let absent = Snapshot::absent::<A>();
+        let begun = self.snapshots().begin(self.log(), stream, absent).await?;
+        self.read_on(begun, stream).await
+    }
+
+    /// Reads what came after a state.
+    pub(crate) async fn read_on(
+        &self,
+        state: Snapshot,
+        stream: &StreamName,
+    ) -> Result<Snapshot, CommandError> {
+        let from = state.version;
+        let now = state.read_on(self.log(), stream).await?;
+        self.snapshots().grown(stream, from, &now);
+        Ok(now)
     }
 }

@@ -62,7 +62,7 @@ impl Commands {
             // The log was put back to an earlier state.
             self.cache().forget(stream);
         } else if cached.version < head {
-            let newer = cached.as_ref().clone().read_on(self.log(), stream).await?;
+            let newer = self.read_on(cached.as_ref().clone(), stream).await?;
             self.cache().put(stream.clone(), newer);
         }
         Ok(())

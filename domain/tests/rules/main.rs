@@ -11,6 +11,8 @@ mod claims;
 mod completing;
 mod coverage;
 mod evaluating;
+mod folds;
+mod histories;
 mod leaving;
 mod matching;
 mod members;
