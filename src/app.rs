@@ -282,12 +282,12 @@ fn limits(
     settings: &Settings,
     parts: Limits,
     connections: &ConnectionLimits,
-    operators: Tokens,
+    tokens: Tokens,
 ) -> Limits {
     Limits {
         waits: parts.waits.min(connections.all / 4),
         trusted_proxies: settings.trusted_proxies.value.clone(),
-        operators: Some(operators),
+        tokens: Some(tokens),
         ..parts
     }
 }

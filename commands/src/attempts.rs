@@ -29,6 +29,7 @@ pub(crate) struct Attempts {
     from_place: Buckets,
     at_account: Buckets,
     by_device: Buckets,
+    registered_from: Buckets,
 }
 
 /// An attempt that may be made.
@@ -41,6 +42,7 @@ impl Attempts {
             from_place: Buckets::new(settings.log_in_rate_of_place),
             at_account: Buckets::new(settings.log_in_rate_of_account),
             by_device: Buckets::new(settings.log_in_rate),
+            registered_from: Buckets::new(settings.registration_rate),
         }
     }
 
@@ -74,6 +76,14 @@ impl Attempts {
             admitted.0.push((bucket, key));
         }
         Ok(admitted)
+    }
+
+    /// Takes one of the accounts that may be made from a place.
+    ///
+    /// # Errors
+    /// [`TooMany`] where none is left for now.
+    pub(crate) fn register(&self, place: &str) -> Result<(), TooMany> {
+        self.registered_from.take(place, Instant::now())
     }
 }
 

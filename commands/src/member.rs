@@ -200,7 +200,11 @@ impl Decision for Register<'_> {
         let Some(password) = self.password else {
             return Ok(());
         };
-        let who = commands.visitor().who();
+        let visitor = commands.visitor();
+        if let Some(place) = visitor.far_place() {
+            commands.attempts().register(&place)?;
+        }
+        let who = visitor.who();
         let hash = commands.passwords().hash(who, password).await?;
         let vault = commands.log().vault();
         Ok(vault

@@ -24,6 +24,9 @@ pub struct CommandSettings {
     pub log_in_rate_of_place: Rate,
     /// Wrong passwords of one account from all addresses that it was not used from before.
     pub log_in_rate_of_account: Rate,
+    /// Accounts made from one address. Programs of the same machine, which a proxy that nobody named
+    /// is, too, are not limited.
+    pub registration_rate: Rate,
     /// Requests of one account, whatever token it uses; `None` does not limit.
     pub account_rate: Option<Rate>,
     /// States kept in memory, at most.
@@ -56,6 +59,11 @@ impl Default for CommandSettings {
             log_in_rate_of_account: Rate {
                 burst: 100,
                 per_minute: 6,
+            },
+            // A school that joins in one afternoon is one address.
+            registration_rate: Rate {
+                burst: 300,
+                per_minute: 5,
             },
             account_rate: Some(Rate {
                 burst: 1_000,

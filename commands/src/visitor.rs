@@ -51,6 +51,12 @@ impl Visitor {
         }
     }
 
+    /// The place where the number of accounts is limited; none for this machine.
+    pub(crate) fn far_place(&self) -> Option<String> {
+        let far = self.address.ip().is_some() && !self.address.is_this_machine();
+        far.then(|| self.place())
+    }
+
     /// The place as the vault remembers it; none for somebody in this process.
     fn hashed_place(&self, vault: &Vault) -> Option<[u8; 32]> {
         self.address.ip()?;

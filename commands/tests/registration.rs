@@ -1,10 +1,11 @@
 //! Registering as a visitor: whose request a key names, and what nobody learns of who is here.
 
-use meguri_commands::{Caller, Password};
+use meguri_commands::{Caller, CommandSettings, Password};
 use meguri_events::MemberId;
+use meguri_http::Rate;
 use serde_json::{Value, json};
 
-use crate::support::{Call, World, new_member};
+use crate::support::{Call, World, new_member, settings};
 
 fn body(name: &str, mail: &str) -> Value {
     json!({
@@ -18,6 +19,33 @@ fn keyed<'a>(body: Value, key: &'a str, from: &'a str) -> Call<'a> {
 }
 
 on_both_backends! {
+    async fn one_address_makes_so_many_accounts_and_no_more(world: &World) {
+        let registration_rate = Rate { burst: 2, per_minute: 0 };
+        let app = world.app_with(CommandSettings { registration_rate, ..settings() }).await;
+        let register = async |name: &str, from: &str| {
+            let answered = keyed(body(name, &format!("{name}@example.jp")), name, from);
+            answered.send(&app).await.status.as_u16()
+        };
+        for (name, from, status) in [
+            ("aki", "192.0.2.1", 201),
+            ("haru", "192.0.2.1", 201),
+            ("natsu", "192.0.2.1", 429),
+            // What was done is answered again, and costs nothing.
+            ("aki", "192.0.2.1", 201),
+            ("natsu", "192.0.2.2", 201),
+            // Another address of the same network (RFC 6177).
+            ("fuyu", "2001:db8::1", 201),
+            ("tsuki", "2001:db8::2", 201),
+            ("hoshi", "2001:db8::3", 429),
+            // A proxy that nobody named asks for everybody.
+            ("sora", "127.0.0.1", 201),
+            ("umi", "127.0.0.1", 201),
+            ("yama", "127.0.0.1", 201),
+        ] {
+            assert_eq!(register(name, from).await, status, "{name} from {from}");
+        }
+    }
+
     async fn two_visitors_under_one_key_do_not_meet(world: &World) {
         let app = world.app();
         for (name, from) in [("aki", "192.0.2.1"), ("haru", "192.0.2.1"), ("natsu", "192.0.2.2")] {

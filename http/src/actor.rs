@@ -121,16 +121,10 @@ impl Tokens {
 }
 
 impl Tokens {
-    /// Whether this `Authorization` is the token of somebody who looks after the server.
-    pub(crate) async fn is_of_operator(&self, authorization: &HeaderValue) -> bool {
-        let text = authorization.to_str().ok();
-        let Some((_, token)) = text.and_then(|text| text.split_once(' ')) else {
-            return false;
-        };
-        let holder = self.reader.holder(token.trim()).await;
-        holder.is_ok_and(|holder| {
-            holder.is_some_and(|it| [OPERATOR, AUDITOR].contains(&it.role.as_str()))
-        })
+    /// Who holds the token of this `Authorization`. It is no request of its account yet.
+    pub(crate) async fn holder_of(&self, authorization: &HeaderValue) -> Option<Holder> {
+        let (_, token) = authorization.to_str().ok()?.split_once(' ')?;
+        self.reader.holder(token.trim()).await.ok().flatten()
     }
 }
 

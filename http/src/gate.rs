@@ -1,11 +1,12 @@
 //! Who gets in, and when: a pace for each client, bodies received whole, turns, and waits that hold
 //! none.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -14,12 +15,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::head::refuse_encoded;
-use crate::{Buckets, ClientAddress, Limits, Problem, Rate, Share, Shares, kinds};
+use crate::{
+    AUDITOR, Buckets, ClientAddress, Holder, Limits, OPERATOR, Problem, Rate, Share, Shares,
+    TooMany, kinds,
+};
 
 /// The routes that tell how the server is. They have a reserve of their own.
 const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -32,6 +37,11 @@ const OPERATIONS_RATE: Rate = Rate {
     burst: 1_000,
     per_minute: 6_000,
 };
+/// Accounts whose tokens are remembered; beyond that they are looked up again.
+const ACCOUNTS_MAX: usize = 20_000;
+/// Tokens that are looked up at once for their accounts, and those of one address.
+const LOOK_UPS: usize = 64;
+const LOOK_UPS_OF_ONE: usize = 8;
 /// What a read as of another moment costs: a view may have to be built for it.
 const AS_OF_COST: u32 = 20;
 
@@ -65,15 +75,23 @@ tokio::task_local! {
 pub(crate) struct Gate {
     limits: Limits,
     rate: Option<Buckets>,
+    /// The pace of all accounts of an address together.
+    rate_of_accounts: Option<Buckets>,
     operations_rate: Buckets,
     /// For [`OPERATIONS`] and for operators, where everything else is taken.
     reserve: Shares<ClientAddress>,
     /// Bytes of bodies that arrive.
     bodies: Shares<ClientAddress>,
-    /// Turns of requests without a token.
+    /// Turns of requests without a token, or with one that nobody has.
     anonymous: Shares<ClientAddress>,
-    /// Turns of requests with one, by the token.
-    bearing: Shares<u64>,
+    /// What one account has of the turns of [`Gate::bearing`].
+    of_account: Shares<u64>,
+    /// Turns of requests of accounts, by the address from which they come.
+    bearing: Shares<ClientAddress>,
+    /// Look-ups of tokens that are not in `accounts`.
+    look_ups: Shares<ClientAddress>,
+    /// The accounts of tokens that were valid, both as hashes. A token never changes its account.
+    accounts: Mutex<HashMap<u64, u64>>,
     /// Requests that wait for something to happen.
     waits: Shares<ClientAddress>,
     hashed: RandomState,
@@ -96,11 +114,14 @@ struct Caller {
     over_share: bool,
 }
 
+/// The shares that a request holds while it is in work: its account's, its address's.
+type Turn = Vec<Share>;
+
 /// Where a request is at work.
 struct Place {
     gate: Arc<Gate>,
     caller: Caller,
-    turn: Mutex<Option<Share>>,
+    turn: Mutex<Turn>,
     _body: Option<Share>,
 }
 
@@ -125,14 +146,14 @@ pub async fn waiting<F: Future>(wait: F) -> Result<F::Output, Problem> {
     let done = wait.await;
     drop(waiting);
     let turn = place.gate.turn(&place.caller).await;
-    *place.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    *place.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn.unwrap_or_default();
     Ok(done)
 }
 
 impl Place {
-    fn turn(&self) -> Option<Share> {
+    fn turn(&self) -> Turn {
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        turn.take()
+        std::mem::take(&mut turn)
     }
 }
 
@@ -150,11 +171,15 @@ impl Gate {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             rate: limits.per_address.map(Buckets::new),
+            rate_of_accounts: limits.per_address_of_accounts.map(Buckets::new),
             operations_rate: Buckets::new(OPERATIONS_RATE),
             reserve: Shares::new(limits.reserve, limits.reserve.div_ceil(4)),
             bodies: Shares::new(limits.bodies_bytes, limits.bodies_bytes_of_one),
             anonymous: Shares::new(limits.in_flight.div_ceil(8), limits.in_flight_of_one),
-            bearing: Shares::new(limits.in_flight, limits.in_flight_of_token),
+            of_account: Shares::new(Semaphore::MAX_PERMITS, limits.in_flight_of_account),
+            bearing: Shares::new(limits.in_flight, limits.in_flight_of_accounts),
+            look_ups: Shares::new(LOOK_UPS, LOOK_UPS_OF_ONE),
+            accounts: Mutex::default(),
             waits: Shares::new(limits.waits, limits.waits_of_one),
             hashed: RandomState::new(),
             limits: limits.clone(),
@@ -179,7 +204,7 @@ impl Gate {
         let place = Arc::new(Place {
             gate: Arc::clone(&self),
             caller: caller.clone(),
-            turn: Mutex::new(Some(turn)),
+            turn: Mutex::new(turn),
             _body: body,
         });
         // A task of its own: what was begun is not cut off in the middle of a statement when the
@@ -191,7 +216,8 @@ impl Gate {
             Ok(Err(error)) => failed(error),
             Err(_) => return Err(Problem::new(kinds::OUTCOME_UNKNOWN).retry_after(1)),
         };
-        if caller.token.is_some() && response.status() == StatusCode::UNAUTHORIZED {
+        if let (Some(token), StatusCode::UNAUTHORIZED) = (caller.token, response.status()) {
+            self.accounts().remove(&token);
             self.charge_for_a_wrong_token(&caller);
         }
         Ok(response)
@@ -226,12 +252,7 @@ impl Gate {
         } else if self.is_own(ip) {
             Ok(())
         } else {
-            let rate = self.rate.as_ref();
-            rate.map_or(Ok(()), |rate| match caller.token {
-                // An account has a pace of its own. Wrong tokens are the address's, afterwards.
-                Some(_) => rate.has(&key, now),
-                None => rate.take_many(&key, caller.cost, now),
-            })
+            self.pace_of_address(caller, &key, now)
         };
         match taken {
             Ok(()) => Ok(()),
@@ -240,6 +261,20 @@ impl Gate {
                 Err(too_many.into())
             }
         }
+    }
+
+    fn pace_of_address(&self, caller: &Caller, key: &str, now: Instant) -> Result<(), TooMany> {
+        let Some(rate) = &self.rate else {
+            return Ok(());
+        };
+        if caller.token.is_none() {
+            return rate.take_many(key, caller.cost, now);
+        }
+        // An account has a pace of its own; whoever has many accounts has no more than this. Wrong
+        // tokens are the address's, afterwards.
+        rate.has(key, now)?;
+        let of_accounts = self.rate_of_accounts.as_ref();
+        of_accounts.map_or(Ok(()), |rate| rate.take(key, now))
     }
 
     /// The programs of this machine, and a proxy on it that nobody has named: nothing tells for how
@@ -258,7 +293,7 @@ impl Gate {
     }
 
     /// A turn of the reserve, for those who have one.
-    async fn reserved(&self, caller: &Caller) -> Result<Option<Share>, Problem> {
+    async fn reserved(&self, caller: &Caller) -> Result<Option<Turn>, Problem> {
         if caller.operation.is_some() {
             return self.of_reserve(caller).await.map(Some);
         }
@@ -274,34 +309,63 @@ impl Gate {
         Err(busy.header(header::CONNECTION, close))
     }
 
-    async fn of_reserve(&self, caller: &Caller) -> Result<Share, Problem> {
+    async fn of_reserve(&self, caller: &Caller) -> Result<Turn, Problem> {
         let turn = timeout(self.limits.turn_time, self.reserve.take(caller.address));
-        let turn = turn.await.ok().flatten();
+        let turn = turn.await.ok().flatten().map(|share| vec![share]);
         turn.ok_or_else(|| Problem::new(kinds::BUSY).retry_after(1))
     }
 
     async fn is_of_operator(&self, caller: &Caller) -> bool {
-        match (&self.limits.operators, &caller.authorization) {
-            (Some(tokens), Some(token)) => tokens.is_of_operator(token).await,
-            (None, _) | (_, None) => false,
+        let holder = self.holder(caller).await;
+        holder.is_some_and(|holder| [OPERATOR, AUDITOR].contains(&holder.role.as_str()))
+    }
+
+    /// Who holds the token that was sent; none where nobody can tell just now.
+    async fn holder(&self, caller: &Caller) -> Option<Holder> {
+        let tokens = self.limits.tokens.as_ref()?;
+        tokens.holder_of(caller.authorization.as_ref()?).await
+    }
+
+    /// The account of the token that was sent, as a hash.
+    async fn account(&self, caller: &Caller) -> Option<u64> {
+        let token = caller.token?;
+        let known = self.accounts().get(&token).copied();
+        if known.is_some() {
+            return known;
+        }
+        let _looking = self.look_ups.take(caller.address).await?;
+        let account = self.hashed.hash_one(self.holder(caller).await?.subject);
+        let mut accounts = self.accounts();
+        if accounts.len() >= ACCOUNTS_MAX {
+            accounts.clear();
+        }
+        accounts.insert(token, account);
+        Some(account)
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn turn(&self, caller: &Caller) -> Option<Turn> {
+        match self.account(caller).await {
+            Some(account) => {
+                // In this order: who waits for the account holds nothing that others wait for.
+                let own = self.of_account.take(account).await?;
+                Some(vec![own, self.bearing.take(caller.address).await?])
+            }
+            None => Some(vec![self.anonymous.take(caller.address).await?]),
         }
     }
 
-    async fn turn(&self, caller: &Caller) -> Option<Share> {
-        match caller.token {
-            Some(token) => self.bearing.take(token).await,
-            None => self.anonymous.take(caller.address).await,
-        }
-    }
-
-    async fn turn_in_time(&self, caller: &Caller) -> Result<Share, Problem> {
+    async fn turn_in_time(&self, caller: &Caller) -> Result<Turn, Problem> {
         if let Ok(Some(turn)) = timeout(self.limits.turn_time, self.turn(caller)).await {
             return Ok(turn);
         }
         if self.is_of_operator(caller).await
             && let Some(turn) = self.reserve.try_take(caller.address, 1)
         {
-            return Ok(turn);
+            return Ok(vec![turn]);
         }
         Err(Problem::new(kinds::BUSY).retry_after(1))
     }

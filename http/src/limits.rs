@@ -35,7 +35,7 @@ pub struct Rate {
     pub per_minute: u32,
 }
 
-/// Limits of the whole server. One is who asks from one address, or with one token.
+/// Limits of the whole server. One is who asks from one address, or one account.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Largest body, in bytes.
@@ -52,8 +52,10 @@ pub struct Limits {
     pub in_flight: usize,
     /// Of those without a token, the ones of one address; more wait for their turn.
     pub in_flight_of_one: usize,
-    /// Of those with a token, the ones of one token; more wait for their turn.
-    pub in_flight_of_token: usize,
+    /// Of those with a token, the ones of one account; more wait for their turn.
+    pub in_flight_of_account: usize,
+    /// Of those with a token, the ones of all accounts of one address; more wait for their turn.
+    pub in_flight_of_accounts: usize,
     /// Longest wait for a turn; 503 after it.
     pub turn_time: Duration,
     /// Turns for the state of the server and for operators, when all others are taken.
@@ -65,12 +67,15 @@ pub struct Limits {
     /// Requests of one address without a token. Programs of the same machine, which a proxy that
     /// nobody named is, too, are not limited.
     pub per_address: Option<Rate>,
+    /// Requests of all accounts of one address, which have a rate of their own besides.
+    pub per_address_of_accounts: Option<Rate>,
     /// How long a refusal of too much is held back.
     pub pause: Duration,
     /// Who is believed when it says for whom it asks.
     pub trusted_proxies: TrustedProxies,
-    /// Where the tokens of operators are looked up, who are let in by the reserve.
-    pub operators: Option<Tokens>,
+    /// Where tokens are looked up: turns go by account, and operators have the reserve. Without it a
+    /// token is nobody's.
+    pub tokens: Option<Tokens>,
 }
 
 impl Default for Limits {
@@ -83,7 +88,8 @@ impl Default for Limits {
             time: Duration::from_secs(30),
             in_flight: 1024,
             in_flight_of_one: 8,
-            in_flight_of_token: 32,
+            in_flight_of_account: 32,
+            in_flight_of_accounts: 256,
             turn_time: Duration::from_secs(5),
             reserve: 16,
             waits: 1024,
@@ -92,9 +98,13 @@ impl Default for Limits {
                 burst: 1000,
                 per_minute: 6_000,
             }),
+            per_address_of_accounts: Some(Rate {
+                burst: 10_000,
+                per_minute: 60_000,
+            }),
             pause: Duration::from_secs(1),
             trusted_proxies: TrustedProxies::default(),
-            operators: None,
+            tokens: None,
         }
     }
 }

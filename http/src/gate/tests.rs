@@ -47,10 +47,13 @@ struct Known;
 #[async_trait]
 impl TokenReader for Known {
     async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable> {
-        let known = [MEMBER, AUDITOR, OPERATOR].contains(&token);
+        // `member`, or `member 2` of another account; whatever comes after a `/` is another token.
+        let account = token.split('/').next().unwrap_or_default();
+        let role = account.split(' ').next().unwrap_or_default();
+        let known = [MEMBER, AUDITOR, OPERATOR].contains(&role);
         Ok(known.then(|| Holder {
-            subject: token.to_owned(),
-            role: token.to_owned(),
+            subject: account.to_owned(),
+            role: role.to_owned(),
         }))
     }
 
@@ -75,7 +78,7 @@ impl House {
         let [work, wait] = [(); 2].map(|()| Arc::clone(&go));
         let known = async |request: Request| {
             let token = request.headers().get(header::AUTHORIZATION);
-            let known = token.is_none_or(|token| token != "Bearer wrong");
+            let known = token.is_none_or(|it| !it.as_bytes().starts_with(b"Bearer wrong"));
             if known {
                 StatusCode::OK
             } else {
@@ -162,6 +165,7 @@ fn limits() -> Limits {
         body_time: Duration::from_millis(300),
         pause: Duration::ZERO,
         turn_time: Duration::from_millis(50),
+        tokens: Some(Tokens::new(Known)),
         ..Limits::default()
     }
 }
@@ -224,6 +228,75 @@ async fn work_for_one_address_keeps_no_other_address_waiting() {
     assert_eq!(statuses[..2], [200, 200], "{statuses:?}");
 }
 
+/// Begins work with each of these tokens, and lets it come as far as it gets.
+async fn begin_bearing(house: &House, tokens: &[String]) -> Begun {
+    let begun = tokens.iter().map(|token| {
+        let (house, token) = (house.clone(), token.clone());
+        tokio::spawn(async move { house.bear(ATTACKER, "/work", &token).await })
+    });
+    let begun = Begun(begun.collect());
+    settle().await;
+    begun
+}
+
+#[tokio::test]
+async fn an_account_has_no_more_turns_for_having_many_tokens() {
+    let house = House::new(&Limits {
+        in_flight_of_account: 2,
+        ..limits()
+    });
+    let tokens: Vec<_> = (0..5).map(|n| format!("{MEMBER}/{n}")).collect();
+    let begun = begin_bearing(&house, &tokens).await;
+    assert_eq!(
+        house.bear(OTHER, "/quick", &format!("{MEMBER}/9")).await,
+        503
+    );
+    assert_eq!(
+        house.bear(ATTACKER, "/quick", &format!("{MEMBER} 2")).await,
+        200
+    );
+    house.go.notify_waiters();
+    let statuses = begun.statuses().await;
+    assert_eq!(statuses[..2], [200, 200], "{statuses:?}");
+    assert_eq!(house.bear(OTHER, "/quick", MEMBER).await, 200);
+}
+
+#[tokio::test]
+async fn an_address_has_no_more_turns_for_having_many_accounts() {
+    let house = House::new(&Limits {
+        in_flight_of_accounts: 2,
+        ..limits()
+    });
+    let tokens: Vec<_> = (0..5).map(|n| format!("{MEMBER} {n}")).collect();
+    let begun = begin_bearing(&house, &tokens).await;
+    assert_eq!(
+        house.bear(ATTACKER, "/quick", &format!("{MEMBER} 9")).await,
+        503
+    );
+    assert_eq!(
+        house.bear(OTHER, "/quick", &format!("{MEMBER} 0")).await,
+        200
+    );
+    house.go.notify_waiters();
+    let statuses = begun.statuses().await;
+    assert_eq!(statuses[..2], [200, 200], "{statuses:?}");
+}
+
+#[tokio::test]
+async fn made_up_tokens_have_the_turns_of_those_without_one() {
+    let house = House::new(&Limits {
+        in_flight_of_one: 2,
+        ..limits()
+    });
+    let tokens: Vec<_> = (0..5).map(|n| format!("nobody/{n}")).collect();
+    let begun = begin_bearing(&house, &tokens).await;
+    assert_eq!(house.get(ATTACKER, "/quick").await, 503);
+    assert_eq!(house.bear(ATTACKER, "/quick", MEMBER).await, 200);
+    house.go.notify_waiters();
+    let statuses = begun.statuses().await;
+    assert_eq!(statuses[..2], [200, 200], "{statuses:?}");
+}
+
 #[tokio::test]
 async fn what_waits_holds_no_turn_and_has_a_share_of_its_own() {
     let house = House::new(&Limits {
@@ -243,7 +316,6 @@ async fn what_waits_holds_no_turn_and_has_a_share_of_its_own() {
 async fn operators_and_questions_about_the_server_have_a_reserve() {
     let house = House::new(&Limits {
         in_flight: 0,
-        operators: Some(Tokens::new(Known)),
         ..limits()
     });
     assert_eq!(house.get(OTHER, "/quick").await, 503);
@@ -255,10 +327,7 @@ async fn operators_and_questions_about_the_server_have_a_reserve() {
 
 #[tokio::test]
 async fn a_connection_beyond_the_share_is_for_those_who_run_the_server() {
-    let house = House::new(&Limits {
-        operators: Some(Tokens::new(Known)),
-        ..limits()
-    });
+    let house = House::new(&Limits { ..limits() });
     for (path, token, status) in [
         ("/quick", None, 503),
         ("/quick", Some(MEMBER), 503),
@@ -356,6 +425,27 @@ async fn wrong_tokens_use_up_the_pace_of_their_address_and_right_ones_do_not() {
     for status in [401, 401, 401, 429] {
         assert_eq!(house.bear(ATTACKER, "/quick", "wrong").await, status);
     }
+}
+
+#[tokio::test]
+async fn the_accounts_of_an_address_have_a_pace_together() {
+    let house = House::new(&Limits {
+        per_address_of_accounts: Some(Rate {
+            burst: 4,
+            per_minute: 0,
+        }),
+        ..limits()
+    });
+    for (number, status) in [200, 200, 200, 200, 429, 429].into_iter().enumerate() {
+        let token = format!("{MEMBER} {number}");
+        assert_eq!(
+            house.bear(ATTACKER, "/quick", &token).await,
+            status,
+            "{token}"
+        );
+    }
+    assert_eq!(house.bear(OTHER, "/quick", MEMBER).await, 200);
+    assert_eq!(house.get(ATTACKER, "/quick").await, 200);
 }
 
 #[tokio::test]
