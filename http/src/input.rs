@@ -2,6 +2,7 @@
 //! told in both languages, and names the place.
 
 mod error;
+mod fields;
 mod json;
 mod text;
 mod tree;

@@ -4,15 +4,14 @@
 //! where nobody looks. So a body is read into a tree first, which refuses both, and what a route
 //! takes is read from there.
 
-use serde::de::value::StringDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::InputError;
 use super::error::Shape;
+use super::fields::Fields;
 use super::tree::tree;
 use crate::Problem;
 
@@ -117,7 +116,7 @@ impl<'de> Deserializer<'de> for Strict {
             }
             Value::String(text) => visitor.visit_string(text),
             Value::Array(entries) => visitor.visit_seq(Entries::of(entries)),
-            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+            Value::Object(fields) => visitor.visit_map(Fields::of(fields, Self)),
         }
     }
 
@@ -220,7 +219,7 @@ impl<'de> Deserializer<'de> for Strict {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
         match self.0 {
-            Value::Object(fields) => visitor.visit_map(Fields::of(fields)),
+            Value::Object(fields) => visitor.visit_map(Fields::of(fields, Self)),
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
@@ -288,46 +287,6 @@ impl<'de> SeqAccess<'de> for Entries {
 
     fn size_hint(&self) -> Option<usize> {
         Some(self.left.len())
-    }
-}
-
-/// The fields of an object.
-struct Fields {
-    left: serde_json::map::IntoIter,
-    value: Option<(String, Value)>,
-}
-
-impl Fields {
-    fn of(fields: Map<String, Value>) -> Self {
-        Self {
-            left: fields.into_iter(),
-            value: None,
-        }
-    }
-}
-
-impl<'de> MapAccess<'de> for Fields {
-    type Error = InputError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, InputError> {
-        let Some((name, value)) = self.left.next() else {
-            return Ok(None);
-        };
-        let key: StringDeserializer<InputError> = name.clone().into_deserializer();
-        self.value = Some((name, value));
-        seed.deserialize(key).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<T::Value, InputError> {
-        let (name, value) = self.value.take().unwrap_or_default();
-        let read = seed.deserialize(Strict(value));
-        read.map_err(|error| error.in_field(&name))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::de::value::StringDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::InputError;
 use super::error::Shape;
+use super::fields::Fields;
 
 /// What is percent-encoded, as it is meant; nothing where it is no UTF-8, or a `%` encodes nothing.
 fn decoded(text: &str) -> Option<String> {
@@ -60,45 +60,13 @@ impl<'de> Deserializer<'de> for Pairs {
     type Error = InputError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
-        let left = self.0.into_iter();
-        visitor.visit_map(Left { left, value: None })
+        visitor.visit_map(Fields::of(self.0, OneText))
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
         ignored_any
-    }
-}
-
-/// The parameters that were not read yet.
-struct Left {
-    left: std::vec::IntoIter<(String, String)>,
-    value: Option<(String, String)>,
-}
-
-impl<'de> MapAccess<'de> for Left {
-    type Error = InputError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, InputError> {
-        let Some((name, value)) = self.left.next() else {
-            return Ok(None);
-        };
-        let key: StringDeserializer<InputError> = name.clone().into_deserializer();
-        self.value = Some((name, value));
-        seed.deserialize(key).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<T::Value, InputError> {
-        let (name, value) = self.value.take().unwrap_or_default();
-        let read = seed.deserialize(OneText(value));
-        read.map_err(|error| error.in_field(&name))
     }
 }
 
