@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use meguri_commands::policies::{self, ParkedDuty, Runner, Undone, run};
 use meguri_commands::{Caller, NewMessage};
 use meguri_events::{CompletionReported, Event, ExchangeId, MemberId, Timestamp};
-use meguri_log::{Append, Cause, NewEvent};
+use meguri_test_logs::append_raw;
 use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -82,24 +82,7 @@ async fn assert_all_ended(world: &World, exchanges: &[ExchangeId]) {
 
 /// An event that nobody can read, or one that nobody has decided on.
 async fn raw(world: &World, stream: &str, event_type: &str, schema: u32, data: String) {
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        stream: stream.parse().unwrap(),
-        event_type: event_type.to_owned().into(),
-        schema,
-        data,
-        sealed: Vec::new(),
-    };
-    let cause = Cause {
-        actor: "system".to_owned(),
-        ..Cause::default()
-    };
-    let append = Append {
-        cause,
-        events: vec![event],
-        ..Append::default()
-    };
-    world.log().append(append).await.unwrap();
+    append_raw(world.log(), stream, event_type, schema, &data).await;
 }
 
 /// A one-sided report in an exchange whose stream no command can read.

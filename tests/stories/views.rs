@@ -1,9 +1,9 @@
 //! `meguri views`: the same answers with a running server and without one, on either backend.
 
-use meguri_log::{Append, Cause, Kek, Log, LogOptions, NewEvent};
+use meguri_log::{Kek, Log, LogOptions};
 use meguri_postgres_cluster::shared;
+use meguri_test_logs::append_raw;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{Desk, said};
 use crate::support::server::{Installation, Server};
@@ -209,24 +209,7 @@ async fn append_from_the_future(installation: &Installation) {
     let key = Kek::File(installation.data().join("vault.key"));
     let options = LogOptions::new(installation.location(), key);
     let log = Log::open(&options).await.unwrap();
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        stream: "member-x".parse().unwrap(),
-        event_type: "FromTheFuture".into(),
-        schema: 1,
-        data: "{}".into(),
-        sealed: Vec::new(),
-    };
-    let cause = Cause {
-        actor: "system".into(),
-        ..Cause::default()
-    };
-    let append = Append {
-        cause,
-        events: vec![event],
-        ..Append::default()
-    };
-    log.append(append).await.unwrap();
+    append_raw(&log, "member-x", "FromTheFuture", 1, "{}").await;
     log.close().await;
 }
 

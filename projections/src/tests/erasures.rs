@@ -3,10 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use meguri_events::{Event, KeyClass, KeyRange, KeysDestroyed, MemberErased};
-use meguri_log::{Append, Cause, Log, NewEvent, Position};
+use meguri_log::{Log, Position};
+use meguri_test_logs::append_raw;
 use tempfile::TempDir;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::{
     poison::{open_within, tripped_within},
@@ -89,24 +89,7 @@ async fn a_view_that_cannot_erase_in_time_is_not_served_and_has_nothing_of_it_an
 
 /// An event of this type that nobody can read.
 async fn unreadable(log: &Log, event_type: &str) -> Position {
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        stream: member(1).stream().parse().unwrap(),
-        event_type: event_type.to_owned().into(),
-        schema: 999,
-        data: "{}".into(),
-        sealed: Vec::new(),
-    };
-    let cause = Cause {
-        actor: "system".into(),
-        ..Cause::default()
-    };
-    let append = Append {
-        cause,
-        events: vec![event],
-        ..Append::default()
-    };
-    log.append(append).await.unwrap().position
+    append_raw(log, &member(1).stream(), event_type, 999, "{}").await
 }
 
 async fn profiles(log: &Log, dir: &Path) -> Views {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use meguri_events::{Event, KeyClass, KeyRange, MemberErased};
-use meguri_log::{Append, Cause, Log, NewEvent, Position};
+use meguri_log::{Log, Position};
+use meguri_test_logs::append_raw;
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use super::run::{LONG, rows};
 use crate::{
@@ -34,24 +34,7 @@ async fn open(log: &Log, dir: &Path, on_poison: OnPoison) -> Views {
 
 /// An event that nobody can read, of the stream of a member.
 async fn unreadable(log: &Log, number: u128) -> Position {
-    let event = NewEvent {
-        id: Uuid::now_v7(),
-        stream: member(number).stream().parse().unwrap(),
-        event_type: "NicknameChanged".into(),
-        schema: 999,
-        data: "{}".into(),
-        sealed: Vec::new(),
-    };
-    let cause = Cause {
-        actor: "system".into(),
-        ..Cause::default()
-    };
-    let append = Append {
-        cause,
-        events: vec![event],
-        ..Append::default()
-    };
-    log.append(append).await.unwrap().position
+    append_raw(log, &member(number).stream(), "NicknameChanged", 999, "{}").await
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use meguri_log::{Append, Cause, NewEvent, Position};
+use meguri_log::Position;
+use meguri_test_logs::append_raw;
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use super::run::LONG;
 use crate::{
@@ -222,25 +222,7 @@ async fn a_type_that_the_catalog_does_not_know_stops_every_view() {
     let folder = TempDir::new().unwrap();
     let log = log::sqlite(folder.path()).await;
     log::append(&log, &[registered(1, "hanako")]).await;
-    let unknown = NewEvent {
-        id: Uuid::now_v7(),
-        stream: "member-x".parse().unwrap(),
-        event_type: "FromTheFuture".into(),
-        schema: 1,
-        data: "{}".into(),
-        sealed: Vec::new(),
-    };
-    let cause = Cause {
-        actor: "system".into(),
-        ..Cause::default()
-    };
-    log.append(Append {
-        cause,
-        events: vec![unknown],
-        ..Append::default()
-    })
-    .await
-    .unwrap();
+    append_raw(&log, "member-x", "FromTheFuture", 1, "{}").await;
     let position = log::append(&log, &[registered(2, "taro")]).await;
 
     let views = super::run::open(&log, &folder.path().join("views")).await;

@@ -9,7 +9,9 @@ mod pooler;
 
 use std::sync::Arc;
 
-use meguri_log::{Clock, Kek, Location, Log, LogOptions, SystemClock};
+use meguri_log::{
+    Append, Cause, Clock, Kek, Location, Log, LogOptions, NewEvent, Position, SystemClock,
+};
 use tempfile::TempDir;
 
 pub use disk::SmallDisk;
@@ -136,4 +138,35 @@ macro_rules! on_both_backends {
             async fn $name() { super::$name($crate::Backend::Postgres).await; })+
         }
     };
+}
+
+/// Appends an event as it is told, which the catalog of events may not know or be able to read.
+///
+/// # Panics
+/// Where the log does not take it.
+pub async fn append_raw(
+    log: &Log,
+    stream: &str,
+    event_type: &str,
+    schema: u32,
+    data: &str,
+) -> Position {
+    let event = NewEvent {
+        id: uuid::Uuid::now_v7(),
+        stream: stream.parse().expect("the name of a stream"),
+        event_type: event_type.to_owned().into(),
+        schema,
+        data: data.to_owned(),
+        sealed: Vec::new(),
+    };
+    let cause = Cause {
+        actor: "system".to_owned(),
+        ..Cause::default()
+    };
+    let append = Append {
+        cause,
+        events: vec![event],
+        ..Append::default()
+    };
+    log.append(append).await.expect("an append").position
 }
