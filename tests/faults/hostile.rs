@@ -32,6 +32,8 @@ const IDLE: Duration = Duration::from_secs(8);
 const NOISE: Duration = Duration::from_millis(20);
 /// How much slower the other client may be answered than when it is alone.
 const SLOWER: u32 = 5;
+/// An attack that lasts as long has to keep the bound by itself, and not only with all others.
+const EACH_BY_ITSELF: Duration = Duration::from_secs(10);
 /// Longest time for a health check.
 const HEALTH_MAX: Duration = Duration::from_secs(1);
 /// What is waited for an answer at most.
@@ -61,16 +63,15 @@ async fn one_client_keeps_no_other_waiting(descriptors: u64) {
     let memory = status_of(&server, "VmRSS");
 
     let all = Duration::from_secs(seconds()) / u32::try_from(Attack::ALL.len()).unwrap();
-    let mut beside = Other::default();
+    let mut attacks = Vec::new();
     for attack in Attack::ALL {
         let until = Instant::now() + all;
         let attackers = attack.begin(&host, sockets, until);
         let seen = Other::watch(&host, until).await;
         let files = files_of(&server);
         attackers.end().await;
-        say(&format!("{attack:?}, {files} descriptors"), &seen);
         assert!(files < descriptors, "{attack:?}: {files} descriptors");
-        beside = beside.and(seen);
+        attacks.push((attack, files, seen));
     }
     // A machine may have become busier meanwhile.
     let again = Other::watch(&host, Instant::now() + IDLE).await;
@@ -79,11 +80,20 @@ async fn one_client_keeps_no_other_waiting(descriptors: u64) {
     } else {
         alone
     };
-    say("alone", &alone);
-    say("beside the attacker", &beside);
+    say(descriptors, &alone, &attacks);
     let bound = alone.p99().max(NOISE) * SLOWER;
+    let mut beside = Other::default();
+    for (attack, _, seen) in attacks {
+        // In a few seconds one answer is a per cent.
+        let long_enough = all >= EACH_BY_ITSELF;
+        assert!(
+            !long_enough || seen.p99() <= bound,
+            "{attack:?}: {seen:?}, alone {alone:?}"
+        );
+        assert!(seen.slowest_health() <= HEALTH_MAX, "{attack:?}: {seen:?}");
+        beside = beside.and(seen);
+    }
     assert!(beside.p99() <= bound, "{beside:?}, alone {alone:?}");
-    assert!(beside.slowest_health() <= HEALTH_MAX, "{beside:?}");
     let peak = status_of(&server, "VmHWM");
     assert!(peak - memory < MEMORY_MAX, "{memory} KiB grew to {peak}");
     every_series_is_one_of_ours(&server).await;
@@ -122,17 +132,18 @@ async fn without_descriptors_the_server_rests_says_so_once_and_serves_on() {
 /// The same for a witness, which shares what accepts connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_client_keeps_no_other_from_a_witness() {
-    let sockets = sockets().min(1_000);
+    let sockets = sockets();
     let log = Installation::on_sqlite();
     log.serve().await.terminate().await;
     let key = log.run(&["audit", "key"]).trim_end().to_owned();
     let home = Installation::on_sqlite();
     let arguments = ["witness", "--log", &key, "--listen", "127.0.0.1:0"];
-    let mut witness = home.launch_within(512, &arguments);
+    let mut witness = home.launch_within(1_024, &arguments);
     let line = witness.first_line();
     let host = line.rsplit("http://").next().unwrap().trim_end().to_owned();
-    for attack in [Attack::HalfHeads, Attack::SlowBodies, Attack::Silence] {
-        let until = Instant::now() + Duration::from_secs(3);
+    let all = Duration::from_secs(seconds()) / 3 / u32::try_from(Attack::ALL.len()).unwrap();
+    for attack in Attack::ALL {
+        let until = Instant::now() + all;
         let attackers = attack.begin(&host, sockets, until);
         while Instant::now() < until {
             let begun = Instant::now();
@@ -173,9 +184,15 @@ async fn furnish(server: &Server) {
     }
 }
 
+/// What the other client has seen beside each attack: how many times as long as alone it waited for
+/// the board, and for the server's health at most.
 #[allow(clippy::print_stdout, reason = "shown with `--no-capture`")]
-fn say(when: &str, seen: &Other) {
-    println!("{when}: {seen:?}");
+fn say(descriptors: u64, alone: &Other, attacks: &[(Attack, u64, Other)]) {
+    println!("At {descriptors} descriptors; alone: {alone:?}");
+    for (attack, files, seen) in attacks {
+        let times = seen.p99().as_secs_f64() / alone.p99().as_secs_f64().max(1e-9);
+        println!("  {attack:?}: {times:.2} times, {files} descriptors; {seen:?}");
+    }
 }
 
 /// A number of `/proc/PID/status`, in KiB.

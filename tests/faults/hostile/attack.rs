@@ -38,12 +38,18 @@ pub(super) enum Attack {
     Silence,
     /// Heads that never end.
     HalfHeads,
-    /// Heads of 390 kB.
+    /// Heads of 390 kB, and methods of 200 kB.
     LargeHeads,
-    /// Bodies that come byte by byte.
+    /// Bodies that come byte by byte, as long as they say or in chunks.
     SlowBodies,
+    /// Large bodies that are announced, and sent when they are asked for.
+    ExpectedBodies,
+    /// Connections on which nothing more is asked.
+    Kept,
     /// Answers that nobody reads.
     UnreadAnswers,
+    /// Answers that are read byte by byte.
+    SlowReads,
     /// Live streams.
     Streams,
     /// Reads that wait for a position which never comes.
@@ -52,6 +58,10 @@ pub(super) enum Attack {
     Flood,
     /// Reads, each on a connection of its own, of which few wait for the answer.
     Connections,
+    /// Reads that cost more than others: searches, the past, whole documents.
+    CostlyReads,
+    /// Log-ins and registrations, whose passwords are hashed.
+    Passwords,
     /// Methods, paths and other words that nobody knows.
     Words,
     /// Tokens that nobody has.
@@ -61,16 +71,21 @@ pub(super) enum Attack {
 }
 
 impl Attack {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Silence,
         Self::HalfHeads,
         Self::LargeHeads,
         Self::SlowBodies,
+        Self::ExpectedBodies,
+        Self::Kept,
         Self::UnreadAnswers,
+        Self::SlowReads,
         Self::Streams,
         Self::Waits,
         Self::Flood,
         Self::Connections,
+        Self::CostlyReads,
+        Self::Passwords,
         Self::Words,
         Self::Tokens,
         Self::Operations,
@@ -101,41 +116,40 @@ impl Attack {
     async fn connect(self, host: &str) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.bind(ADDRESS.parse().unwrap())?;
-        if self == Self::UnreadAnswers {
+        if matches!(self, Self::UnreadAnswers | Self::SlowReads) {
             socket.set_recv_buffer_size(4_096)?;
         }
         socket.connect(host.parse().unwrap()).await
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are told elsewhere"
+    )]
     async fn attack(self, host: &str, number: usize) -> io::Result<()> {
         let mut stream = self.connect(host).await?;
+        if let Some(asks) = self.asks(number) {
+            return again_and_again(&mut stream, &asks).await;
+        }
+        let even = number.is_multiple_of(2);
         match self {
-            Self::Silence => to_its_end(&mut stream).await,
             Self::HalfHeads => slowly(&mut stream, "GET /api/board HTTP/1.1\r\n", "a: b\r\n").await,
-            Self::LargeHeads => {
-                let head = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(390_000));
-                stream.write_all(head.as_bytes()).await?;
-                to_its_end(&mut stream).await
-            }
-            Self::SlowBodies => {
-                let head = post(number, 100_000);
+            Self::SlowBodies if even => {
+                let head = post(number, "content-length: 100000");
                 slowly(&mut stream, &head, " ").await
             }
-            Self::UnreadAnswers => {
-                let many = get("/api/board?limit=100").repeat(100);
-                stream.write_all(many.as_bytes()).await?;
-                sleep(Duration::from_hours(1)).await;
-                Ok(())
+            Self::SlowBodies => {
+                let head = post(number, "transfer-encoding: chunked");
+                slowly(&mut stream, &head, "1\r\n \r\n").await
             }
-            Self::Streams => {
-                stream.write_all(get("/api/stream").as_bytes()).await?;
+            Self::ExpectedBodies => {
+                let length = if even { 100_000 } else { 999_000_000 };
+                let head = format!("content-length: {length}\r\nexpect: 100-continue");
+                stream.write_all(post(number, &head).as_bytes()).await?;
+                stream.read_u8().await?;
+                stream.write_all(&vec![b' '; 100_000]).await?;
                 to_its_end(&mut stream).await
             }
-            Self::Waits => {
-                let wait = get("/api/board?min_position=9007199254740991");
-                again_and_again(&mut stream, &wait).await
-            }
-            Self::Flood => again_and_again(&mut stream, &get("/api/board")).await,
             Self::Connections => {
                 stream.write_all(get("/api/board").as_bytes()).await?;
                 if number.is_multiple_of(10) {
@@ -143,13 +157,69 @@ impl Attack {
                 }
                 Ok(())
             }
-            Self::Words => again_and_again(&mut stream, &words(number)).await,
-            Self::Tokens => again_and_again(&mut stream, &token(number)).await,
-            Self::Operations => {
-                let paths = ["/metrics", "/healthz", "/readyz"];
-                again_and_again(&mut stream, &get(paths[number % paths.len()])).await
+            Self::UnreadAnswers | Self::SlowReads => {
+                let many = get("/api/board?limit=100").repeat(100);
+                stream.write_all(many.as_bytes()).await?;
+                let pause = match self {
+                    Self::SlowReads => SLOWLY,
+                    _ => Duration::from_hours(1),
+                };
+                loop {
+                    sleep(pause).await;
+                    stream.read_u8().await?;
+                }
+            }
+            _ => {
+                stream.write_all(self.says_once(even).as_bytes()).await?;
+                to_its_end(&mut stream).await
             }
         }
+    }
+
+    /// What is said on a connection on which nothing more follows.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are told elsewhere"
+    )]
+    fn says_once(self, even: bool) -> String {
+        match self {
+            Self::LargeHeads if even => {
+                format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(390_000))
+            }
+            Self::LargeHeads => format!("{MARK}{}", "Y".repeat(200_000)),
+            Self::Kept => get("/api/board"),
+            Self::Streams => get("/api/stream"),
+            _ => String::new(),
+        }
+    }
+
+    /// What is asked again as soon as it is answered, where that is all.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are told elsewhere"
+    )]
+    fn asks(self, number: usize) -> Option<String> {
+        Some(match self {
+            Self::Waits => get("/api/board?min_position=9007199254740991"),
+            Self::Flood => get("/api/board"),
+            Self::CostlyReads => {
+                let paths = [
+                    "/api/search?q=%E5%BA%AD".to_owned(),
+                    format!("/api/board?as_of={}", 1 + number % 20),
+                    "/api/openapi.json".to_owned(),
+                    "/tile/0/000".to_owned(),
+                ];
+                get(&paths[number % paths.len()])
+            }
+            Self::Passwords => password(number),
+            Self::Words => words(number),
+            Self::Tokens => token(number),
+            Self::Operations => {
+                let paths = ["/metrics", "/healthz", "/readyz"];
+                get(paths[number % paths.len()])
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -157,10 +227,27 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: meguri\r\n\r\n")
 }
 
-fn post(number: usize, length: usize) -> String {
+fn post(number: usize, headers: &str) -> String {
     format!(
         "POST /api/members HTTP/1.1\r\nhost: meguri\r\ncontent-type: application/json\r\n\
-         idempotency-key: {number}\r\ncontent-length: {length}\r\n\r\n"
+         idempotency-key: {number}\r\n{headers}\r\n\r\n"
+    )
+}
+
+/// A log-in under a made-up name, or a registration.
+fn password(number: usize) -> String {
+    let registers = number.is_multiple_of(2);
+    let (path, more) = if registers {
+        let more = format!(r#","nickname":"x","mail":"x{number}@example.org""#);
+        ("members", more)
+    } else {
+        ("tokens", String::new())
+    };
+    let body = format!(r#"{{"user_name":"x{number}","password":"correct horse battery"{more}}}"#);
+    format!(
+        "POST /api/{path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
     )
 }
 
@@ -169,7 +256,8 @@ fn token(number: usize) -> String {
 }
 
 fn words(number: usize) -> String {
-    let long = format!("{MARK}{number}").repeat(300);
+    let times = if number.is_multiple_of(2) { 300 } else { 1 };
+    let long = format!("{MARK}{number}").repeat(times);
     format!(
         "{long} /{MARK}/{number}?{MARK}={number} HTTP/1.1\r\nhost: {MARK}\r\n\
          user-agent: {MARK}{number}\r\nx-request-id: {MARK} {number}\r\n{MARK}{number}: a\r\n\r\n"
