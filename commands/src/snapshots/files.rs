@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn each_fold_says_what_it_leads_to() {
-        let folds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/tests/rules/folds");
+        let folds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../domain/tests/folds");
         for (name, fold) in FOLDS {
             let file = folds.join(format!("{name}.v{fold}.txt"));
             assert!(file.is_file(), "{} is compared by no test", file.display());

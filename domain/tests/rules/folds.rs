@@ -22,7 +22,7 @@ where
             state = A::evolve(state, &event);
             let counts = A::counts(&event);
             let event: Event = event.into();
-            writeln!(text, "{} ({counts:?})\n{state:#?}\n", event.type_name()).unwrap();
+            writeln!(text, "{} ({counts:?})\n{state:?}", event.type_name()).unwrap();
         }
     }
     text
@@ -33,7 +33,7 @@ fn assert_is_declared<A: Told>(name: &str)
 where
     A::Event: Clone + std::fmt::Debug,
 {
-    let file = format!("tests/rules/folds/{name}.v{}.txt", A::FOLD);
+    let file = format!("tests/folds/{name}.v{}.txt", A::FOLD);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
     let now = states::<A>();
     if std::env::var_os("UPDATE_FOLDS").is_some() && !path.exists() {
