@@ -52,6 +52,9 @@ ha: ## writers while the primary of a Patroni cluster is killed ten times (skipp
 	$(CARGO) build --quiet -p meguri-chaos --locked
 	$(TARGET_DIR)/debug/meguri-chaos high-availability
 
+agreement: ## 10,000 random programs against the model, SQLite and PostgreSQL
+	MEGURI_AGREEMENT_PROGRAMS=$(or $(PROGRAMS),10000) $(CARGO) nextest run -p meguri-simulation --test agreement --locked --no-capture
+
 doctests: ## every example in the documentation
 	$(CARGO) test --workspace --doc --locked
 
