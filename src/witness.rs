@@ -2,13 +2,12 @@
 //! (C2SP tlog-witness).
 
 mod client;
-mod memory;
 mod routes;
 
 use std::io::Write;
 use std::sync::Arc;
 
-use meguri_log::{SigningKey, SystemClock};
+use meguri_log::{SigningKey, SystemClock, WitnessMemoryError, Witnessing};
 use meguri_proofs::Cosigner;
 
 use crate::app::connection_limits;
@@ -18,8 +17,6 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::storage;
 pub use client::HttpWitness;
-use memory::Memory;
-use routes::Duty;
 
 /// Name of the file of the witness's key in the data folder.
 const KEY_FILE: &str = "witness.key";
@@ -36,7 +33,12 @@ pub async fn run(
     storage::make_folder(data)?;
     let key = SigningKey::File(data.join(KEY_FILE)).signer(args.name.as_ref())?;
     let cosigner = Cosigner::new(key);
-    let memory = Memory::open(&data.join(FOLDER))?;
+    let clock = Arc::new(SystemClock);
+    let witnessing = Witnessing::open(&data.join(FOLDER), args.log.clone(), cosigner, clock);
+    let witnessing = witnessing.map_err(|error| match error {
+        WitnessMemoryError::InUse(folder) => Failure::WitnessInUse(folder),
+        WitnessMemoryError::Folder { path, source } => Failure::Folder { path, source },
+    })?;
     let listen = &settings.listen.value;
     let failed = |source| Failure::Listen {
         address: listen.clone(),
@@ -45,7 +47,7 @@ pub async fn run(
     let told_to_stop = crate::serve::signalled();
     let listener = connections::listen(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let witness = cosigner.verifier();
+    let witness = witnessing.key();
     let logs: Vec<_> = args.log.iter().map(|log| log.name().as_str()).collect();
     let greeting = format!(
         "Witnessing {} on http://{address}\n\nTo be named by who publishes them:\n  \
@@ -57,13 +59,7 @@ pub async fn run(
     if let Err(error) = greeted.and_then(|()| out.flush()) {
         tracing::warn!(%error, %address, %witness, "witnessing");
     }
-    let duty = Duty {
-        logs: args.log.clone(),
-        cosigner,
-        memory: memory.into(),
-        clock: Arc::new(SystemClock),
-    };
-    let router = routes::router(Arc::new(duty), settings.trusted_proxies.value.clone());
+    let router = routes::router(Arc::new(witnessing), settings.trusted_proxies.value.clone());
     let mut connections = Connections::new(router, connection_limits(settings));
     connections.accept(listener.into(), told_to_stop).await;
     let grace = settings.shutdown_grace.value.duration();

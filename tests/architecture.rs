@@ -52,7 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("meguri-search", &[]),
-    ("meguri-simulation", &["meguri-log"]),
+    ("meguri-simulation", &["meguri-log", "meguri-proofs"]),
     ("meguri-supervision", &[]),
     (
         "meguri-read-api",

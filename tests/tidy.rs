@@ -52,8 +52,6 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         "ends with the log's end, and who reads sees how",
     ),
     ("events/log/src/copy.rs", 1, "awaited at once"),
-    ("events/log/src/publish/outside.rs", 1, "awaited at once"),
-    ("events/log/src/publish/place.rs", 1, "awaited at once"),
     (
         "events/log/src/simulation/session.rs",
         2,
@@ -65,6 +63,7 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         1,
         "notes once when tokens were used; nobody waits for it",
     ),
+    ("events/log/src/waiting.rs", 1, "awaited at once"),
     ("http/src/gate.rs", 1, "the answer to one request, awaited"),
     (
         "http/src/live_token.rs",
@@ -125,6 +124,11 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ),
     ("read-api/src/evidence.rs", 1, "one bundle for one request"),
     ("read-api/src/evidence/gather.rs", 1, "awaited at once"),
+    (
+        "simulation/src/publisher/life.rs",
+        1,
+        "a process of a world, whose end is part of it",
+    ),
     ("src/connections.rs", 1, "one connection"),
     ("src/demo.rs", 1, "shows a rate until it is aborted"),
     ("src/demo/director.rs", 1, "awaited by the director"),

@@ -25,10 +25,11 @@ pub use epochs::keep_epochs;
 pub use parked::{ParkedDuty, Undone, UnreadableEvent, undone};
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use meguri_events::MemberId;
-use meguri_log::{Filter, Log, Position, ReadError};
+use meguri_log::{Filter, Log, Position, ReadError, in_turn};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -44,6 +45,8 @@ const REST: Duration = Duration::from_millis(50);
 const OPEN_AGAIN: Duration = Duration::from_secs(5);
 /// How long a book is believed: then it is folded anew, whatever has happened to it meanwhile.
 const BELIEVED_FOR: Duration = Duration::from_hours(24);
+/// A runner hears of what was appended after those who follow the log.
+const HEARS_LAST: u64 = 70;
 const EVENTS_AT_ONCE: usize = 1_000;
 const DUTIES_AT_ONCE: i64 = 100;
 
@@ -86,6 +89,8 @@ pub async fn run(
             Err(error) => tracing::error!(%error, "the policies cannot begin: tried again"),
         }
         tokio::select! {
+            // Whoever stops it is heard first.
+            biased;
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(OPEN_AGAIN) => {}
         }
@@ -130,8 +135,10 @@ impl Runner {
             }
             tokio::time::sleep(REST).await;
             tokio::select! {
+                // Whoever stops it is heard first, also while the log grows.
+                biased;
                 () = stop.cancelled() => return,
-                _ = head.changed() => {}
+                _ = head.changed() => in_turn(HEARS_LAST).await,
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use meguri_log::Log;
+use meguri_log::{Log, answered};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -38,8 +38,10 @@ impl Checker {
         let mut rest = REST;
         loop {
             let suspected = tokio::select! {
-                () = sleep(rest) => false,
+                // Who suspects something waits for no turn.
+                biased;
                 () = self.slot.suspected() => true,
+                () = sleep(rest) => false,
             };
             let turn = if suspected {
                 None
@@ -74,19 +76,19 @@ impl Checker {
         if self.slot.is_another_file() {
             return damaged("another file is in its place");
         }
-        let mut pair = match Pair::open(self.database.clone()).await {
+        let mut pair = match answered(Pair::open(self.database.clone())).await {
             Ok(pair) => pair,
             Err(error) => {
                 let reason = proof::damage(&error).ok_or(error)?;
                 return damaged(&reason);
             }
         };
-        pair.begin().await?;
+        answered(pair.begin()).await?;
         let looked = pair.look(&*self.slot.view, &self.log).await?;
         if looked.mismatch.is_some() {
             return Ok(looked.mismatch);
         }
-        if let Some(mismatch) = pair.integrity().await? {
+        if let Some(mismatch) = answered(pair.integrity()).await? {
             return Ok(Some(mismatch));
         }
         let (Some(index), Some(readers)) = (self.slot.index(), self.slot.readers()) else {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use meguri_events::{Event, MemberEvent, Opened, RedactionEvent};
-use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded};
+use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded, in_turn};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,9 @@ const EVENTS_AT_ONCE: usize = 1_000;
 /// How long one waits before a view is asked again, at first and at last.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
+
+/// It hears of what was appended after those who follow the log.
+const HEARS_LAST: u64 = 60;
 
 /// Steps of a rebuild that may wait to be heard.
 const STEPS_WAITING: usize = 16;
@@ -167,8 +170,10 @@ impl Keeper {
                 Ok(()) => {
                     patience.reset();
                     tokio::select! {
+                        // Whoever stops it is heard first.
+                        biased;
                         () = self.stop.cancelled() => {}
-                        _ = grown.changed() => {}
+                        _ = grown.changed() => in_turn(HEARS_LAST).await,
                     }
                 }
                 Err(Trouble::Read(ReadError::Closed)) => return,
@@ -261,6 +266,8 @@ impl Eraser {
                 self.erase(&heard).await;
             }
             tokio::select! {
+                // Whoever stops it is heard first.
+                biased;
                 () = self.stop.cancelled() => return,
                 changed = told.changed() => if changed.is_err() { return },
             }
@@ -305,6 +312,8 @@ impl Eraser {
             }
             let wait = tokio::time::Instant::now() + again;
             tokio::select! {
+                // Whoever stops it is heard first.
+                biased;
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep_until(wait) => {}
             }

@@ -46,6 +46,8 @@ impl Feed {
         while !stop.is_cancelled() {
             let after = follower.position();
             let block = tokio::select! {
+                // Whoever stops it is heard first, also while the log grows.
+                biased;
                 () = stop.cancelled() => return,
                 block = follower.next() => block,
             };

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use meguri_log::{Filter, Log, Position, ReadError};
+use meguri_log::{Filter, Log, Position, ReadError, answered};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -138,6 +138,8 @@ impl Folding {
         let rows = self.rows.subscribe();
         let (slot, log, stop) = (Arc::clone(&self.slot), self.log.clone(), self.stop.clone());
         let end = tokio::select! {
+            // Rows come first: what is found is made of them.
+            biased;
             end = self.follow_rows(feed) => end,
             () = keep_level(indexed, slot, log, rows, stop) => End::Stopped,
         };
@@ -198,13 +200,13 @@ impl Folding {
     }
 
     async fn finish(&mut self) -> Result<Option<Mismatch>, Trouble> {
-        self.file.commit().await?;
+        answered(self.file.commit()).await?;
         self.phase(BuildPhase::Verifying);
         if let Some(mismatch) = proof::of_file(&mut self.file, &self.log).await? {
             return Ok(Some(mismatch));
         }
         self.phase(BuildPhase::Indexing);
-        self.file.finish().await?;
+        answered(self.file.finish()).await?;
         self.phase(BuildPhase::Folding);
         Ok(None)
     }
@@ -250,6 +252,8 @@ impl Folding {
         let mut came = false;
         loop {
             let batch = tokio::select! {
+                // Whoever stops it is heard first, also while batches come.
+                biased;
                 () = self.stop.cancelled() => None,
                 batch = batches.recv() => batch,
             };
@@ -293,6 +297,8 @@ impl Folding {
     async fn live_on(&mut self, batches: &mut broadcast::Receiver<Arc<Batch>>) -> Option<End> {
         loop {
             let batch = tokio::select! {
+                // Whoever stops it is heard first, also while batches come.
+                biased;
                 () = self.stop.cancelled() => return Some(End::Stopped),
                 batch = batches.recv() => batch,
             };
@@ -323,7 +329,7 @@ impl Folding {
             match folded {
                 Ok(Advanced::Folded) => batch = next,
                 Ok(Advanced::Stopped(_) | Advanced::Rewound) => {
-                    self.file.commit().await?;
+                    answered(self.file.commit()).await?;
                     self.tell();
                     return folded;
                 }
@@ -341,24 +347,24 @@ impl Folding {
 
     async fn advance(&mut self, batch: &Batch, more: More) -> Result<Advanced, TableError> {
         let until = self.until.unwrap_or(batch.up_to());
-        let mut folded = self.file.advance(batch, until, more).await;
+        let mut folded = answered(self.file.advance(batch, until, more)).await;
         if let Ok(Advanced::Stopped(poison)) = &folded
             && let Some(key) = &poison.lacks_row
         {
             let redactions = Redactions::of(&self.log).await;
             if redactions.explain(key, poison.position) {
                 self.file.pass_over(redactions);
-                folded = self.file.advance(batch, until, more).await;
+                folded = answered(self.file.advance(batch, until, more)).await;
             }
         }
         while let Ok(Advanced::Stopped(poison)) = &folded {
-            match self.file.park(poison).await {
+            match answered(self.file.park(poison)).await {
                 Ok(false) => break,
                 Ok(true) => {
                     let view = self.slot.name();
                     let (stream, reason) = (poison.stream.as_deref(), &poison.reason);
                     tracing::error!(view, stream, reason, "the view goes on without a stream");
-                    folded = self.file.advance(batch, until, more).await;
+                    folded = answered(self.file.advance(batch, until, more)).await;
                 }
                 Err(error) => folded = Err(error),
             }
@@ -368,7 +374,7 @@ impl Folding {
         }
         if folded.is_err() {
             // The commit may have happened or not: the file knows.
-            self.file.reload().await?;
+            answered(self.file.reload()).await?;
         }
         folded
     }

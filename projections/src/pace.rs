@@ -1,8 +1,7 @@
 //! How fast a file is being built, and how long the rest takes.
 
-use std::time::Instant;
-
 use meguri_log::Position;
+use tokio::time::Instant;
 
 use crate::slot::{BuildPhase, BuildStatus};
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use meguri_log::{Log, Position};
+use meguri_log::{Log, Position, answered};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use crate::{
@@ -111,7 +111,7 @@ impl Pair {
         view: &dyn AnyView,
         log: &Log,
     ) -> Result<Looked, ProofError> {
-        match self.scan(view).await {
+        match answered(self.scan(view)).await {
             Ok((certificate, content)) => {
                 let mut mismatch = proof::of_tree(&certificate, log).await?;
                 if mismatch.is_none() {

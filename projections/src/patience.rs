@@ -36,6 +36,8 @@ impl Patience {
     pub(crate) async fn wait(&mut self, what: &str, error: &(dyn Display + Sync)) {
         tracing::warn!(%error, again_in = ?self.next, "{what}");
         tokio::select! {
+            // Nobody waits any longer who is told to stop.
+            biased;
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(self.next) => {}
         }

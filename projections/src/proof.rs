@@ -1,7 +1,7 @@
 //! Whether a file holds what it should: the certificate against the log, the rows against the
 //! certificate.
 
-use meguri_log::{Log, Position, ReadError, TreeError};
+use meguri_log::{Log, Position, ReadError, TreeError, answered};
 use serde::{Deserialize, Serialize};
 
 use crate::{certificate::Certificate, digest::Content, row::TableError, store::ViewFile};
@@ -124,7 +124,7 @@ pub(crate) async fn of_file(
     if let Some(mismatch) = of_tree(file.certificate(), log).await? {
         return Ok(Some(mismatch));
     }
-    match file.rescan().await {
+    match answered(file.rescan()).await {
         Ok(found) => Ok(of_rows(file.certificate(), &found)),
         Err(error) => match damage(&error) {
             Some(reason) => Ok(Some(Mismatch::Damaged { reason })),

@@ -94,6 +94,8 @@ impl Rebuilds {
 
 async fn or_stopped<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
+        // Whoever stops it is heard first.
+        biased;
         () = stop.cancelled() => None,
         done = work => Some(done),
     }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use meguri_log::Log;
+use meguri_log::{Log, answered};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -211,7 +211,8 @@ impl Shelf {
 
     /// The file in this folder, made where there is none.
     pub(crate) async fn open_file(&self, folder: &str) -> Result<ViewFile, StoreError> {
-        ViewFile::open(&self.dir, folder, Arc::clone(&self.view), self.limits).await
+        let view = Arc::clone(&self.view);
+        answered(ViewFile::open(&self.dir, folder, view, self.limits)).await
     }
 
     /// Makes this folder the live one, and removes all but the one that was live before.
@@ -317,8 +318,8 @@ impl Shelf {
         file: &mut ViewFile,
         log: &Log,
     ) -> Result<Option<Mismatch>, StoreError> {
-        file.commit().await?;
-        let mismatch = match file.integrity().await {
+        answered(file.commit()).await?;
+        let mismatch = match answered(file.integrity()).await {
             Ok(None) => proof::of_file(file, log).await,
             Ok(mismatch) => return Ok(mismatch),
             Err(error) => Err(error.into()),

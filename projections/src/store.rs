@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use meguri_log::Position;
+use meguri_log::{Position, answered};
 use sqlx::{
     Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
@@ -478,7 +478,11 @@ impl ViewFile {
     }
 
     /// Lets go of the file; its readers go on.
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(self) {
+        answered(self.put_away()).await;
+    }
+
+    async fn put_away(mut self) {
         if let Err(error) = self.commit().await {
             tracing::debug!(%error, "the last of a view is folded again at the next start");
         }

@@ -5,10 +5,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use meguri_log::{Log, Position};
+use tokio::time::Instant;
 
 /// How long somebody counts as being at work after a write or a read.
 const QUIET_AFTER: Duration = Duration::from_millis(250);

@@ -96,6 +96,9 @@ impl Worker {
     /// Waits for one thing to happen, and does what follows.
     async fn turn(&mut self) {
         tokio::select! {
+            // What people ask for comes before what goes on by itself, and a task that has ended
+            // before the doubts about its file.
+            biased;
             () = self.stop.cancelled() => {}
             Some(asked) = self.asked.recv() => self.answer(asked).await,
             ended = finished(&mut self.live) => {
@@ -176,6 +179,8 @@ impl Worker {
         let feed = self.feed.clone();
         let handle = tokio::spawn(async move {
             tokio::select! {
+                // Whoever stops it is heard before it begins.
+                biased;
                 () = folding.stop.cancelled() => return (folding, End::Stopped),
                 () = tokio::time::sleep(after) => {}
             }

@@ -1,3 +1,4 @@
 //! A deterministic simulation of the log and of what follows it, and the check of what they did.
 
 pub mod history;
+pub mod publisher;

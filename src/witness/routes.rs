@@ -1,7 +1,6 @@
 //! What a witness answers to logs, and to people who ask for its key.
 
-use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -10,39 +9,19 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use meguri_http::{Language, Limits, Problem, TrustedProxies, limit};
-use meguri_log::Clock;
-use meguri_proofs::{
-    AddCheckpoint, Cosigner, NOTE_BYTES_MAX, Signature, VerifierKey, WitnessRefusal,
-};
-
-use super::memory::Memory;
+use meguri_log::{NotCosigned, Witnessing};
+use meguri_proofs::{AddCheckpoint, NOTE_BYTES_MAX, WitnessRefusal};
 
 /// The media type of a size in the answer to a conflict (tlog-witness).
 const SIZE: &str = "text/x.tlog.size";
 /// The longest request: a note, and a proof of 63 lines before it.
 const BODY_BYTES_MAX: usize = NOTE_BYTES_MAX + 4_096;
 
-/// What a witness does its duty with.
-pub(super) struct Duty {
-    pub(super) logs: Vec<VerifierKey>,
-    pub(super) cosigner: Cosigner,
-    /// Held from looking to remembering, so that no two requests follow the same tree.
-    pub(super) memory: std::sync::Mutex<Memory>,
-    pub(super) clock: Arc<dyn Clock>,
-}
-
-/// Why nothing was cosigned.
-enum Unsigned {
-    Refused(WitnessRefusal),
-    /// The disk does not do what it should: nothing was said, so nothing is to be remembered.
-    Failed(String),
-}
-
-pub(super) fn router(duty: Arc<Duty>, trusted_proxies: TrustedProxies) -> Router {
+pub(super) fn router(witness: Arc<Witnessing>, trusted_proxies: TrustedProxies) -> Router {
     let router = Router::new()
         .route("/", get(key))
         .route("/add-checkpoint", post(add_checkpoint))
-        .with_state(duty);
+        .with_state(witness);
     let limits = Limits {
         body_bytes: BODY_BYTES_MAX,
         trusted_proxies,
@@ -66,11 +45,11 @@ async fn plainly(response: Response) -> Response {
     plain
 }
 
-async fn key(State(duty): State<Arc<Duty>>) -> String {
-    format!("{}\n", duty.cosigner.verifier())
+async fn key(State(witness): State<Arc<Witnessing>>) -> String {
+    format!("{}\n", witness.key())
 }
 
-async fn add_checkpoint(State(duty): State<Arc<Duty>>, body: String) -> Response {
+async fn add_checkpoint(State(witness): State<Arc<Witnessing>>, body: String) -> Response {
     let request: AddCheckpoint = match body.parse() {
         Ok(request) => request,
         Err(bad) => {
@@ -79,57 +58,23 @@ async fn add_checkpoint(State(duty): State<Arc<Duty>>, body: String) -> Response
         }
     };
     // Waits for the disk.
-    let cosigned = tokio::task::spawn_blocking(move || duty.cosign(&request)).await;
-    let cosigned = cosigned.unwrap_or_else(|error| Err(Unsigned::Failed(error.to_string())));
+    let cosigned = tokio::task::spawn_blocking(move || witness.cosign(&request)).await;
+    let cosigned = cosigned.unwrap_or_else(|error| Err(NotCosigned::Failed(error.to_string())));
     match cosigned {
         Ok(signature) => format!("{signature}\n").into_response(),
-        Err(Unsigned::Refused(WitnessRefusal::Conflict { seen })) => {
+        Err(NotCosigned::Refused(WitnessRefusal::Conflict { seen })) => {
             let size = [(header::CONTENT_TYPE, SIZE)];
             (StatusCode::CONFLICT, size, format!("{seen}\n")).into_response()
         }
-        Err(Unsigned::Refused(refusal)) => {
+        Err(NotCosigned::Refused(refusal)) => {
             tracing::warn!(%refusal, "not cosigned");
             let status = StatusCode::from_u16(refusal.status());
             let status = status.unwrap_or(StatusCode::BAD_REQUEST);
             (status, format!("{refusal}\n")).into_response()
         }
-        Err(Unsigned::Failed(reason)) => {
+        Err(NotCosigned::Failed(reason)) => {
             tracing::error!(reason, "not cosigned");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
-    }
-}
-
-impl Duty {
-    /// Cosigns a checkpoint that follows from what was seen last, once that is remembered.
-    fn cosign(&self, request: &AddCheckpoint) -> Result<Signature, Unsigned> {
-        let origin = request.origin()?;
-        let named = |log: &&VerifierKey| log.name().as_str() == origin;
-        let log = self.logs.iter().find(named);
-        let log = log.ok_or(WitnessRefusal::UnknownLog)?;
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = memory.seen(log)?;
-        let checkpoint = request.decide(std::slice::from_ref(log), &seen)?;
-        if *checkpoint.tree() != seen {
-            memory.see(log, &checkpoint)?;
-        }
-        drop(memory);
-        let seconds = self.clock.now().micros() / 1_000_000;
-        let seconds = u64::try_from(seconds);
-        let seconds = seconds.map_err(|error| Unsigned::Failed(error.to_string()))?;
-        let signature = self.cosigner.sign(&checkpoint, seconds);
-        signature.map_err(|error| Unsigned::Failed(error.to_string()))
-    }
-}
-
-impl From<WitnessRefusal> for Unsigned {
-    fn from(refusal: WitnessRefusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<io::Error> for Unsigned {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
     }
 }

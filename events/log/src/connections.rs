@@ -19,6 +19,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::waiting::answered;
+
 /// How long it may take to close a connection that works.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -118,7 +120,7 @@ impl<C: Connection> Connections<C> {
             let idle = shared.idle().pop();
             let connection = match idle {
                 Some(idle) => idle,
-                None => (shared.connect)()
+                None => answered((shared.connect)())
                     .await
                     .map_err(|error| ConnectionError::NotMade(error.to_string()))?,
             };
@@ -179,8 +181,8 @@ impl<C: Connection> Lease<C> {
         let lost = || ConnectionError::NotMade("the connection was lost".into());
         let asking = ask(self.connection.take().ok_or_else(lost)?);
         let answered = match self.shared.patience.answer {
-            Some(bound) => timeout(bound, asking).await.ok(),
-            None => Some(asking.await),
+            Some(bound) => timeout(bound, answered(asking)).await.ok(),
+            None => Some(answered(asking).await),
         };
         match answered {
             Some((connection, Ok(answer))) => {

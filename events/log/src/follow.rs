@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use crate::{
     schedule::point,
     store::Store,
     stream::Position,
+    waiting::in_turn,
 };
 
 /// Most events that a follower is handed at once.
@@ -24,6 +28,9 @@ const FOLLOW_EVENTS_MAX: usize = 1_000;
 /// be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// So many followers that are woken together are told apart.
+const RANKS: u64 = 50;
+
 /// The newest events of this process's writer, for all who follow, and the position they wait for.
 #[derive(Debug)]
 pub(crate) struct Recent {
@@ -31,6 +38,8 @@ pub(crate) struct Recent {
     /// What the blocks may weigh together.
     bytes_max: usize,
     head: watch::Sender<Position>,
+    /// How many have followed.
+    followers: AtomicU64,
 }
 
 impl Recent {
@@ -43,6 +52,7 @@ impl Recent {
             blocks: RwLock::default(),
             bytes_max,
             head: watch::Sender::new(head),
+            followers: AtomicU64::new(0),
         }
     }
 
@@ -117,6 +127,8 @@ pub struct Follower {
     recent: Arc<Recent>,
     store: Arc<dyn Store>,
     head: watch::Receiver<Position>,
+    /// Which of the followers it is, by when they joined.
+    rank: u64,
     closing: tokio_util::sync::CancellationToken,
 }
 
@@ -136,7 +148,9 @@ impl Follower {
         closing: tokio_util::sync::CancellationToken,
     ) -> Self {
         let head = recent.head().subscribe();
+        let rank = recent.followers.fetch_add(1, Ordering::Relaxed) % RANKS;
         Self {
+            rank,
             position: after,
             recent,
             store,
@@ -173,7 +187,7 @@ impl Follower {
                 // Closing comes first: it waits for no event that comes at the same time.
                 biased;
                 () = self.closing.cancelled() => return Err(ReadError::Closed),
-                _ = self.head.changed() => {}
+                _ = self.head.changed() => in_turn(self.rank).await,
                 () = tokio::time::sleep(LOOK_AGAIN) => {
                     self.recent.told(self.store.head().await?.position);
                 }

@@ -92,6 +92,8 @@ mod store;
 mod stream;
 mod tree;
 mod vault;
+mod waiting;
+mod witnessing;
 mod writer;
 
 pub use append::{
@@ -133,3 +135,7 @@ pub use vault::{
     Kek, KekError, LostKey, LostKeysError, Rotated, StoredToken, TokenHolder, TokenId, Unfinished,
     Vault, VaultError,
 };
+#[cfg(feature = "simulation")]
+pub use waiting::{OnTheSpot, answer_on_the_spot};
+pub use waiting::{answered, in_turn, off_the_runtime};
+pub use witnessing::{NotCosigned, WitnessMemoryError, Witnessing};

@@ -1,5 +1,7 @@
 //! Making a new file the live one.
 
+use meguri_log::answered;
+
 use super::{REST, Worker};
 use crate::{
     ask::{RebuildStep, failed, tell},
@@ -149,7 +151,7 @@ impl Worker {
         if let Some(mismatch) = proven {
             return Err(NotSwitched::Mismatch(mismatch));
         }
-        let flushed = new.file.flush().await;
+        let flushed = answered(new.file.flush()).await;
         flushed.map_err(|error| NotSwitched::of(error.into()))?;
         let serves = self.live.is_some() || self.slot.readers().is_some();
         match self.shelf.make_live(&new.file.folder) {

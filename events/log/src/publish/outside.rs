@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{PublishOptions, refusal::KeptIn};
+use crate::waiting::off_the_runtime;
 
 /// How long another process may sign while this one waits.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -82,15 +83,17 @@ impl Outside {
 
     /// What each of them holds, if it is there.
     pub(super) async fn read(&self) -> Result<Vec<(KeptIn, Option<Vec<u8>>)>, String> {
-        let mut found = Vec::new();
-        for path in self.paths() {
-            let note = match tokio::fs::read(&path).await {
-                Ok(note) => Some(note),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => return Err(told(&path, &error)),
-            };
-            found.push((KeptIn::File(path), note));
-        }
+        let paths = self.paths();
+        let reading = off_the_runtime(move || {
+            let read = paths.into_iter().map(|path| match fs::read(&path) {
+                Ok(note) => Ok((KeptIn::File(path), Some(note))),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok((KeptIn::File(path), None)),
+                Err(error) => Err(told(&path, &error)),
+            });
+            read.collect()
+        });
+        let read: Result<Vec<_>, String> = reading.await.map_err(|error| error.to_string())?;
+        let mut found = read?;
         for keeper in &self.keepers {
             let note = keeper.read().await?;
             found.push((KeptIn::Elsewhere(keeper.address()), note));
@@ -105,7 +108,7 @@ impl Outside {
         }
         let (paths, note) = (self.paths(), note.to_owned());
         // Done to its end even where nobody waits for it any more.
-        let written = tokio::task::spawn_blocking(move || {
+        let written = off_the_runtime(move || {
             // Elsewhere first: what is beside the log never knows more than those.
             for path in paths.iter().rev() {
                 replace(path, note.as_bytes()).map_err(|error| told(path, &error))?;

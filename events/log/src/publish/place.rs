@@ -16,7 +16,7 @@ use super::{
     PublishOptions,
     outside::{CheckpointKeeper, lock_path, replace_with},
 };
-use crate::{log::Log, store::StoreError};
+use crate::{log::Log, store::StoreError, waiting::off_the_runtime};
 
 /// Where the number of this machine is.
 const MACHINE_ID: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
@@ -150,7 +150,7 @@ impl Place {
             keeping.map_err(failed)?;
         }
         let this = self.clone();
-        let written = tokio::task::spawn_blocking(move || this.replace(&database, last));
+        let written = off_the_runtime(move || this.replace(&database, last));
         let written = written.await.map_err(|error| error.to_string())?;
         written.map_err(|error| format!("{}: {error}", self.path.display()))
     }

@@ -97,6 +97,8 @@ impl Worker {
     /// Publishes until it is told to stop. Where it stops in the middle, the next start goes on.
     pub(super) async fn run(self, stop: CancellationToken) {
         tokio::select! {
+            // Whoever stops it is heard before it does anything more.
+            biased;
             () = stop.cancelled() => {}
             () = self.run_forever() => {}
         }
@@ -106,6 +108,8 @@ impl Worker {
         loop {
             self.state(PublishState::Waiting);
             let press = tokio::select! {
+                // The right to publish ends the watching of others.
+                biased;
                 press = self.log.published().wait_for_press() => press,
                 never = self.watch_others() => match never {},
             };

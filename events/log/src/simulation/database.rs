@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{faults::Faults, link::Link, random::Random, store::recorded, tables::Tables};
-use crate::{recorded::Recorded, stream::Position};
+use crate::{publish::SignedCheckpoint, recorded::Recorded, stream::Position};
 
 /// Which database it behaves as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Database(Arc<Shared>);
 
 struct Shared {
     kind: Kind,
+    /// Which copy it is: a copy is in another place than what it was made of.
+    copy: u64,
     random: Random,
     trace: Arc<dyn Trace>,
     state: Mutex<State>,
@@ -86,19 +88,64 @@ impl fmt::Debug for Database {
 impl Database {
     /// An empty database, made inside the runtime in which it is used.
     pub fn new(kind: Kind, random: Random, faults: Faults, trace: Arc<dyn Trace>) -> Self {
+        Self::holding(Tables::new(), 0, kind, random, faults, trace)
+    }
+
+    fn holding(
+        tables: Tables,
+        copy: u64,
+        kind: Kind,
+        random: Random,
+        faults: Faults,
+        trace: Arc<dyn Trace>,
+    ) -> Self {
+        let head = watch::Sender::new(tables.head.position);
         let state = State {
-            tables: Tables::new(),
+            tables,
             server: Server::new(0, Instant::now()),
             faults,
             cut: BTreeMap::new(),
         };
         Self(Arc::new(Shared {
             kind,
+            copy,
             random,
             trace,
             state: Mutex::new(state),
-            head: watch::Sender::new(Position::ZERO),
+            head,
         }))
+    }
+
+    /// A copy of it as it is now, in another place.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let (tables, faults) = {
+            let state = self.state();
+            (state.tables.copy(), state.faults.clone())
+        };
+        let Shared {
+            kind,
+            copy,
+            random,
+            trace,
+            ..
+        } = &*self.0;
+        self.note(None, format_args!("is copied at {}", tables.head.position));
+        let (random, trace) = (random.clone(), Arc::clone(trace));
+        Self::holding(tables, copy + 1, *kind, random, faults, trace)
+    }
+
+    /// What is published, the smallest first, whatever is wrong with the way to it.
+    pub fn checkpoints(&self) -> Vec<SignedCheckpoint> {
+        self.state().tables.checkpoints.values().cloned().collect()
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> String {
+        match self.0.copy {
+            0 => "the database in memory".into(),
+            copy => format!("copy {copy} of the database in memory"),
+        }
     }
 
     /// The way of a process to this database.

@@ -109,6 +109,11 @@ impl Link {
         }
     }
 
+    /// Writes down what the process does.
+    pub fn say(&self, what: fmt::Arguments<'_>) {
+        self.note(what);
+    }
+
     pub(super) fn note(&self, what: fmt::Arguments<'_>) {
         self.database.note(Some(self.process), what);
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
+    database::Kind,
     session::{Held, Session},
     store::SimulatedStore,
     tables::{Publishing, Tables},
@@ -17,9 +18,6 @@ use crate::{
     },
     store::StoreError,
 };
-
-/// Where the database is, for as long as its world lasts.
-const PLACE: &str = "the database in memory";
 
 impl SimulatedStore {
     async fn read<T>(
@@ -59,9 +57,9 @@ impl PublishStore for SimulatedStore {
     async fn place(&self) -> Result<DatabasePlace, StoreError> {
         self.read("place", |_| ()).await?;
         Ok(DatabasePlace {
-            identity: PLACE.into(),
-            address: PLACE.into(),
-            is_shared: true,
+            identity: self.0.database().place(),
+            address: self.0.database().place(),
+            is_shared: self.0.database().kind() == Kind::Postgres,
         })
     }
 

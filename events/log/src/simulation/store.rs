@@ -18,6 +18,7 @@ use crate::{
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, stored_outcomes},
     stream::{Position, StreamName},
     tree::Frontier,
+    waiting::in_turn,
 };
 
 /// How long one who listens rests before listening again (`LISTEN_AGAIN`).
@@ -243,6 +244,7 @@ impl Store for SimulatedStore {
                 let mut heads = database.watch_head();
                 let number = database.state().server.number;
                 while heads.changed().await.is_ok() {
+                    in_turn(u64::from(self.0.process())).await;
                     let head = *heads.borrow_and_update();
                     match database.kind() {
                         Kind::Postgres => self.0.travel().await,

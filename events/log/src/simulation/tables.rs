@@ -149,6 +149,21 @@ impl Tables {
         }
     }
 
+    /// The same in another place: it does not fall back beyond where it was copied.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            head: self.head,
+            events: self.events.clone(),
+            streams: self.streams.clone(),
+            outcomes: self.outcomes.clone(),
+            frontiers: self.frontiers.clone(),
+            publishing: self.publishing.clone(),
+            checkpoints: self.checkpoints.clone(),
+            tiles: self.tiles.clone(),
+            changes: Vec::new(),
+        }
+    }
+
     /// How many changes were made: a state can be named by it.
     pub(super) fn changes(&self) -> usize {
         self.changes.len()

@@ -1,12 +1,28 @@
 //! What a witness has seen last of each log, on disk before anything is said about it.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+};
 
 use meguri_proofs::{Checkpoint, Tree, VerifierKey};
 
-use crate::failure::Failure;
+/// Why a witness cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessMemoryError {
+    /// Another process has the folder.
+    #[error("another witness works with {}", .0.display())]
+    InUse(PathBuf),
+    /// The folder cannot be made or locked.
+    #[error("the folder {}: {source}", .path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
 
 /// The folder with a file for each log; one process at a time has it.
 pub(super) struct Memory {
@@ -15,15 +31,15 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn open(folder: &Path) -> Result<Self, Failure> {
-        let unusable = |source| Failure::Folder {
+    pub(super) fn open(folder: &Path) -> Result<Self, WitnessMemoryError> {
+        let unusable = |source| WitnessMemoryError::Folder {
             path: folder.to_owned(),
             source,
         };
         fs::create_dir_all(folder).map_err(unusable)?;
         let lock = File::create(folder.join("lock")).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Failure::WitnessInUse(folder.to_owned()),
+            TryLockError::WouldBlock => WitnessMemoryError::InUse(folder.to_owned()),
             TryLockError::Error(source) => unusable(source),
         })?;
         Ok(Self {
