@@ -34,7 +34,7 @@ use crate::{
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
     release::{APPLIED, not_migrated, require_current},
-    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, event_id},
+    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
     tree::Frontier,
 };
@@ -361,7 +361,10 @@ impl Turn for SqliteTurn {
         on!(self.lease, |writer| query::outcomes(writer, keys, now))
     }
 
-    async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
+    async fn event_at(
+        &mut self,
+        position: Position,
+    ) -> Result<Option<(Uuid, Timestamp)>, StoreError> {
         let Some(before) = position.before() else {
             return Ok(None);
         };
@@ -369,7 +372,7 @@ impl Turn for SqliteTurn {
         let events = on!(self.lease, |writer| {
             block::all(writer, before, position, &everything, 1)
         });
-        event_id(&events?)
+        id_and_time(&events?)
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

@@ -23,7 +23,7 @@ pub struct Head {
     /// The position of the last event, which is also how many there are.
     pub position: Position,
     /// The id of the last event; nil in an empty log. A number alone is fooled by a restored
-    /// backup.
+    /// backup, and so is an id where the same event is appended again after that.
     pub tail: Uuid,
     /// When the last event was appended.
     pub at: Timestamp,
@@ -244,8 +244,11 @@ pub(crate) trait Turn: Send {
     async fn outcomes(&mut self, keys: &[[u8; 32]], now: Timestamp)
     -> Result<Outcomes, StoreError>;
 
-    /// The id of the event at this position, if there is one.
-    async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError>;
+    /// The id of the event at this position, and when it was appended, if there is one that says so.
+    async fn event_at(
+        &mut self,
+        position: Position,
+    ) -> Result<Option<(Uuid, Timestamp)>, StoreError>;
 
     /// Writes a batch and ends the turn.
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError>;
@@ -318,9 +321,9 @@ pub(crate) fn entries_of(joined: &[u8]) -> Result<Vec<Entry>, StoreError> {
     }
 }
 
-/// The id of the one event that was read.
-pub(crate) fn event_id(events: &[Recorded]) -> Result<Option<Uuid>, StoreError> {
+/// The id of the one event that was read, and when it was appended.
+pub(crate) fn id_and_time(events: &[Recorded]) -> Result<Option<(Uuid, Timestamp)>, StoreError> {
     let header = events.first().and_then(Recorded::header).transpose();
     let header = header.map_err(|error| StoreError::Damaged(error.to_string()))?;
-    Ok(header.map(|header| header.id))
+    Ok(header.map(|header| (header.id, header.at)))
 }

@@ -295,7 +295,7 @@ impl Writer {
         }
         let ours = match known {
             Some(known) if known.position == Position::ZERO => true,
-            Some(known) => turn.event_id(known.position).await? == Some(known.tail),
+            Some(known) => turn.event_at(known.position).await? == Some((known.tail, known.at)),
             None => false,
         };
         match known {
@@ -367,7 +367,8 @@ impl Writer {
         let (Some(first), Some(last)) = (batch.events.first(), batch.events.last()) else {
             return Ok(false);
         };
-        if turn.event_id(first.position).await? != Some(first.id) {
+        let found = turn.event_at(first.position).await?;
+        if found.is_none_or(|(id, _)| id != first.id) {
             return Ok(false);
         }
         let after = first.position.before().unwrap_or_default();

@@ -247,10 +247,7 @@ impl Machine {
                 let head = model.database.fail_over(lost, Duration::ZERO);
                 assert_eq!(head, state.head.position, "it fell back to that state");
             }
-            Self::Real(real) => {
-                real.fall_back(state.head).await;
-                real.kill().await;
-            }
+            Self::Real(real) => real.fall_back(state.head).await,
         }
     }
 

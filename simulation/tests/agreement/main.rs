@@ -14,6 +14,7 @@
 mod machine;
 mod program;
 mod run;
+mod tail;
 
 use std::time::{Duration, Instant};
 

@@ -71,6 +71,8 @@ pub(crate) async fn run(program: &Program, number: u64, machine: &mut Machine) -
             Step::FallBack(back) => {
                 let index = states.len().saturating_sub(1 + back);
                 machine.fall_back(states[index]).await;
+                // A standby that takes over knows no connection.
+                machine.kill().await;
                 states.truncate(index + 1);
                 heal(machine).await;
             }
@@ -120,14 +122,14 @@ async fn again<T, F: Future<Output = T>>(ask: impl Fn() -> F, is_enough: impl Fn
     ask().await
 }
 
-fn cause() -> Cause {
+pub(crate) fn cause() -> Cause {
     Cause {
         actor: "member-1".into(),
         ..Cause::default()
     }
 }
 
-fn event(id: Uuid, stream: StreamName, kind: Kind) -> NewEvent {
+pub(crate) fn event(id: Uuid, stream: StreamName, kind: Kind) -> NewEvent {
     let (event_type, data) = match kind {
         Kind::Good => ("Made", r#"{"amount":1}"#.into()),
         Kind::Refused => ("Refused", "{}".into()),

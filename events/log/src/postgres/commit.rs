@@ -13,7 +13,7 @@ use crate::{
 const WRITE: &str = "
 with moved as (
     update log_head set position = $1, tail = $2, at = $3
-    where position = $4 and tail = $5
+    where position = $4 and tail = $5 and at = $19
     returning position
 ), written as (
     insert into events (position, stream, version, type, header, blind, entry, sealed)
@@ -106,6 +106,7 @@ pub(super) async fn write(
                 .collect::<Vec<_>>(),
         )
         .bind(CHANNEL)
+        .bind(known.at.micros())
         .fetch_optional(connection)
         .await
         .map_err(|error| Unwritten(writing(error)))?;

@@ -197,7 +197,7 @@ impl Tables {
     /// Writes a batch if the log still ends where it is known to end, and says whether it did.
     pub(super) fn write(&mut self, write: Write) -> Result<bool, StoreError> {
         let Self { head, events, .. } = &*self;
-        if (head.position, head.tail) != (write.known.position, write.known.tail) {
+        if *head != write.known {
             return Ok(false);
         }
         for row in &write.rows {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Batch, Head, Heads, Outcomes, StoreError, Turn, event_id},
+    store::{Batch, Head, Heads, Outcomes, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
 };
 
@@ -69,12 +69,15 @@ impl Turn for SimulatedTurn {
         self.session.ask("outcomes in turn", read).await
     }
 
-    async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
+    async fn event_at(
+        &mut self,
+        position: Position,
+    ) -> Result<Option<(Uuid, Timestamp)>, StoreError> {
         let read = |tables: &mut Tables| {
             let rows: Vec<_> = tables.event(position).cloned().into_iter().collect();
-            event_id(&recorded(&rows, &[]))
+            id_and_time(&recorded(&rows, &[]))
         };
-        self.session.ask("event id", read).await
+        self.session.ask("event", read).await
     }
 
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

@@ -17,13 +17,15 @@ pub(super) async fn move_head(
     new: Head,
 ) -> Result<bool, StoreError> {
     let moved = sqlx::query(
-        "update log_head set position = $1, tail = $2, at = $3 where position = $4 and tail = $5",
+        "update log_head set position = $1, tail = $2, at = $3 \
+         where position = $4 and tail = $5 and at = $6",
     )
     .bind(new.position.to_sql())
     .bind(new.tail.as_bytes().as_slice())
     .bind(new.at.micros())
     .bind(known.position.to_sql())
     .bind(known.tail.as_bytes().as_slice())
+    .bind(known.at.micros())
     .execute(connection)
     .await
     .map_err(before_commit)?;

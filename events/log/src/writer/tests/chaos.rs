@@ -242,10 +242,14 @@ impl Turn for Chaos {
         Ok(Outcomes::new())
     }
 
-    async fn event_id(&mut self, position: Position) -> Result<Option<Uuid>, StoreError> {
+    async fn event_at(
+        &mut self,
+        position: Position,
+    ) -> Result<Option<(Uuid, Timestamp)>, StoreError> {
         let memory = self.memory.lock().unwrap();
         let index = usize::try_from(position.get()).unwrap().wrapping_sub(1);
-        Ok(memory.events.get(index).map(|(_, id)| *id))
+        let event = memory.events.get(index);
+        Ok(event.map(|(_, id)| (*id, Timestamp::default())))
     }
 
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {
