@@ -127,7 +127,7 @@ fn the_model_and_both_databases_agree_on_random_programs() {
         let outcomes = machines.run(&program, &mut spent);
         let [model, sqlite, postgres] = &outcomes;
         if model != sqlite || model != postgres {
-            eprintln!("{}", told(&program, &outcomes));
+            eprintln!("{}", differing(&outcomes));
             let shortest = machines.shortest(program);
             let outcomes = machines.run(&shortest, &mut spent);
             panic!("{}", told(&shortest, &outcomes));
@@ -142,18 +142,24 @@ fn the_model_and_both_databases_agree_on_random_programs() {
     counted.assert_enough(programs);
 }
 
-/// Where they differ first.
-fn told(program: &Program, [model, sqlite, postgres]: &[Vec<Outcome>; 3]) -> String {
+/// Where they differ first, and for which program.
+fn told(program: &Program, outcomes: &[Vec<Outcome>; 3]) -> String {
+    format!(
+        "MEGURI_TEST_SEED={} differs; the shortest program that does:\n{program:#?}\n{}",
+        program.seed,
+        differing(outcomes)
+    )
+}
+
+fn differing([model, sqlite, postgres]: &[Vec<Outcome>; 3]) -> String {
     let longest = model.len().max(sqlite.len()).max(postgres.len());
     let at = (0..longest)
         .find(|at| model.get(*at) != sqlite.get(*at) || model.get(*at) != postgres.get(*at));
     let Some(at) = at else {
-        return format!("MEGURI_TEST_SEED={} does not differ again", program.seed);
+        return "they do not differ again".into();
     };
     format!(
-        "MEGURI_TEST_SEED={} differs; the shortest program that does:\n{program:#?}\n\
-         model      {:?}\nSQLite     {:?}\nPostgreSQL {:?}",
-        program.seed,
+        "model      {:?}\nSQLite     {:?}\nPostgreSQL {:?}",
         model.get(at),
         sqlite.get(at),
         postgres.get(at)

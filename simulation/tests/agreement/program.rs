@@ -112,9 +112,7 @@ impl Program {
             let Step::Append { log, requests } = step else {
                 continue;
             };
-            for left_out in 0..requests.len() {
-                let mut requests = requests.clone();
-                requests.remove(left_out);
+            for requests in shorter_requests(requests) {
                 let mut steps = self.steps.clone();
                 steps[index] = Step::Append {
                     log: *log,
@@ -125,6 +123,40 @@ impl Program {
         }
         shorter
     }
+}
+
+/// The same requests without one of them, or without a part of one.
+fn shorter_requests(requests: &[Request]) -> Vec<Vec<Request>> {
+    let mut shorter = Vec::new();
+    for (index, request) in requests.iter().enumerate() {
+        let mut rest = requests.to_vec();
+        rest.remove(index);
+        shorter.push(rest);
+        let mut instead = |request: Request| {
+            let mut requests = requests.to_vec();
+            requests[index] = request;
+            shorter.push(requests);
+        };
+        if request.events.len() > 1 {
+            for left_out in 0..request.events.len() {
+                let mut request = request.clone();
+                request.events.remove(left_out);
+                instead(request);
+            }
+        }
+        for left_out in 0..request.conditions.len() {
+            let mut request = request.clone();
+            request.conditions.remove(left_out);
+            instead(request);
+        }
+        if request.key.is_some() {
+            instead(Request {
+                key: None,
+                ..request.clone()
+            });
+        }
+    }
+    shorter
 }
 
 fn step(random: &Random, falls_back: bool, number: &mut u64) -> Step {
