@@ -9,7 +9,7 @@ use crate::{
     read::{Direction, StreamRange},
     recorded::Recorded,
     seal,
-    store::{Heads, Store, StoreError},
+    store::{Head, Heads, Store, StoreError, stored_head},
     stream::{Position, StreamName, Version},
 };
 
@@ -48,6 +48,21 @@ pub(crate) fn proven_heads(
         Ok((stream.clone(), Version::from_sql(indexed)?))
     });
     heads.collect()
+}
+
+/// The same of rows that say with each version where the log ended (position, tail, time).
+pub(crate) fn proven_heads_and_end(
+    streams: &[StreamName],
+    rows: Vec<(i64, Option<i64>, i64, Vec<u8>, i64)>,
+) -> Result<(Heads, Head), StoreError> {
+    let Some((.., position, tail, at)) = rows.first() else {
+        return Err(StoreError::Damaged(
+            "nothing says where the log ends".into(),
+        ));
+    };
+    let end = stored_head(*position, tail, *at)?;
+    let versions = rows.iter().map(|(indexed, apart, ..)| (*indexed, *apart));
+    Ok((proven_heads(streams, versions.collect())?, end))
 }
 
 /// Reads events of a stream. They are its own and in order; where it tells who somebody is, none

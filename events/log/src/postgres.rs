@@ -135,6 +135,10 @@ impl Store for PostgresStore {
         on!(self.readers, |reader| query::stream_heads(reader, streams))
     }
 
+    async fn heads_and_end(&self, streams: &[StreamName]) -> Result<(Heads, Head), StoreError> {
+        on!(self.readers, |reader| query::heads_and_end(reader, streams))
+    }
+
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError> {
         on!(self.readers, |reader| query::outcomes(reader, keys, now))
     }

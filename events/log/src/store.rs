@@ -158,6 +158,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// The versions of these streams now.
     async fn stream_heads(&self, streams: &[StreamName]) -> Result<Heads, StoreError>;
 
+    /// The versions of these streams, and where the log ended at the same moment.
+    async fn heads_and_end(&self, streams: &[StreamName]) -> Result<(Heads, Head), StoreError>;
+
     /// What is remembered under these keys and has not expired at `now`.
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError>;
 

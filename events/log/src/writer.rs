@@ -46,6 +46,18 @@ pub(crate) struct Writer {
     resolve_for: Duration,
 }
 
+impl Decision {
+    /// Done, where everything was answered before and nothing depends on what streams are like.
+    fn if_settled(self) -> Tried {
+        let is_settled = |answer: &Answer| matches!(answer, Answer::Settled(_));
+        if self.answers.iter().all(is_settled) {
+            Tried::Done(self)
+        } else {
+            Tried::Moved
+        }
+    }
+}
+
 /// Says that appends fail when the writer is gone, however it went.
 struct Ended(Arc<Appending>);
 
@@ -206,26 +218,17 @@ impl Writer {
         attempts: &mut Vec<Decision>,
     ) -> Result<Tried, StoreError> {
         let unknown = self.unknown(requests);
-        let keys = keys(requests);
-        let now = self.clock.now();
-        let store = &self.store;
-        let heads = async {
-            if unknown.is_empty() {
-                Ok(Heads::new())
-            } else {
-                store.stream_heads(&unknown).await
-            }
-        };
-        let outcomes = async {
-            if keys.is_empty() {
-                Ok(Outcomes::new())
-            } else {
-                store.outcomes(&keys, now).await
-            }
-        };
-        let (heads, outcomes) = futures::future::try_join(heads, outcomes).await?;
+        let (heads, end, outcomes) = self.look_up(known, &unknown, requests).await?;
         self.learn(heads);
         let decision = self.decide(known, requests, &outcomes);
+        if end != known {
+            // INVARIANT: versions that are remembered are those of `known`. The log may fall back to
+            // there, and these would be taken for true.
+            for stream in &unknown {
+                self.heads.pop(stream);
+            }
+            return Ok(decision.if_settled());
+        }
         if decision.batch.is_empty() {
             let relied = decision
                 .answers
@@ -244,6 +247,33 @@ impl Writer {
             Ok(false) => Ok(Tried::Moved),
             Err(error) => Err(lost(error, decision, attempts)),
         }
+    }
+
+    /// The versions of these streams and where the log ended with them, which is taken for known
+    /// where nothing has to be asked; and what is remembered of the requests.
+    async fn look_up(
+        &self,
+        known: Head,
+        unknown: &[StreamName],
+        requests: &[Request],
+    ) -> Result<(Heads, Head, Outcomes), StoreError> {
+        let (store, keys) = (&self.store, keys(requests));
+        let heads = async {
+            if unknown.is_empty() {
+                Ok((Heads::new(), known))
+            } else {
+                store.heads_and_end(unknown).await
+            }
+        };
+        let outcomes = async {
+            if keys.is_empty() {
+                Ok(Outcomes::new())
+            } else {
+                store.outcomes(&keys, self.clock.now()).await
+            }
+        };
+        let ((heads, end), outcomes) = futures::future::try_join(heads, outcomes).await?;
+        Ok((heads, end, outcomes))
     }
 
     /// Waits for the turn, learns what others wrote, and decides again.

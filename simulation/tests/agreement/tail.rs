@@ -1,7 +1,7 @@
-//! A database that falls back, and whose log then comes to end with the same event again: the same
-//! request was written once more, after others that it had not been written after before.
+//! A database that falls back to an end that a process knows, or takes for one that it knows: what the
+//! process remembers of streams is of a state that is gone.
 
-use meguri_log::{Append, AppendError, Condition, Expected, Version};
+use meguri_log::{Append, AppendError, Condition, Expected, RequestKey, Version};
 use meguri_test_logs::Backend;
 use tokio::runtime::Builder;
 
@@ -58,26 +58,60 @@ async fn is_not_taken_for_the_end_that_was_known(mut machine: Machine) {
     assert_eq!(found(machine.log(1).append(new).await), Version::new(1));
 }
 
-#[test]
-fn the_same_last_event_after_others_is_not_taken_for_the_end_that_was_known_in_the_model() {
-    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    let vault = runtime.block_on(meguri_log::simulation::Machine::vault());
-    let mut alone = Builder::new_current_thread();
-    let alone = alone.enable_all().start_paused(true).build().unwrap();
-    alone.block_on(async {
-        let model = Model::new(1, vault.unwrap()).await;
-        is_not_taken_for_the_end_that_was_known(Machine::Model(model)).await;
+/// A log that has moved on without this process, which was told of it by a repeated request alone,
+/// and that falls back to where this process knows it to end.
+async fn what_was_read_beyond_the_known_end_is_forgotten(machine: Machine) {
+    let start = machine.log(0).append(append(1, "start-1", Expected::Any));
+    start.await.unwrap();
+    let before = machine.state().await;
+    let key = RequestKey {
+        key: [1; 32],
+        request: [1; 32],
+        expires: false,
+    };
+    let keyed = |number| Append {
+        key: Some(key),
+        ..append(number, "other-1", Expected::Any)
+    };
+    machine.log(1).append(keyed(2)).await.unwrap();
+    assert!(machine.log(0).append(keyed(3)).await.unwrap().repeated);
+    machine.fall_back(before).await;
+    let new = append(4, "other-1", Expected::NoStream);
+    let appended = machine.log(0).append(new).await.unwrap();
+    assert_eq!(appended.events[0].version, Version::new(1));
+}
+
+async fn model() -> Machine {
+    // The vault works on threads of its own, outside of the time that is paused.
+    let vault = std::thread::spawn(|| {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(meguri_log::simulation::Machine::vault())
     });
+    Machine::Model(Model::new(1, vault.join().unwrap().unwrap()).await)
+}
+
+async fn real(backend: Backend) -> Machine {
+    Machine::Real(Box::new(Real::new(backend).await))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_last_event_after_others_is_not_taken_for_the_known_end_in_the_model() {
+    is_not_taken_for_the_end_that_was_known(model().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_last_event_after_others_is_not_taken_for_the_end_that_was_known_on_sqlite() {
-    let real = Real::new(Backend::Sqlite).await;
-    is_not_taken_for_the_end_that_was_known(Machine::Real(Box::new(real))).await;
+async fn the_same_last_event_after_others_is_not_taken_for_the_known_end_on_real_databases() {
+    is_not_taken_for_the_end_that_was_known(real(Backend::Sqlite).await).await;
+    is_not_taken_for_the_end_that_was_known(real(Backend::Postgres).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_beyond_the_known_end_is_forgotten_in_the_model() {
+    what_was_read_beyond_the_known_end_is_forgotten(model().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_last_event_after_others_is_not_taken_for_the_end_that_was_known_on_postgresql() {
-    let real = Real::new(Backend::Postgres).await;
-    is_not_taken_for_the_end_that_was_known(Machine::Real(Box::new(real))).await;
+async fn what_was_read_beyond_the_known_end_is_forgotten_on_real_databases() {
+    what_was_read_beyond_the_known_end_is_forgotten(real(Backend::Sqlite).await).await;
+    what_was_read_beyond_the_known_end_is_forgotten(real(Backend::Postgres).await).await;
 }

@@ -100,6 +100,12 @@ impl Store for SimulatedStore {
             .await
     }
 
+    async fn heads_and_end(&self, streams: &[StreamName]) -> Result<(Heads, Head), StoreError> {
+        let mut session = self.0.connect().await?;
+        let read = |tables: &mut Tables| Ok((tables.heads(streams), tables.head));
+        session.ask("stream heads and end", read).await
+    }
+
     async fn outcomes(&self, keys: &[[u8; 32]], now: Timestamp) -> Result<Outcomes, StoreError> {
         let mut session = self.0.connect().await?;
         session

@@ -112,6 +112,12 @@ impl Store for Chaos {
         Ok(self.memory.lock().unwrap().heads(streams))
     }
 
+    async fn heads_and_end(&self, streams: &[StreamName]) -> Result<(Heads, Head), StoreError> {
+        point();
+        let memory = self.memory.lock().unwrap();
+        Ok((memory.heads(streams), memory.head()))
+    }
+
     async fn outcomes(&self, _: &[[u8; 32]], _: Timestamp) -> Result<Outcomes, StoreError> {
         Ok(Outcomes::new())
     }
