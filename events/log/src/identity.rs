@@ -50,10 +50,13 @@ pub(crate) fn proven_heads(
     heads.collect()
 }
 
-/// The same of rows that say with each version where the log ended (position, tail, time).
+/// Both versions of a stream, and where the log ended then: position, tail and time.
+pub(crate) type HeadsRow = (i64, Option<i64>, i64, Vec<u8>, i64);
+
+/// The same of rows that say with each version where the log ended.
 pub(crate) fn proven_heads_and_end(
     streams: &[StreamName],
-    rows: Vec<(i64, Option<i64>, i64, Vec<u8>, i64)>,
+    rows: Vec<HeadsRow>,
 ) -> Result<(Heads, Head), StoreError> {
     let Some((.., position, tail, at)) = rows.first() else {
         return Err(StoreError::Damaged(

@@ -84,18 +84,23 @@ async fn killed_again_and_again(programs: Programs) {
         }
         block_in_place(|| cluster.wait_until_whole());
         let (what, whole) = (described(whole_node), began.elapsed().as_secs_f64());
+        let number = number + 1;
         say(&format!(
-            "kill {}: {what}; whole again after {whole:.1} s",
-            number + 1
+            "kill {number}: {what}; whole again after {whole:.1} s"
         ));
         fleet.assert_alive();
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
+    tell_verdict(fleet, &orders, &killed).await;
+}
+
+/// Lets the writers finish, and holds all that they were told against the log.
+async fn tell_verdict(mut fleet: Fleet, orders: &Orders, killed: &[Kill]) {
     block_in_place(|| fleet.stop());
     let log = Log::open(&orders.options()).await.expect("the log opens");
     let end = log.head().await.expect("where the log ends").position;
     let history = block_in_place(|| fleet.finish(end));
-    tell_gaps(&history, &killed);
+    tell_gaps(&history, killed);
     let counted = judge(&log, history).await;
     log.close().await;
     say(&format!(

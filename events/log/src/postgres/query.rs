@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
-    identity::{proven_heads, proven_heads_and_end},
+    identity::{HeadsRow, proven_heads, proven_heads_and_end},
     store::{
         Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
         stored_outcomes,
@@ -50,7 +50,7 @@ pub(super) async fn heads_and_end(
     streams: &[StreamName],
 ) -> Result<(Heads, Head), StoreError> {
     let names: Vec<&str> = streams.iter().map(StreamName::as_str).collect();
-    let rows: Vec<(i64, Option<i64>, i64, Vec<u8>, i64)> = sqlx::query_as(
+    let rows: Vec<HeadsRow> = sqlx::query_as(
         "select coalesce((select max(version) from events where stream = wanted.name), 0), \
          (select version from identities where stream = wanted.name), \
          log_head.position, log_head.tail, log_head.at \

@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use super::reading;
 use crate::{
     clock::Timestamp,
-    identity::{proven_heads, proven_heads_and_end},
+    identity::{HeadsRow, proven_heads, proven_heads_and_end},
     store::{
         Blinds, Head, Heads, Outcomes, StoreError, json, known_head, stored_blinds, stored_head,
         stored_outcomes,
@@ -46,7 +46,7 @@ pub(super) async fn heads_and_end(
     streams: &[StreamName],
 ) -> Result<(Heads, Head), StoreError> {
     let list = json(streams);
-    let rows: Vec<(i64, Option<i64>, i64, Vec<u8>, i64)> = sqlx::query_as(
+    let rows: Vec<HeadsRow> = sqlx::query_as(
         "select ifnull((select max(version) from events where stream = wanted.value), 0), \
          (select version from identities where stream = wanted.value), \
          log_head.position, log_head.tail, log_head.at \
