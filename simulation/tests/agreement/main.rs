@@ -26,7 +26,7 @@ use program::Program;
 use run::{Outcome, run};
 
 /// How many programs where nobody says otherwise.
-const PROGRAMS: u64 = 200;
+const PROGRAMS: u64 = 150;
 
 /// What programs are run on: the model, and both real databases.
 struct Machines {
