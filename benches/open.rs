@@ -7,56 +7,13 @@
 
 use std::sync::Arc;
 
-use futures::future::join_all;
-use meguri_benches::{conditional, median, peak_memory_mib, rate, stream, timed};
-use meguri_log::{
-    Append, Block, Filter, Log, NewEvent, NewSection, Position, Section, SectionContent,
-    SystemClock, Version,
-};
+use meguri_benches::{median, peak_memory_mib, rate, sealed, timed};
+use meguri_log::{Block, Filter, Log, Position, Section, SectionContent, SystemClock};
 use meguri_test_logs::{Backend, Home};
 
 /// Enough that the cost of the first use of a key shows, and is not all there is.
 const EVENTS: usize = 240_000;
-const MEMBERS: usize = 20_000;
-/// Each member has a key for what they write and one for how they are reached.
-const KEYS: usize = MEMBERS * 2;
 const ROUNDS: usize = 5;
-
-fn section(name: &'static str, class: &'static str, member: usize) -> NewSection {
-    NewSection {
-        section: name.into(),
-        subject: format!("member-0192f0c0-0000-7000-8000-{member:012}"),
-        class: class.into(),
-        plaintext: br#"{"words":"The gutters are clean, thank you so much!","n":1}"#.to_vec(),
-    }
-}
-
-/// An event with one section, and every other one with two.
-fn event(number: usize) -> NewEvent {
-    let mut event = conditional(&stream(number), Version::ZERO).events.remove(0);
-    // Neighbours in the log are of different people.
-    let member = number * 7_919 % MEMBERS;
-    event.sealed = vec![section("words", "message", member)];
-    if number.is_multiple_of(2) {
-        event.sealed.push(section("mail", "contact", member));
-    }
-    event
-}
-
-async fn fill(log: &Log) {
-    for first in (0..EVENTS).step_by(4_000) {
-        let appends = (first..first + 4_000).step_by(4).map(|first| {
-            log.append(Append {
-                events: (first..first + 4).map(event).collect(),
-                conditions: Vec::new(),
-                ..conditional(&stream(0), Version::ZERO)
-            })
-        });
-        for appended in join_all(appends).await {
-            appended.unwrap();
-        }
-    }
-}
 
 async fn blocks(log: &Log) -> Vec<Block> {
     let (mut blocks, mut ahead) = (
@@ -86,7 +43,7 @@ async fn open(log: &Log, blocks: &[Block]) -> usize {
 async fn on(name: &str, backend: Backend) {
     let home = Home::new(backend);
     let log = home.open().await;
-    fill(&log).await;
+    sealed::fill(&log, EVENTS).await;
     log.close().await;
     let (mut first, mut again, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..ROUNDS {
@@ -101,7 +58,8 @@ async fn on(name: &str, backend: Backend) {
         memory = memory.max(peak_memory_mib() - before);
         log.close().await;
     }
-    println!("{name}, {EVENTS} events under {KEYS} keys, median of {ROUNDS}");
+    let keys = sealed::KEYS;
+    println!("{name}, {EVENTS} events under {keys} keys, median of {ROUNDS}");
     println!("  with no key in memory    {:>9.0} events/s", median(first));
     println!("  with all keys in memory  {:>9.0} events/s", median(again));
     println!("  memory taken             {memory:>9.0} MiB");

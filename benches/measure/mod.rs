@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, reason = "a bench that cannot run has to stop")]
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 
+pub mod sealed;
+
 use std::time::{Duration, Instant};
 
 use meguri_log::{Append, Cause, Condition, Expected, NewEvent, StreamName, Version};

@@ -24,8 +24,8 @@ pub struct CommandSettings {
     pub log_in_rate_of_place: Rate,
     /// Wrong passwords of one account from all addresses that it was not used from before.
     pub log_in_rate_of_account: Rate,
-    /// Accounts made from one address. Programs of the same machine, which a proxy that nobody named
-    /// is, too, are not limited.
+    /// Accounts made from one address. Programs of the same machine, and so a proxy that nobody
+    /// named, are not limited.
     pub registration_rate: Rate,
     /// Requests of one account, whatever token it uses; `None` does not limit.
     pub account_rate: Option<Rate>,

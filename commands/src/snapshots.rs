@@ -1,11 +1,11 @@
 //! Snapshots of long streams: to find a state one reads the few events that it rests on and what
 //! came after them, instead of the whole stream.
 //!
-//! A snapshot holds no state. It names the events of its stream that count ([`Compacted`]), and the
-//! last one that was looked at. So it holds nothing that anybody typed: what is erased or redacted is
-//! so in what is read through it as well. It is believed only where the log has the very event that
-//! it names in that place, and only under the fold that it was made by. Whatever is wrong with one,
-//! it is thrown away and grows back.
+//! A snapshot holds no state. It names the events of its stream that count
+//! ([`meguri_domain::Compacted`]), and the last one that was looked at. So it holds nothing that
+//! anybody typed: what is erased or redacted is so in what is read through it as well. It is
+//! believed only where the log has the very event that it names in that place, and only under the
+//! fold that it was made by. Whatever is wrong with one, it is thrown away and grows back.
 //!
 //! They are written beside the commands, by [`keep_snapshots`].
 

@@ -6,8 +6,8 @@
 pub enum Counts {
     /// Whatever comes later.
     Always,
-    /// Until another event of this key comes: all that it has set is then set anew, and nothing that
-    /// came in between has looked at it.
+    /// Until another event of this key comes: all that it has set is then set anew, and nothing
+    /// that came in between has looked at it.
     UntilNext(String),
     /// Not at all: it leaves every state as it is.
     Never,

@@ -73,8 +73,8 @@ pub struct Limits {
     pub pause: Duration,
     /// Who is believed when it says for whom it asks.
     pub trusted_proxies: TrustedProxies,
-    /// Where tokens are looked up: turns go by account, and operators have the reserve. Without it a
-    /// token is nobody's.
+    /// Where tokens are looked up: turns go by account, and operators have the reserve. Without it
+    /// a token is nobody's.
     pub tokens: Option<Tokens>,
 }
 

@@ -18,7 +18,7 @@ use crate::snapshot::FOLDS;
 const FOLDER: &str = "snapshots";
 /// Counted up when the form of the files changes.
 const FORM: u32 = 1;
-/// Files in all; the one that was used longest ago goes. One has about 400 bytes, and 4 KiB at most.
+/// Files in all; the one that was used longest ago goes. One has about 400 bytes.
 const FILES_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 const FILE_BYTES_MAX: u64 = 4_096;
 /// Ends the name of a file that is being written.

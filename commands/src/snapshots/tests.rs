@@ -1,3 +1,4 @@
+//! Snapshots are as good as all events of a stream, whatever happens to either.
 #![allow(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
 use std::fs;
