@@ -176,7 +176,10 @@ mod tests {
     use crate::{Json, PROBLEM_MEDIA_TYPE, ProblemBody};
     use axum::body::{Body, to_bytes};
     use axum::routing::{get, post};
-    use std::sync::Arc;
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    };
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
     use tokio::sync::Semaphore;
     use tower::ServiceExt;
@@ -264,6 +267,69 @@ mod tests {
         ] {
             assert_eq!(known(&sent.parse().unwrap()), name);
         }
+    }
+
+    /// Remembers what metrics are called, with all their labels.
+    #[derive(Default)]
+    struct Series(Mutex<Vec<String>>);
+
+    impl Series {
+        fn note(&self, key: &Key) {
+            self.0.lock().unwrap().push(key.to_string());
+        }
+    }
+
+    impl Recorder for Series {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            self.note(key);
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            self.note(key);
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            self.note(key);
+            Histogram::noop()
+        }
+    }
+
+    #[tokio::test]
+    async fn no_label_is_made_of_what_a_client_sends() {
+        let series = Series::default();
+        {
+            let _recording = metrics::set_default_local_recorder(&series);
+            for (method, path) in [
+                ("HOSTILE", "/echo"),
+                ("HOSTILE", "/HOSTILE?HOSTILE=HOSTILE"),
+                ("GET", "/HOSTILE"),
+                ("GET", "/teapot?HOSTILE"),
+            ] {
+                let mut request = request(method, path);
+                for name in [
+                    "host",
+                    "user-agent",
+                    "x-request-id",
+                    "x-hostile",
+                    "authorization",
+                ] {
+                    request
+                        .headers_mut()
+                        .insert(name, "HOSTILE".parse().unwrap());
+                }
+                app(&Limits::default()).oneshot(request).await.unwrap();
+            }
+        }
+        let series = series.0.into_inner().unwrap();
+        assert!(series.len() >= 8, "{series:?}");
+        let told: Vec<_> = series.iter().filter(|it| it.contains("HOSTILE")).collect();
+        assert!(told.is_empty(), "{told:?}");
     }
 
     #[tokio::test]

@@ -464,7 +464,7 @@ async fn write_and_read(sound: &Sound, api: &Api) {
     let reason = json!({"reason": "都合"});
     let [abort, say] = ["abort", "messages"].map(|it| format!("{}/{it}", sound.room));
     let refused = api.refused(&sound.poster, &abort, &reason).await;
-    assert_eq!(refused, StatusCode::CONFLICT);
+    assert_eq!(refused, StatusCode::UNPROCESSABLE_ENTITY);
     api.done(&sound.poster, &say, &said()).await;
     let written = api.done(&sound.poster, "needs", &need("雪かき")).await;
     let board = format!("/api/board?limit=100&min_position={}", written.position);
