@@ -30,7 +30,20 @@ fn lengths_are_counted_in_characters() {
 fn space_around_a_text_is_dropped_and_space_alone_is_nothing() {
     assert_eq!(Title::parse(" \u{3000}修理\n").unwrap().as_str(), "修理");
     let field = Field::Title;
-    for nothing in ["", " \u{3000}\t", "\u{200b}\u{feff}", "\u{3164}"] {
+    for nothing in [
+        "",
+        " \u{3000}\t",
+        "\u{200b}\u{feff}",
+        "\u{3164}",
+        // Blank, although no property of Unicode says so.
+        "\u{2800}",
+        "\u{fffc}",
+        "\u{16fe4}",
+        "\u{13441}\u{13442}",
+        "\u{1d159}",
+        "\u{2800}\u{200b}\u{2800}",
+        "\u{200b}\u{2800}\u{200b}",
+    ] {
         assert_eq!(Title::parse(nothing), Err(TextError::Empty { field }));
     }
     assert_eq!(
