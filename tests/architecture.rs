@@ -52,7 +52,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("meguri-search", &[]),
-    ("meguri-simulation", &["meguri-log", "meguri-proofs"]),
+    (
+        "meguri-simulation",
+        &[
+            "meguri-events",
+            "meguri-log",
+            "meguri-projections",
+            "meguri-proofs",
+        ],
+    ),
     ("meguri-supervision", &[]),
     (
         "meguri-read-api",

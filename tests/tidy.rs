@@ -129,6 +129,16 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         1,
         "a process of a world, whose end is part of it",
     ),
+    (
+        "simulation/src/views.rs",
+        1,
+        "who appends in a world, until that ends",
+    ),
+    (
+        "simulation/src/views/server.rs",
+        1,
+        "a process of a world, whose end is part of it",
+    ),
     ("src/connections.rs", 1, "one connection"),
     ("src/demo.rs", 1, "shows a rate until it is aborted"),
     ("src/demo/director.rs", 1, "awaited by the director"),

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use meguri_log::Position;
+use meguri_log::{Position, answered};
 
 use crate::{
     compare::TableDiff,
@@ -23,6 +23,8 @@ const HELD_EVENTS_MAX: u64 = 1_000;
 enum Unknown {
     #[error("the older version stands at {older} only, and the new one at {newer} already")]
     Behind { older: Position, newer: Position },
+    #[error("the older version stands at {older}, and the log ends at {log}: it has fallen back")]
+    Beyond { older: Position, log: Position },
     #[error(transparent)]
     Folding(#[from] Trouble),
     #[error(transparent)]
@@ -63,7 +65,9 @@ impl Folding {
         };
         let newer = self.file.database();
         // Counts and no rows: what people wrote belongs into no status.
-        let tables = pair.changes(&newer).await.map_err(Trouble::from)?;
+        let tables = answered(pair.changes(&newer))
+            .await
+            .map_err(Trouble::from)?;
         let changes = Diff {
             view: self.slot.name().to_owned(),
             position,
@@ -87,9 +91,11 @@ impl Folding {
     /// Comes to where the older file stands, which may go on meanwhile.
     async fn meet(&mut self, older: &Path) -> Result<Met, Unknown> {
         loop {
-            let mut pair = Pair::open(older.to_owned()).await.map_err(Trouble::from)?;
-            pair.begin().await.map_err(Trouble::from)?;
-            let position = pair.position().await.map_err(Trouble::from)?;
+            let mut pair = answered(Pair::open(older.to_owned()))
+                .await
+                .map_err(Trouble::from)?;
+            answered(pair.begin()).await.map_err(Trouble::from)?;
+            let position = answered(pair.position()).await.map_err(Trouble::from)?;
             let here = self.file.position();
             if position < here {
                 let (older, newer) = (position, here);
@@ -97,10 +103,14 @@ impl Folding {
             }
             let held = position.get() - here.get() <= HELD_EVENTS_MAX;
             if !held {
-                pair.end().await.map_err(Trouble::from)?;
+                answered(pair.end()).await.map_err(Trouble::from)?;
             }
             self.until = Some(position);
             match self.catch_up().await {
+                End::Level if self.file.position() < position => {
+                    let (older, log) = (position, self.file.position());
+                    return Err(Unknown::Beyond { older, log });
+                }
                 End::Level => {}
                 end @ (End::Poison(_) | End::Mismatch(_) | End::Stopped) => {
                     return Ok(Met::Never(end));

@@ -20,6 +20,8 @@ mod certified;
 mod changes;
 mod checking;
 mod checkpoint;
+#[cfg(feature = "simulation")]
+mod commits;
 mod compare;
 mod decode;
 mod diff;
@@ -76,6 +78,8 @@ pub use ask::RebuildStep;
 pub use bisect::{Bisected, Other};
 pub use cell::{CellError, Json};
 pub use certified::Certified;
+#[cfg(feature = "simulation")]
+pub use commits::{BeforeCommit, forget_commits, hear_commits};
 pub use compare::{Fields, RowDiff, TableDiff};
 pub use diff::Diff;
 pub use error::StoreError;

@@ -140,6 +140,8 @@ impl ViewFile {
             .statement_cache_capacity(STATEMENTS_KEPT);
         let mut writer = SqliteConnection::connect_with(&options).await?;
         schema::create(&mut writer, &*view).await?;
+        #[cfg(feature = "simulation")]
+        crate::commits::announce(&path, &mut writer).await?;
         let (certificate, built) = Certificate::read(&mut writer).await?;
         let parked = parked::read(&mut writer).await?;
         let building = if built { None } else { Some(mark::put(&path)?) };

@@ -90,6 +90,9 @@ impl Worker {
     ) -> Result<(), NotSwitched> {
         while new.file.position() < target {
             match new.catch_up().await {
+                // The log ends there: it has fallen back, and what served until now has consumed
+                // what is no more.
+                End::Level if new.file.position() < target => return Ok(()),
                 End::Level => {}
                 End::Poison(poison) => return Err(NotSwitched::Poison(poison)),
                 End::Mismatch(mismatch) => return Err(NotSwitched::Mismatch(mismatch)),
