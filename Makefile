@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
 
-.PHONY: help test tools fmt lint deny tests schedules snapshots doctests doc postgres clean
+.PHONY: help test tools fmt lint deny tests schedules snapshots chaos ha agreement doctests doc postgres clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
