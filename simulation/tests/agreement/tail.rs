@@ -1,5 +1,5 @@
-//! A database that falls back to an end that a process knows, or takes for one that it knows: what the
-//! process remembers of streams is of a state that is gone.
+//! A database that falls back to an end that a process knows, or takes for one that it knows: what
+//! the process remembers of streams is of a state that is gone.
 
 use meguri_log::{Append, AppendError, Condition, Expected, RequestKey, Version};
 use meguri_test_logs::Backend;

@@ -1,4 +1,4 @@
-//! Three nodes of PostgreSQL under Patroni, etcd that they agree by, and one proxy in front of them.
+//! Three nodes of PostgreSQL under Patroni, etcd that they agree by, and one proxy in front of all.
 
 use std::{
     fmt::Write as _,
