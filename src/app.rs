@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::backup::schedule::{self, Schedule};
 use crate::connections::{ConnectionLimits, Connections, Ending, Entrance};
+use crate::data_folder::DataFolder;
 use crate::failure::Failure;
 use crate::opened::noting;
 use crate::settings::{AuditorDiscloses, Settings};
@@ -153,6 +154,13 @@ impl App {
     /// Starts what runs beside requests.
     fn start_beside(&mut self, settings: &Settings, metrics: PrometheusHandle) {
         let data = settings.data.value.clone();
+        match DataFolder::at(&data) {
+            Ok(folder) => {
+                let watching = folder.watch(self.stopped.clone());
+                self.run_beside("data folder", OnFailure::EndProcess, watching);
+            }
+            Err(error) => tracing::warn!(%error, "nobody sees where the data folder is moved"),
+        }
         match Server::bind(&self.views, &data) {
             Ok(server) => {
                 let asked = server.run(self.views.clone(), self.stopped.clone());
@@ -190,8 +198,15 @@ impl App {
     where
         W: Future<Output: Outcome> + Send + 'static,
     {
+        self.run_beside(name, OnFailure::Unready, work);
+    }
+
+    fn run_beside<W>(&mut self, name: &'static str, on_failure: OnFailure, work: W)
+    where
+        W: Future<Output: Outcome> + Send + 'static,
+    {
         let supervisor = self.log.supervisor();
-        let running = supervisor.spawn(name, OnFailure::Unready, &self.stopped, work);
+        let running = supervisor.spawn(name, on_failure, &self.stopped, work);
         self.beside.push(running);
     }
 
@@ -333,10 +348,11 @@ fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
         .merge(meguri_commands::routes(commands.clone()).layer(proving))
         .merge(meguri_read_api::routes(read.clone()));
     let (router, description) = all.split_for_parts();
-    let router = meguri_http::declared_queries(router, &description);
-    let description = meguri_read_api::document(description)
+    let document = meguri_read_api::document(description.clone())
         .map_err(|error| Failure::Description(error.to_string()))?;
     // Who opens the address in a browser finds the page for people.
     let front_door = get(async || Redirect::temporary(meguri_read_api::PAGE_PATH));
-    Ok(router.merge(description).route("/", front_door))
+    let router = router.merge(document).route("/", front_door);
+    let own = &meguri_read_api::OWN_QUERIES;
+    Ok(meguri_http::declared_queries(router, &description, own))
 }

@@ -476,7 +476,9 @@ impl Failure {
     pub(crate) fn loop_failed(status: LoopStatus) -> Self {
         let reason = match status.state {
             LoopState::Failed { reason, .. } => reason,
-            LoopState::Running | LoopState::Ended => "it is not known how".to_owned(),
+            LoopState::Running | LoopState::Stuck { .. } | LoopState::Ended => {
+                "it is not known how".to_owned()
+            }
         };
         let name = status.name.into_owned();
         Self::Loop { name, reason }

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod command_line;
 pub mod config;
 pub mod connections;
+mod data_folder;
 pub mod demo;
 mod descriptors;
 pub mod diagnostics;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use meguri_log::{Kek, Log, Vault};
+use meguri_supervision::Recurring;
 use tokio_util::sync::CancellationToken;
 
 use crate::command_line::VaultCommand;
@@ -17,6 +18,7 @@ const GENERATION_EVERY: Duration = Duration::from_mins(1);
 /// Lets a vault that is put back be known as older: begins a new generation now and then, and has
 /// the vault note up to where it has every key, so that the next start has less to look through.
 pub(crate) async fn keep_generations(log: Log, stop: CancellationToken) {
+    let mut again = Recurring::new();
     while stop
         .run_until_cancelled(tokio::time::sleep(GENERATION_EVERY))
         .await
@@ -27,8 +29,15 @@ pub(crate) async fn keep_generations(log: Log, stop: CancellationToken) {
             Ok(()) => log.lost_keys().await.map(drop),
             Err(error) => Err(error),
         };
-        if let Err(error) = kept {
-            tracing::warn!(%error, "the vault begins no new generation; trying again");
+        match kept {
+            Ok(()) => {
+                again.is_over();
+            }
+            Err(error) => {
+                if let Some(unsaid) = again.happened() {
+                    tracing::warn!(%error, unsaid, "the vault begins no generation; trying again");
+                }
+            }
         }
     }
 }

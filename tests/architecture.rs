@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "meguri-events",
             "meguri-log",
             "meguri-http",
+            "meguri-supervision",
         ],
     ),
     (

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use meguri_events::MemberId;
 use meguri_log::{Filter, Log, Position, ReadError, in_turn};
+use meguri_supervision::{Recurring, beat_within};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -41,6 +42,9 @@ use duty::Duty;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The least time between two looks: while much happens, policies are no hurry.
 const REST: Duration = Duration::from_millis(50);
+/// How long a step takes at the very most: a hundred duties on a database that answers slowly, or
+/// the book folded anew.
+const STEP_MAX: Duration = Duration::from_mins(15);
 /// How long one waits before the book is opened again.
 const OPEN_AGAIN: Duration = Duration::from_secs(5);
 /// How long a book is believed: then it is folded anew, whatever has happened to it meanwhile.
@@ -83,10 +87,16 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), PolicyError> {
     let dir = dir.as_ref();
+    let mut again = Recurring::new();
     let mut runner = loop {
+        beat_within(STEP_MAX);
         match Runner::open(commands.clone(), dir).await {
             Ok(runner) => break runner,
-            Err(error) => tracing::error!(%error, "the policies cannot begin: tried again"),
+            Err(error) => {
+                if let Some(unsaid) = again.happened() {
+                    tracing::error!(%error, unsaid, "the policies cannot begin: tried again");
+                }
+            }
         }
         tokio::select! {
             // Whoever stops it is heard first.
@@ -125,13 +135,23 @@ impl Runner {
 
     async fn run(&mut self, stop: &CancellationToken) {
         let mut head = self.log().watch_head();
+        let mut again = Recurring::new();
         while !stop.is_cancelled() {
+            beat_within(STEP_MAX);
             // A step is never cut off in the middle: it is short, and what it began is of use.
             match self.step().await {
-                Ok(0) => {}
-                Ok(_) => continue,
+                Ok(done) => {
+                    again.is_over();
+                    if done > 0 {
+                        continue;
+                    }
+                }
                 Err(PolicyError::Log(ReadError::Closed)) => return,
-                Err(error) => tracing::warn!(%error, "the policies wait"),
+                Err(error) => {
+                    if let Some(unsaid) = again.happened() {
+                        tracing::warn!(%error, unsaid, "the policies wait");
+                    }
+                }
             }
             tokio::time::sleep(REST).await;
             tokio::select! {

@@ -13,12 +13,19 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
+use crate::Problem;
+use crate::head::not_held;
 use crate::input::Pairs;
-use crate::{Problem, kinds};
 
 /// What each operation takes.
-type Declared = HashMap<(String, Method), Takes>;
+#[derive(Default)]
+struct Declared {
+    operations: HashMap<String, HashMap<Method, Takes>>,
+    /// Routes beside the description which refuse by themselves what they do not know.
+    own: &'static [&'static str],
+}
 
+#[derive(Default)]
 struct Takes {
     /// The names of its query parameters.
     query: BTreeSet<String>,
@@ -26,24 +33,24 @@ struct Takes {
     if_match: bool,
 }
 
-/// Has every route of the description refuse (400) what its query should not hold: unknown names,
-/// names in another case, names that are there twice; and `If-Match` (412) where it is not held.
-pub fn declared_queries(router: Router, description: &OpenApi) -> Router {
-    let declared: Arc<Declared> = Arc::new(
-        description
-            .paths
-            .paths
-            .iter()
-            .flat_map(|(path, item)| of_path(path, item))
-            .collect(),
-    );
+/// Has every route refuse (400) what its query should not hold: unknown names, names in another
+/// case, names that are there twice; and `If-Match` (412) where it is not held. A route that is not
+/// described takes no query, unless it is one of those in `own`, which look after that themselves.
+pub fn declared_queries(
+    router: Router,
+    description: &OpenApi,
+    own: &'static [&'static str],
+) -> Router {
+    let described = description.paths.paths.iter();
+    let operations = described.map(|(path, item)| (path.clone(), of_path(item)));
+    let declared = Arc::new(Declared {
+        operations: operations.collect(),
+        own,
+    });
     router.layer(from_fn_with_state(declared, check))
 }
 
-fn of_path<'a>(
-    path: &'a str,
-    item: &'a PathItem,
-) -> impl Iterator<Item = ((String, Method), Takes)> + 'a {
+fn of_path(item: &PathItem) -> HashMap<Method, Takes> {
     let operations = [
         (Method::GET, &item.get),
         (Method::POST, &item.post),
@@ -51,12 +58,10 @@ fn of_path<'a>(
         (Method::PATCH, &item.patch),
         (Method::DELETE, &item.delete),
     ];
-    operations
+    let described = operations
         .into_iter()
-        .filter_map(move |(method, operation)| {
-            let takes = takes(operation.as_ref()?);
-            Some(((path.to_owned(), method), takes))
-        })
+        .filter_map(|(method, operation)| Some((method, takes(operation.as_ref()?))));
+    described.collect()
 }
 
 fn takes(operation: &Operation) -> Takes {
@@ -80,13 +85,29 @@ async fn check(State(declared): State<Arc<Declared>>, request: Request, next: Ne
         Method::HEAD => Method::GET,
         ref method => method.clone(),
     };
-    if let Some(path) = request.extensions().get::<MatchedPath>()
-        && let Some(takes) = declared.get(&(path.as_str().to_owned(), method))
-        && let Err(problem) = takes.check(&request)
-    {
-        return problem.into_response();
+    let checked = match request.extensions().get::<MatchedPath>() {
+        Some(path) => declared.check(path.as_str(), method, &request),
+        None => Ok(()),
+    };
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    next.run(request).await
+}
+
+impl Declared {
+    fn check(&self, path: &str, method: Method, request: &Request) -> Result<(), Problem> {
+        if self.own.contains(&path) {
+            return Ok(());
+        }
+        match self.operations.get(path) {
+            None => Takes::default().check(request),
+            // A method that is not described is refused for that.
+            Some(operations) => operations
+                .get(&method)
+                .map_or(Ok(()), |takes| takes.check(request)),
+        }
+    }
 }
 
 impl Takes {
@@ -94,10 +115,7 @@ impl Takes {
         let conditional = request.headers().contains_key(header::IF_MATCH);
         if conditional && !self.if_match && !request.method().is_safe() {
             // What has no version has none that would match (RFC 9110, 13.1.1).
-            return Err(Problem::new(kinds::PRECONDITION_FAILED).detail(
-                "この操作では If-Match を使えません",
-                "This operation takes no If-Match",
-            ));
+            return Err(not_held(&header::IF_MATCH));
         }
         let query = request.uri().query().unwrap_or_default();
         let among = Pairs::of(query).and_then(|pairs| pairs.among(&self.query));

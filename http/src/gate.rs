@@ -20,7 +20,7 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use crate::head::refuse_encoded;
+use crate::head::{refuse_encoded, require_clear};
 use crate::{
     AUDITOR, Buckets, ClientAddress, Holder, Limits, OPERATOR, Problem, Rate, Share, Shares,
     TooMany, kinds,
@@ -376,6 +376,7 @@ impl Gate {
         caller: &Caller,
         request: Request,
     ) -> Result<(Request, Option<Share>), Problem> {
+        require_clear(request.method(), request.headers())?;
         refuse_encoded(request.headers())?;
         if request.body().is_end_stream() {
             return Ok((request, None));

@@ -161,10 +161,10 @@ fn request_id(request: &Request) -> String {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    request
-        .headers()
-        .get(REQUEST_ID_HEADER)
-        .and_then(|value| value.to_str().ok())
+    // Two are neither: a proxy and a client may have set one each.
+    let mut sent = request.headers().get_all(REQUEST_ID_HEADER).iter();
+    let one = sent.next().filter(|_| sent.next().is_none());
+    one.and_then(|value| value.to_str().ok())
         .filter(usable)
         .map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
 }

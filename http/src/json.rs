@@ -2,11 +2,12 @@
 
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::head::is_json;
 use crate::input::read_json;
 use crate::{Problem, kinds};
 
@@ -56,20 +57,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(header::CONTENT_TYPE).iter();
-    let essence = lines
-        .next()
-        .filter(|_| lines.next().is_none())
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .map(|essence| essence.trim().to_ascii_lowercase());
-    essence.is_some_and(|essence| {
-        essence == "application/json"
-            || (essence.starts_with("application/") && essence.ends_with("+json"))
-    })
 }
 
 fn unread_body(rejection: &BytesRejection) -> Problem {

@@ -10,7 +10,8 @@ use crate::{Problem, kinds};
 
 /// The path's parameter; an id that is none is an address where nothing is (404).
 ///
-/// A number has one writing: `+4` and `04` are other addresses than `4`.
+/// A number has one writing: `+4` and `04` are other addresses than `4`. So has an id: in capitals,
+/// or without its hyphens, it is another address.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
 

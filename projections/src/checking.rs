@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use meguri_log::{Log, answered};
+use meguri_supervision::Recurring;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep},
@@ -35,7 +36,7 @@ pub(crate) struct Checker {
 impl Checker {
     /// Ends when it has found something.
     pub(crate) async fn run(self) -> Mismatch {
-        let mut rest = REST;
+        let (mut rest, mut again) = (REST, Recurring::new());
         loop {
             let suspected = tokio::select! {
                 // Who suspects something waits for no turn.
@@ -53,11 +54,14 @@ impl Checker {
                 Ok(Some(mismatch)) => return mismatch,
                 Ok(None) => {
                     self.slot.is_sound();
+                    again.is_over();
                     rest = (begun.elapsed() * SHARE).clamp(REST, REST_MAX);
                 }
                 Err(error) => {
                     let view = self.slot.name();
-                    tracing::warn!(view, %error, "a view could not be looked through");
+                    if let Some(unsaid) = again.happened() {
+                        tracing::warn!(view, unsaid, %error, "a view could not be looked through");
+                    }
                     rest = REST;
                 }
             }

@@ -14,6 +14,7 @@ use std::{
 
 use meguri_events::{Event, MemberEvent, Opened, RedactionEvent};
 use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded, in_turn};
+use meguri_supervision::beat_within;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,10 @@ const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 
 /// It hears of what was appended after those who follow the log.
 const HEARS_LAST: u64 = 60;
+/// How long it takes at the very most to hear of a block of erasures; and how often the loop is
+/// heard of while nothing is erased.
+const HEARD_MAX: Duration = Duration::from_mins(5);
+const HEARD_OF_EVERY: Duration = Duration::from_secs(10);
 
 /// Steps of a rebuild that may wait to be heard.
 const STEPS_WAITING: usize = 16;
@@ -162,6 +167,7 @@ impl Keeper {
         let mut patience = Patience::new(self.stop.clone());
         while !self.stop.is_cancelled() {
             grown.mark_unchanged();
+            beat_within(HEARD_MAX);
             let worked = self.hear(&mut heard).await;
             if told.borrow().due < heard.due {
                 told.send_replace(heard.clone());
@@ -174,6 +180,7 @@ impl Keeper {
                         biased;
                         () = self.stop.cancelled() => {}
                         _ = grown.changed() => in_turn(HEARS_LAST).await,
+                        () = tokio::time::sleep(HEARD_OF_EVERY) => {}
                     }
                 }
                 Err(Trouble::Read(ReadError::Closed)) => return,
@@ -193,6 +200,7 @@ impl Keeper {
                 .log
                 .read_all(heard.up_to, &filter, EVENTS_AT_ONCE)
                 .await?;
+            beat_within(HEARD_MAX);
             for recorded in &block.events {
                 self.hear_one(recorded, heard).await?;
             }

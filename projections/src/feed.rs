@@ -1,8 +1,9 @@
 //! The feed: one reader of the log decodes each block once and hands it to all live views.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use meguri_log::{Block, Log, Position, ReadError};
+use meguri_supervision::beat_within;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,11 @@ use crate::{
 /// Batches that wait for the slowest view, which takes all of them at once. One that falls further
 /// behind reads the log by itself until it is level again.
 const BATCHES_WAITING: usize = 256;
+
+/// How long a block takes at the very most, from the log or through the decoder; and how often the
+/// feed is heard of while nothing happens.
+const BLOCK_MAX: Duration = Duration::from_mins(3);
+const HEARD_OF_EVERY: Duration = Duration::from_secs(10);
 
 /// Where live views get their batches from.
 #[derive(Clone)]
@@ -45,10 +51,12 @@ impl Feed {
         let mut patience = Patience::new(stop.clone());
         while !stop.is_cancelled() {
             let after = follower.position();
+            beat_within(BLOCK_MAX);
             let block = tokio::select! {
                 // Whoever stops it is heard first, also while the log grows.
                 biased;
                 () = stop.cancelled() => return,
+                () = tokio::time::sleep(HEARD_OF_EVERY) => continue,
                 block = follower.next() => block,
             };
             match block {
@@ -65,6 +73,7 @@ impl Feed {
     async fn hand_out(&self, log: &Log, after: Position, block: &Block, patience: &mut Patience) {
         // Nobody listens while all views catch up by themselves.
         while self.batches.receiver_count() > 0 && !patience.is_over() {
+            beat_within(BLOCK_MAX);
             match decode(log, self.wanted, after, block).await {
                 Ok(batch) => {
                     patience.reset();

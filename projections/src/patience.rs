@@ -2,6 +2,7 @@
 
 use std::{fmt::Display, time::Duration};
 
+use meguri_supervision::Recurring;
 use tokio_util::sync::CancellationToken;
 
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -11,6 +12,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Patience {
     next: Duration,
+    again: Recurring,
     stop: CancellationToken,
 }
 
@@ -18,13 +20,15 @@ impl Patience {
     pub(crate) const fn new(stop: CancellationToken) -> Self {
         Self {
             next: SHORTEST,
+            again: Recurring::new(),
             stop,
         }
     }
 
     /// After a success the next failure is taken lightly again.
-    pub(crate) const fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = SHORTEST;
+        self.again.is_over();
     }
 
     /// Whether it is time to stop.
@@ -34,7 +38,9 @@ impl Patience {
 
     /// Says what failed, and waits.
     pub(crate) async fn wait(&mut self, what: &str, error: &(dyn Display + Sync)) {
-        tracing::warn!(%error, again_in = ?self.next, "{what}");
+        if let Some(unsaid) = self.again.happened() {
+            tracing::warn!(%error, unsaid, again_in = ?self.next, "{what}");
+        }
         tokio::select! {
             // Nobody waits any longer who is told to stop.
             biased;

@@ -28,6 +28,9 @@ use crate::ReadApi;
 /// Where the pages begin. The cookie of who has signed in goes nowhere else.
 pub(crate) const AUDIT_PATH: &str = "/audit";
 
+/// Pages which look at their query themselves: they answer in a page.
+pub const OWN_QUERIES: [&str; 2] = [AUDIT_PATH, "/audit/exchanges/{id}"];
+
 /// The routes of the pages. They are for people, and not part of the API's description.
 pub(crate) fn pages(api: &ReadApi) -> Router<ReadApi> {
     let pages = Router::new()

@@ -39,7 +39,8 @@ pub(crate) struct BoardFilters {
     /// A tag, in any of its writings: width, case and kana make no difference.
     #[param(max_length = 100)]
     tag: Option<String>,
-    /// A part of title, description or tags; ASCII letters match in either case.
+    /// A part of title, description or tags, in any of its writings: width, case and kana make no
+    /// difference.
     #[param(max_length = 100)]
     text: Option<String>,
     /// Most entries of the page.

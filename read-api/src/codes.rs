@@ -153,7 +153,10 @@ pub(crate) fn clock_state() -> Object {
 
 /// How loops stand.
 pub(crate) fn loop_state() -> Object {
-    one_of("How the loop stands", ["running", "failed", "ended"])
+    one_of(
+        "How the loop stands",
+        ["running", "stuck", "failed", "ended"],
+    )
 }
 
 /// What is being done to a file that is not live yet.

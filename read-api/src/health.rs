@@ -21,6 +21,9 @@ pub const READY_LAG_MAX: u64 = 1_000;
 /// How long appends may have failed while the server counts as ready.
 const APPENDS_FAIL_MAX: Duration = Duration::from_secs(5);
 
+/// How long log or vault may have been out of reach.
+const OUT_OF_REACH_MAX: Duration = Duration::from_secs(3);
+
 /// Longest wait for the log when readiness is asked.
 const READY_WAIT: Duration = Duration::from_secs(2);
 
@@ -60,6 +63,32 @@ fn all_loops_run(api: &ReadApi) -> Result<(), Problem> {
     Err(problem.with("loops", failed))
 }
 
+/// Refuses while a loop that runs has not been heard of in time.
+fn no_loop_is_stuck(api: &ReadApi) -> Result<(), Problem> {
+    let stuck = api.log.supervisor().stuck();
+    if stuck.is_empty() {
+        return Ok(());
+    }
+    let names = stuck.join(", ");
+    let problem = not_ready(
+        format!("止まったまま進まない部分: {names}"),
+        format!("Parts of the server are stuck: {names}"),
+    );
+    Err(problem.with("loops", stuck))
+}
+
+/// Refuses where log or vault have been out of reach for a while. Nobody logs in without a vault.
+fn all_in_reach(api: &ReadApi) -> Result<(), Problem> {
+    let lost = api.log.out_of_reach();
+    if lost.is_none_or(|lost| lost.since.elapsed() < OUT_OF_REACH_MAX) {
+        return Ok(());
+    }
+    Err(not_ready(
+        "しばらく前から、記録か鍵の保管庫が使えません".into(),
+        "The log or its vault could not be reached for a while".into(),
+    ))
+}
+
 /// Refuses while the clock is so far ahead that nothing is appended.
 fn clock_may_stamp(api: &ReadApi, head: Head) -> Result<(), Problem> {
     match api.log.clock_state(head.at) {
@@ -90,8 +119,9 @@ fn not_ready(ja: String, en: String) -> Problem {
 
 /// Tells whether the server can do its work.
 ///
-/// 200 when everything runs that the server consists of, the log can be read and written, its clock
-/// is not ahead, and every view is live and at most 1,000 events behind.
+/// 200 when everything runs that the server consists of and nothing of it is stuck, log and vault
+/// can be read and written and are where they were opened, the clock is not ahead, and every view
+/// is live and at most 1,000 events behind.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", operation_id = "readyz",
     extensions(("x-summary-ja" = json!("仕事を受けられるか"))),
@@ -100,6 +130,8 @@ fn not_ready(ja: String, en: String) -> Problem {
 )]
 pub(crate) async fn readyz(State(api): State<ReadApi>) -> Result<Json<Health>, Problem> {
     all_loops_run(&api)?;
+    no_loop_is_stuck(&api)?;
+    all_in_reach(&api)?;
     match tokio::time::timeout(READY_WAIT, api.log.head()).await {
         Ok(Ok(head)) => clock_may_stamp(&api, head)?,
         Ok(Err(error)) => return Err(log_unavailable(&error)),

@@ -51,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use audit::OWN_QUERIES;
 pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
 pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
 pub use health::READY_LAG_MAX;

@@ -81,11 +81,13 @@ pub(crate) struct LoopAnswer {
     /// Its name.
     #[schema(example = "writer")]
     name: String,
-    /// `running`, `failed` where it ended before it was told to, or `ended`. While one has failed
-    /// the server is neither ready nor well; starting it again mends that, or shows why not.
+    /// `running`, `stuck` where it has not been heard of for longer than its work may take,
+    /// `failed` where it ended before it was told to, or `ended`. While one has failed the server
+    /// is neither ready nor well, and while one is stuck it is not ready; starting it again mends
+    /// that, or shows why not.
     #[schema(schema_with = codes::loop_state)]
     state: &'static str,
-    /// When it failed, RFC 3339.
+    /// When it failed, or when one that is stuck was heard of last, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     failed_at: Option<String>,
@@ -95,7 +97,9 @@ impl LoopAnswer {
     /// How a loop failed is for those who run the server: it may quote what it worked on.
     fn new(status: LoopStatus, now: Timestamp) -> Self {
         let failed_at = match status.state {
-            LoopState::Failed { since, .. } => Some(earlier(now, since.elapsed())),
+            LoopState::Failed { since, .. } | LoopState::Stuck { since } => {
+                Some(earlier(now, since.elapsed()))
+            }
             LoopState::Running | LoopState::Ended => None,
         };
         Self {

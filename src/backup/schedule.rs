@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use meguri_log::{Log, Timestamp};
 use meguri_read_api::BackupStanding;
+use meguri_supervision::Recurring;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -48,17 +49,22 @@ pub(crate) async fn run(
 ) {
     let mut last = newest(&log, &settings, &schedule, &stop).await;
     let rest = LOOK_EVERY.min(schedule.every / 4);
-    let mut left_alone = Duration::ZERO;
+    let (mut left_alone, mut again) = (Duration::ZERO, Recurring::new());
     loop {
         let now = log.clock().now();
         let due = last.is_none_or(|(at, _)| age(at, now) >= schedule.every);
         if due && left_alone.is_zero() {
             match made(&log, &settings, &schedule, &stop).await {
-                Ok(newest) => last = Some(newest),
+                Ok(newest) => {
+                    again.is_over();
+                    last = Some(newest);
+                }
                 Err(_) if stop.is_cancelled() => return,
                 Err(error) => {
                     metrics::counter!("meguri_backup_failures_total").increment(1);
-                    tracing::error!(%error, "no backup is made; trying again");
+                    if let Some(unsaid) = again.happened() {
+                        tracing::error!(%error, unsaid, "no backup is made; trying again");
+                    }
                     left_alone = LEFT_ALONE.min(schedule.every);
                 }
             }

@@ -8,15 +8,23 @@
 //! Work that somebody awaits, such as the answer to one request, is no loop: who awaits it sees
 //! how it ended.
 
+mod beat;
 mod panic;
+mod recurring;
 
-use std::{borrow::Cow, fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow, fmt::Display, future::poll_fn, panic::AssertUnwindSafe, pin::pin, sync::Arc,
+    task::Poll, time::Instant,
+};
 
 use futures::FutureExt as _;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use beat::Beat;
+pub use beat::{beat_within, rest};
 pub use panic::panic_text;
+pub use recurring::Recurring;
 
 /// What the failure of a loop means for its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +40,11 @@ pub enum OnFailure {
 pub enum LoopState {
     /// It runs.
     Running,
+    /// It runs, and has not been heard of for longer than it said ([`beat_within`]).
+    Stuck {
+        /// When it was heard of last.
+        since: Instant,
+    },
     /// It ended before it was told to.
     Failed {
         /// When.
@@ -44,10 +57,11 @@ pub enum LoopState {
 }
 
 impl LoopState {
-    /// In one word: `running`, `failed` or `ended`.
+    /// In one word: `running`, `stuck`, `failed` or `ended`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Stuck { .. } => "stuck",
             Self::Failed { .. } => "failed",
             Self::Ended => "ended",
         }
@@ -106,6 +120,20 @@ struct Entry {
     key: Arc<()>,
     /// Cancelled to have it panic.
     broken: CancellationToken,
+    beat: Beat,
+}
+
+impl Entry {
+    /// How it stands at this moment.
+    fn status(&self) -> LoopStatus {
+        let mut status = self.status.clone();
+        if status.state == LoopState::Running
+            && let Some(since) = self.beat.stuck_since()
+        {
+            status.state = LoopState::Stuck { since };
+        }
+        status
+    }
 }
 
 impl Supervisor {
@@ -145,14 +173,23 @@ impl Supervisor {
         N: Into<Cow<'static, str>>,
         W: Future<Output: Outcome>,
     {
-        let (watched, broken) = self.begin(name.into(), on_failure, stop.clone());
+        let (watched, broken, beat) = self.begin(name.into(), on_failure, stop.clone());
+        let stopped = beat.clone();
         let work = async move {
+            let mut work = pin!(work);
+            let work = poll_fn(|context| {
+                if stopped.is_stopped() {
+                    return Poll::Pending;
+                }
+                work.as_mut().poll(context)
+            });
             tokio::select! {
                 biased;
                 () = broken.cancelled() => broken_by_a_test(),
                 outcome = work => outcome,
             }
         };
+        let work = beat.around(work);
         async move {
             match AssertUnwindSafe(work).catch_unwind().await {
                 Ok(outcome) => watched.end(outcome.failure()),
@@ -166,8 +203,9 @@ impl Supervisor {
         name: Cow<'static, str>,
         on_failure: OnFailure,
         stop: CancellationToken,
-    ) -> (Watched, CancellationToken) {
+    ) -> (Watched, CancellationToken, Beat) {
         let (key, broken) = (Arc::new(()), CancellationToken::new());
+        let beat = Beat::default();
         let status = LoopStatus {
             name: name.clone(),
             on_failure,
@@ -177,6 +215,7 @@ impl Supervisor {
             status,
             key: Arc::clone(&key),
             broken: broken.clone(),
+            beat: beat.clone(),
         };
         self.0.loops.send_modify(|loops| {
             loops.retain(|one| one.status.name != name || one.status.state == LoopState::Running);
@@ -190,13 +229,13 @@ impl Supervisor {
             stop,
             settled: false,
         };
-        (watched, broken)
+        (watched, broken, beat)
     }
 
     /// Every loop, in the order in which they began.
     pub fn loops(&self) -> Vec<LoopStatus> {
         let loops = self.0.loops.borrow();
-        loops.iter().map(|one| one.status.clone()).collect()
+        loops.iter().map(Entry::status).collect()
     }
 
     /// The names of the loops that have failed; none while all is well.
@@ -204,6 +243,13 @@ impl Supervisor {
         let loops = self.0.loops.borrow();
         let failed = loops.iter().filter(|one| one.status.has_failed());
         failed.map(|one| one.status.name.clone()).collect()
+    }
+
+    /// The names of the loops that run and have not been heard of in time; none while all is well.
+    pub fn stuck(&self) -> Vec<Cow<'static, str>> {
+        let loops = self.loops().into_iter();
+        let stuck = loops.filter(|one| matches!(one.state, LoopState::Stuck { .. }));
+        stuck.map(|one| one.name).collect()
     }
 
     /// Waits until a loop has failed without which nothing works, and says which; for ever, where
@@ -240,6 +286,17 @@ impl Supervisor {
             |one: &&Entry| one.status.name == name && one.status.state == LoopState::Running;
         let running = loops.iter().find(is_it);
         running.inspect(|one| one.broken.cancel()).is_some()
+    }
+}
+
+impl Supervisor {
+    /// Has a loop stand still, for tests of what follows; answers whether one of this name runs.
+    pub fn inject_standstill(&self, name: &str) -> bool {
+        let loops = self.0.loops.borrow();
+        let is_it =
+            |one: &&Entry| one.status.name == name && one.status.state == LoopState::Running;
+        let running = loops.iter().find(is_it);
+        running.inspect(|one| one.beat.stop()).is_some()
     }
 }
 

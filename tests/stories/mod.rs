@@ -22,6 +22,7 @@ mod past;
 mod processes;
 pub(crate) mod proofs;
 mod put_back;
+mod reach;
 mod redacted_evidence;
 mod redaction;
 mod shutdown;

@@ -139,3 +139,37 @@ async fn status_and_metrics_name_a_loop_that_failed() {
     );
     app.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_that_stands_still_is_named_by_readiness_whichever_it_is() {
+    for name in [
+        "writer",
+        "watcher",
+        "feed",
+        "erasures",
+        "policies",
+        "publisher",
+    ] {
+        let folder = TempDir::new().unwrap();
+        let app = App::start(&settings(&folder)).await.unwrap();
+        let (router, supervisor) = (app.router(), app.log().supervisor().clone());
+        ready(&router).await;
+        assert!(supervisor.inject_standstill(name), "{name}");
+        let (status, text) = get(&router, "/readyz").await;
+        assert_eq!(status, 503, "{name}: {text}");
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(problem["loops"], serde_json::json!([name]), "{problem}");
+        let (_, status) = get(&router, "/api/status").await;
+        let status: Value = serde_json::from_str(&status).unwrap();
+        let mut loops = status["loops"].as_array().unwrap().iter();
+        let one = loops.find(|one| one["name"] == name).unwrap();
+        assert_eq!(one["state"], "stuck", "{one}");
+        assert_eq!(
+            get(&router, "/healthz").await.0,
+            200,
+            "{name}: it may go on"
+        );
+        // It cannot be waited for: the runtime of this test ends it.
+        std::mem::forget(app);
+    }
+}

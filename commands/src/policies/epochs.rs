@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use meguri_log::{KekError, Timestamp};
+use meguri_supervision::Recurring;
 use tokio_util::sync::CancellationToken;
 
 use crate::Commands;
@@ -16,14 +17,17 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 pub async fn keep_epochs(commands: Commands, stop: CancellationToken) {
     let within = commands.settings().erasure.within;
     let every = LOOK_AGAIN.min(within / 16).max(Duration::from_millis(10));
-    let mut told = false;
+    let (mut told, mut again) = (false, Recurring::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(every) => {}
         }
         match rotate_if_due(&commands, within).await {
-            Ok(false) => told = false,
+            Ok(false) => {
+                again.is_over();
+                told = false;
+            }
             Ok(true) if told => {}
             Ok(true) => {
                 told = true;
@@ -31,7 +35,11 @@ pub async fn keep_epochs(commands: Commands, stop: CancellationToken) {
                     "an erasure waits for the operator: `meguri vault rotate` says what to do"
                 );
             }
-            Err(error) => tracing::warn!(%error, "the key-encryption key is not rotated yet"),
+            Err(error) => {
+                if let Some(unsaid) = again.happened() {
+                    tracing::warn!(%error, unsaid, "the key-encryption key is not rotated yet");
+                }
+            }
         }
     }
 }

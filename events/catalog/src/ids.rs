@@ -17,6 +17,13 @@ pub struct IdError {
     pub expected: &'static str,
 }
 
+/// A UUID in its one spelling: lower case, with hyphens. Others name the same (RFC 9562, 4), and
+/// would make several names of one stream.
+fn canonical(text: &str) -> Option<Uuid> {
+    let uuid = Uuid::try_parse(text).ok()?;
+    (uuid.hyphenated().to_string() == text).then_some(uuid)
+}
+
 macro_rules! id {
     ($(#[doc = $doc:literal])+ $name:ident in $category:literal) => {
         $(#[doc = $doc])+
@@ -51,7 +58,7 @@ macro_rules! id {
             /// Reads the name of a stream of this category; `None` for any other.
             pub fn from_stream(stream: &str) -> Option<Self> {
                 let uuid = stream.strip_prefix(concat!($category, "-"))?;
-                Uuid::try_parse(uuid).ok().map(Self)
+                canonical(uuid).map(Self)
             }
         }
 
@@ -71,7 +78,7 @@ macro_rules! id {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                Uuid::try_parse(text).map(Self).map_err(|_| IdError { expected: $category })
+                canonical(text).map(Self).ok_or(IdError { expected: $category })
             }
         }
     };

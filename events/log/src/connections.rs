@@ -55,18 +55,22 @@ pub(crate) enum ConnectionError {
 pub(crate) struct Patience {
     /// For a connection: until one is free, or a new one is made.
     pub(crate) connect: Duration,
-    /// For an answer; without a bound where only this machine can be at fault.
+    /// For an answer; without a bound for questions that take as long as it takes.
     pub(crate) answer: Option<Duration>,
 }
 
 type Connect<C> = Box<dyn Fn() -> BoxFuture<'static, Result<C, sqlx::Error>> + Send + Sync>;
 
 /// At most so many connections to one database. Cloning is cheap.
-pub(crate) struct Connections<C>(Arc<Shared<C>>);
+pub(crate) struct Connections<C> {
+    shared: Arc<Shared<C>>,
+    /// How long one waits for an answer.
+    answer: Option<Duration>,
+}
 
 struct Shared<C> {
     connect: Connect<C>,
-    patience: Patience,
+    connect_within: Duration,
     most: u32,
     room: Arc<Semaphore>,
     idle: Mutex<Vec<C>>,
@@ -74,7 +78,10 @@ struct Shared<C> {
 
 impl<C> Clone for Connections<C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            shared: Arc::clone(&self.shared),
+            answer: self.answer,
+        }
     }
 }
 
@@ -101,18 +108,32 @@ impl<C: Connection> Connections<C> {
         F: Future<Output = Result<C, sqlx::Error>> + Send + 'static,
     {
         let room = usize::try_from(most).expect("INVARIANT: a pointer has 32 bits or more");
-        Self(Arc::new(Shared {
+        let shared = Shared {
             connect: Box::new(move || Box::pin(connect())),
-            patience,
+            connect_within: patience.connect,
             most,
             room: Arc::new(Semaphore::new(room)),
             idle: Mutex::default(),
-        }))
+        };
+        Self {
+            shared: Arc::new(shared),
+            answer: patience.answer,
+        }
+    }
+
+    /// The same, for questions that take as long as the database is large, such as whether every
+    /// page of it is whole.
+    pub(crate) fn unhurried(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self {
+            shared,
+            answer: None,
+        }
     }
 
     /// A connection for several questions in a row, such as those of one transaction.
     pub(crate) async fn lease(&self) -> Result<Lease<C>, ConnectionError> {
-        let shared = &self.0;
+        let shared = &self.shared;
         let leasing = async {
             let closed = |_| ConnectionError::NotMade("it is closed".into());
             let room = Arc::clone(&shared.room).acquire_owned().await;
@@ -127,10 +148,11 @@ impl<C: Connection> Connections<C> {
             Ok(Lease {
                 connection: Some(connection),
                 shared: Arc::clone(shared),
+                answer: self.answer,
                 _room: room,
             })
         };
-        let leased = timeout(shared.patience.connect, leasing).await;
+        let leased = timeout(shared.connect_within, leasing).await;
         leased.unwrap_or_else(|_| {
             let reason = "no connection to the database could be had in time";
             Err(ConnectionError::NotMade(reason.into()))
@@ -151,7 +173,7 @@ impl<C: Connection> Connections<C> {
 
     /// Waits for what is being asked, and closes all connections.
     pub(crate) async fn close(&self) {
-        let shared = &self.0;
+        let shared = &self.shared;
         // Who still has a connection after that closes it when done.
         let _ = timeout(CLOSE_WITHIN, shared.room.acquire_many(shared.most)).await;
         shared.room.close();
@@ -168,6 +190,7 @@ impl<C: Connection> Connections<C> {
 pub(crate) struct Lease<C> {
     connection: Option<C>,
     shared: Arc<Shared<C>>,
+    answer: Option<Duration>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -180,7 +203,7 @@ impl<C: Connection> Lease<C> {
     {
         let lost = || ConnectionError::NotMade("the connection was lost".into());
         let asking = ask(self.connection.take().ok_or_else(lost)?);
-        let answered = match self.shared.patience.answer {
+        let answered = match self.answer {
             Some(bound) => timeout(bound, answered(asking)).await.ok(),
             None => Some(answered(asking).await),
         };

@@ -78,6 +78,7 @@ mod postgres;
 mod publish;
 mod queue;
 mod randomness;
+mod reach;
 mod read;
 mod recorded;
 mod release;
@@ -125,6 +126,7 @@ pub use publish::{
     WitnessAnswer, Witnesses,
 };
 pub use randomness::{Randomness, SystemRandomness};
+pub use reach::OutOfReach;
 pub use read::{BadFilter, Direction, Filter, ReadError, StreamRange};
 pub use recorded::{Block, Entry, Recorded};
 pub use seal::{OpenSealError, Section, SectionContent};

@@ -31,6 +31,7 @@ use crate::{
     publish::store::PublishStore,
     queue::Queue,
     randomness::{self, Randomness},
+    reach::{OutOfReach, Reach},
     read::{Filter, ReadError, StreamRange},
     recorded::{Block, Recorded},
     seal,
@@ -63,6 +64,7 @@ struct Opened {
     /// The loops of this process; told to stop when the log is closed.
     supervisor: Supervisor,
     appending: Arc<Appending>,
+    reach: Arc<Reach>,
     /// Taken by who has seen it end: everything is closed after it, and once.
     writer: Mutex<Option<JoinHandle<()>>>,
     watcher: JoinHandle<()>,
@@ -94,7 +96,7 @@ impl Log {
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 require_ours(log, Some(vault), false).await?;
-                let backend = Backend::new(SqliteStore::open(log).await?);
+                let backend = Backend::new(SqliteStore::open(log, answer).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
@@ -134,12 +136,26 @@ impl Log {
         let log = Self::start(backend, vault, surroundings, head, resolve_for, told);
         guard.say_state(head.at);
         match log.end_tokens_of_an_older_vault().await {
-            Ok(()) => Ok(log),
+            Ok(()) => {
+                log.watch_reach();
+                Ok(log)
+            }
             Err(error) => {
                 log.close().await;
                 Err(OpenError::Unavailable(error.to_string()))
             }
         }
+    }
+
+    /// Looks from now on whether log and vault can be reached.
+    fn watch_reach(&self) {
+        let (published, vault) = (Arc::clone(&self.0.published), self.vault().clone());
+        let watching = Arc::clone(&self.0.reach).watch(published, vault);
+        let stop = self.0.supervisor.stopping().clone();
+        let until = stop.clone();
+        let watching = async move { until.run_until_cancelled(watching).await.unwrap_or(()) };
+        let (name, unready) = ("reach of log and vault", OnFailure::Unready);
+        self.0.supervisor.spawn(name, unready, &stop, watching);
     }
 
     /// A vault that was put back holds tokens that were revoked since, and nobody can tell which:
@@ -167,7 +183,7 @@ impl Log {
         let (backend, vault) = match &options.location {
             Location::Sqlite { log, vault } => {
                 require_ours(log, has_vault.then_some(vault), true).await?;
-                let backend = Backend::new(SqliteStore::open_read_only(log).await?);
+                let backend = Backend::new(SqliteStore::open_read_only(log, answer).await?);
                 (backend, format!("sqlite:{}", vault.display()))
             }
             Location::Postgres { log, vault } => {
@@ -241,6 +257,7 @@ impl Log {
             recent,
             supervisor,
             appending,
+            reach: Arc::default(),
             writer,
             watcher,
         }))
@@ -547,6 +564,12 @@ impl Log {
     /// It costs nothing to ask. A log that is closed, and one whose writer has ended, fails.
     pub fn appends_fail(&self) -> Option<AppendsFail> {
         self.0.appending.failing()
+    }
+
+    /// Since when log or vault cannot be reached, or are not where they were opened, and why; none
+    /// while they can. It costs nothing to ask.
+    pub fn out_of_reach(&self) -> Option<OutOfReach> {
+        self.0.reach.lost()
     }
 
     /// Takes no more appends, finishes those accepted, and closes both databases. Asked again, also

@@ -48,7 +48,8 @@ pub struct LogOptions {
     /// How long access tokens are valid after they were issued; those of earlier releases, which
     /// had no end, from now on.
     pub token_lifetime: Duration,
-    /// How long one waits for an answer of PostgreSQL before its host is taken for gone.
+    /// How long one waits for an answer of a database before its host, or its disk, is taken for
+    /// gone.
     pub answer_within: Duration,
     /// How far the clock may be ahead of what it should show by the last event and the time that
     /// has passed since this process knows it. While it is further ahead nothing is appended: a

@@ -188,6 +188,7 @@ impl Publisher {
         let last = now.latest.map(|latest| latest.note.clone());
         // What is put back over the file from now on is older than it.
         if now.state == PublishState::Publishing
+            && log.published().require_in_place().is_ok()
             && let Err(error) = place.write(log, last).await
         {
             tracing::warn!(error, "where the log is cannot be written down");

@@ -19,6 +19,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use meguri_supervision::beat_within;
 use sqlx::{
     ConnectOptions, SqliteConnection, SqlitePool,
     migrate::Migrator,
@@ -41,16 +42,14 @@ use crate::{
 
 /// Connections that read; one of them watches.
 const READERS_MAX: u32 = 5;
-/// How long one waits for a connection; and for an answer as long as it takes, for a file has no
-/// host that may vanish. Other processes are waited for as [`BUSY_TIMEOUT`] says.
-const PATIENCE: Patience = Patience {
-    connect: Duration::from_secs(30),
-    answer: None,
-};
+/// How long one waits for a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a writer waits for another process to finish.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often the file is asked whether another process has written.
 const POLL_EVERY: Duration = Duration::from_millis(20);
+/// How long one look at the head takes at the very most.
+const WATCH_MAX: Duration = Duration::from_mins(2);
 /// What makes the tables, and brings those of an earlier release up to date.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// One statement for each number of rows, and a few more.
@@ -61,13 +60,15 @@ pub(crate) struct SqliteStore {
     readers: Connections<SqliteConnection>,
     writer: Connections<SqliteConnection>,
     path: PathBuf,
+    /// The file that was opened there, where it is written to.
+    file: Option<OpenedFile>,
     is_read_only: bool,
     /// Where another file is read in the place of this one.
     _copy: Option<Arc<read_only::Copy>>,
 }
 
 impl SqliteStore {
-    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) async fn open(path: &Path, answer: Duration) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -79,14 +80,15 @@ impl SqliteStore {
             .await
             .map_err(reading)?;
         MIGRATIONS.run(&first).await.map_err(not_migrated)?;
-        let writer = connections(1, options.clone());
+        let writer = connections(1, options.clone(), answer);
         // It stays until another one has the file open, so that the journal is not taken away
         // between the two.
         writer.lease().await.map_err(StoreError::from)?.give_back();
         first.close().await;
         Ok(Self {
-            readers: connections(READERS_MAX, options.pragma("query_only", "on")),
+            readers: connections(READERS_MAX, options.pragma("query_only", "on"), answer),
             writer,
+            file: OpenedFile::at(path),
             path: path.into(),
             is_read_only: false,
             _copy: None,
@@ -94,11 +96,11 @@ impl SqliteStore {
     }
 
     /// Opens a log that is there, to read it and to leave nothing behind.
-    pub(crate) async fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) async fn open_read_only(path: &Path, answer: Duration) -> Result<Self, OpenError> {
         let options = read_only::options(path);
         let (options, copy) =
             options.map_err(|error| StoreError::Unreachable(error.to_string()))?;
-        let readers = connections(READERS_MAX, options.clone());
+        let readers = connections(READERS_MAX, options.clone(), answer);
         let applied: Result<Vec<i64>, StoreError> = on!(readers, |reader| async {
             let applied = sqlx::query_scalar(APPLIED).fetch_all(reader).await;
             applied.map_err(reading)
@@ -106,8 +108,9 @@ impl SqliteStore {
         require_current(applied, &MIGRATIONS)?;
         Ok(Self {
             readers,
-            writer: connections(1, options),
+            writer: connections(1, options, answer),
             path: path.into(),
+            file: None,
             is_read_only: true,
             _copy: copy,
         })
@@ -118,12 +121,19 @@ impl SqliteStore {
 /// When its folder is moved under a running process, a copy or an empty file may stand in its
 /// place: that is refused, or half of what is acknowledged would be in the one and half in the
 /// other.
+///
+/// A file has no host that may vanish, but its disk may hang: each question has this much time.
 pub(crate) fn connections(
     most: u32,
     options: SqliteConnectOptions,
+    answer: Duration,
 ) -> Connections<SqliteConnection> {
     let opened = Arc::new(OnceLock::new());
-    Connections::new(most, PATIENCE, move || {
+    let patience = Patience {
+        connect: CONNECT_WITHIN,
+        answer: Some(answer),
+    };
+    Connections::new(most, patience, move || {
         let (options, opened) = (options.clone(), Arc::clone(&opened));
         async move {
             let path = options.get_filename().to_owned();
@@ -142,6 +152,27 @@ pub(crate) fn connections(
             Ok(connection)
         }
     })
+}
+
+/// A file that was opened, to be found again in its place.
+#[derive(Debug)]
+pub(crate) struct OpenedFile {
+    path: PathBuf,
+    known: (u64, u64),
+}
+
+impl OpenedFile {
+    /// The one at this path; none where there is none.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let known = file_at(path).ok()??;
+        let path = path.to_owned();
+        Some(Self { path, known })
+    }
+
+    /// Refuses where another one, or none, is there now.
+    pub(crate) fn require_in_place(&self) -> io::Result<()> {
+        require_same(&self.path, self.known)
+    }
 }
 
 /// Which file is at this path: its device and number there.
@@ -306,6 +337,7 @@ impl Store for SqliteStore {
         let (mut watching, mut seen) = (None, 0_i64);
         loop {
             poll.tick().await;
+            beat_within(WATCH_MAX);
             let Some(lease) = &mut watching else {
                 // The number only means something on one and the same connection.
                 watching = self.readers.lease().await.ok();
@@ -415,7 +447,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [path, moved] = ["vault.db", "moved.db"].map(|name| folder.path().join(name));
         let options = SqliteConnectOptions::new().filename(&path);
-        let all = connections(3, options.create_if_missing(true));
+        let all = connections(3, options.create_if_missing(true), Duration::from_secs(30));
         let first = all.lease().await.unwrap();
         fs::rename(&path, &moved).unwrap();
         assert!(all.lease().await.is_err(), "there is no file");

@@ -30,6 +30,7 @@ use crate::{
     connections::{self, ConnectionError},
     integrity::pages,
     seal,
+    sqlite::OpenedFile,
     store::StoreError,
 };
 use database::Database;
@@ -44,6 +45,8 @@ pub struct Vault(Arc<Opened>);
 
 struct Opened {
     database: Database,
+    /// Its file, where it is one.
+    file: Option<OpenedFile>,
     keys: Arc<Keys>,
     pepper: Zeroizing<[u8; 32]>,
     tokens: tokens::TokenState,
@@ -126,7 +129,7 @@ impl Vault {
         let tokens = tokens::TokenState::new(token_lifetime);
         let now = clock.now().micros();
         database.tidy_tokens(now, tokens.lifetime).await?;
-        Self::on(database, kek, log_is_empty, clock, tokens).await
+        Self::on((database, location), kek, log_is_empty, clock, tokens).await
     }
 
     /// Opens a vault that is there, to read it and to leave nothing behind.
@@ -141,20 +144,25 @@ impl Vault {
     ) -> Result<Self, KekError> {
         let database = Database::open_read_only(location, answer)?;
         let tokens = tokens::TokenState::new(Duration::ZERO);
-        Self::on(database, kek, false, clock, tokens).await
+        Self::on((database, location), kek, false, clock, tokens).await
     }
 
     async fn on(
-        database: Database,
+        (database, location): (Database, &str),
         kek: &Kek,
         log_is_empty: bool,
         clock: Arc<dyn Clock>,
         tokens: tokens::TokenState,
     ) -> Result<Self, KekError> {
         let opened = kek::open(&database, kek, log_is_empty).await?;
+        let file = match &database {
+            Database::Sqlite(_) => OpenedFile::at(database::path_of(location)),
+            Database::Postgres(_) => None,
+        };
         let keys = Arc::new(Keys::new(database.clone(), kek.clone(), opened.wrapping));
         Ok(Self(Arc::new(Opened {
             database,
+            file,
             keys,
             pepper: opened.pepper,
             tokens,
@@ -183,6 +191,15 @@ impl Vault {
         self.0.keys.of(ids).await
     }
 
+    /// Looks whether it can be read and written, and is where it was opened.
+    pub(crate) async fn probe(&self) -> Result<(), VaultError> {
+        if let Some(file) = &self.0.file {
+            let in_place = file.require_in_place();
+            in_place.map_err(|error| VaultError::Unavailable(error.to_string()))?;
+        }
+        self.0.database.probe().await
+    }
+
     /// What the database itself finds wrong in its pages and indexes, as far as it can look within
     /// this time.
     pub(crate) async fn integrity(
@@ -190,8 +207,8 @@ impl Vault {
         within: Option<Duration>,
     ) -> Result<Vec<String>, VaultError> {
         match &self.0.database {
-            Database::Sqlite(connections) => connections::on!(connections, |connection| async {
-                Ok(pages::sqlite(connection, within).await?)
+            Database::Sqlite(database) => connections::on!(database.unhurried(), |file| async {
+                Ok(pages::sqlite(file, within).await?)
             }),
             Database::Postgres(connections) => {
                 let found = pages::postgres(connections, within).await;

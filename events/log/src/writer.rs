@@ -8,6 +8,7 @@ use std::{
 };
 
 use lru::LruCache;
+use meguri_supervision::beat_within;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,6 +29,10 @@ pub(crate) const RESOLVE_FOR: Duration = Duration::from_secs(15);
 const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
 /// How long nothing may be asked of it after a failure before it tries by itself.
 const PROBE_AFTER: Duration = Duration::from_secs(2);
+/// How long a batch takes at the very most, each question of it bounded; and how often the writer
+/// is heard of while nobody asks.
+const BATCH_MAX: Duration = Duration::from_mins(3);
+const HEARD_OF_EVERY: Duration = Duration::from_secs(10);
 /// Most positions that it reads to learn what others wrote; beyond that it forgets what it knew.
 const CATCH_UP_MAX: u64 = 20_000;
 
@@ -102,6 +107,7 @@ impl Writer {
     pub(crate) async fn run(mut self, closing: CancellationToken) {
         let _ended = Ended(Arc::clone(&self.appending));
         loop {
+            beat_within(BATCH_MAX);
             let fails = self.appending.failing().is_some();
             let request = match self.held.take() {
                 Some(held) => Some(held),
@@ -118,6 +124,7 @@ impl Writer {
                         self.probe().await;
                         continue;
                     }
+                    () = tokio::time::sleep(HEARD_OF_EVERY) => continue,
                 },
             };
             let Some(request) = request else { return };

@@ -120,6 +120,14 @@ impl InputError {
         })
     }
 
+    /// An id in another spelling than its own.
+    pub(super) fn not_canonical() -> Self {
+        Self::new(Fault::Said {
+            ja: Some("ID は小文字とハイフンの形で指定してください".to_owned()),
+            en: "an id is written in lower case, with its hyphens".to_owned(),
+        })
+    }
+
     /// Lists and objects in each other, deeper than anything that is taken.
     pub(super) const fn too_deep() -> Self {
         Self::new(Fault::TooDeep)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
+use uuid::Uuid;
 
 use super::InputError;
 use super::error::Shape;
@@ -127,6 +128,16 @@ impl<'de> Deserializer<'de> for OneText {
         visitor.visit_string(self.0)
     }
 
+    /// Only what is made of a text in place, such as an id, asks for one so. The type would read
+    /// an id in capitals, in braces, without hyphens or as a URN, too (RFC 9562, 4).
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
+        let id = Uuid::try_parse(&self.0);
+        if id.is_ok_and(|id| id.hyphenated().to_string() != self.0) {
+            return Err(InputError::not_canonical());
+        }
+        visitor.visit_string(self.0)
+    }
+
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, InputError> {
         match self.0.as_str() {
             "true" => visitor.visit_bool(true),
@@ -157,7 +168,7 @@ impl<'de> Deserializer<'de> for OneText {
     }
 
     forward_to_deserialize_any! {
-        i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct
+        i128 u128 f32 f64 char string bytes byte_buf unit unit_struct seq tuple tuple_struct
         map struct identifier ignored_any
     }
 }

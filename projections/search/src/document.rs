@@ -290,8 +290,9 @@ pub(crate) fn joined_term(reading: &str) -> String {
     format!("+{reading}")
 }
 
-/// The one form under which tags and names of cities are compared: those that differ in width,
-/// case, kana, or what shows nothing alone are one.
+/// The one form under which tags, names of cities and parts of words are compared, here and where
+/// else something is looked for: those that differ in width, case, kana, or what shows nothing
+/// alone are one.
 pub fn name_form(name: &str) -> String {
     fold(normalise(name).text.trim())
 }

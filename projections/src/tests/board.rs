@@ -252,6 +252,17 @@ async fn posts_are_found_by_a_part_of_title_description_or_tag() {
     );
     assert_eq!(titles(&list(&folded, text("bIKE")).await), ["Bike 修理"]);
     assert_eq!(titles(&list(&folded, text("をお願い")).await).len(), 3);
+    // As search compares words: full and half width, case, hiragana and katakana.
+    for same in ["Ｂｉｋｅ", "BIKE", "ｂｉｋｅ　修理", "\u{200b}bike"] {
+        assert_eq!(
+            titles(&list(&folded, text(same)).await),
+            ["Bike 修理"],
+            "{same}"
+        );
+    }
+    for same in ["ヲオ願イ", "ｦｵ願ｲ"] {
+        assert_eq!(titles(&list(&folded, text(same)).await).len(), 3, "{same}");
+    }
     assert_eq!(titles(&list(&folded, text("犬")).await), ["犬の散歩"]);
     assert_eq!(titles(&list(&folded, text("%")).await), Vec::<&str>::new());
     assert_eq!(

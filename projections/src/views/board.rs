@@ -3,7 +3,7 @@
 use meguri_events::PostId;
 use meguri_search::name_form;
 
-use super::posts::{self, Posts, Retagged};
+use super::posts::{self, Posts, Rewritten, Words};
 use crate::{
     decode::Decoded,
     row::table,
@@ -27,16 +27,33 @@ table! {
     with {}
 }
 
+/// What parts of the words of a post are looked for in.
+const BETWEEN: &str = "\u{1f}";
+
+table! {
+    /// Title, description and tags of a post, in the form in which words are compared.
+    pub struct PostWords in "post_words"
+    by {
+        /// The post.
+        post: PostId,
+    }
+    with {
+        /// They, with a control character between that nobody can type.
+        form: String,
+    }
+}
+
 /// The view.
 #[derive(Default)]
 pub struct Board {
     posts: Posts,
     tags: Rows<PostTag>,
+    words: Rows<PostWords>,
 }
 
 impl View for Board {
     const NAME: &'static str = "board";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const SCHEMA: &'static str = include_str!("board.sql");
     const WANTS: &'static [&'static str] = &posts::WANTS;
 
@@ -45,25 +62,57 @@ impl View for Board {
     }
 
     fn fold(&mut self, event: &Decoded) -> Result<(), FoldError> {
-        for Retagged {
-            post,
-            before,
-            after,
-        } in posts::fold(&mut self.posts, event)?
-        {
-            for tag in before {
-                let tag = name_form(&tag);
-                self.tags.remove(&PostTag { tag, post });
-            }
-            for tag in after {
-                let tag = name_form(&tag);
-                self.tags.put(PostTag { tag, post });
-            }
+        for rewritten in posts::fold(&mut self.posts, event)? {
+            self.find_by(rewritten);
         }
         Ok(())
     }
 
     fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
-        vec![&mut self.posts, &mut self.tags]
+        vec![&mut self.posts, &mut self.tags, &mut self.words]
+    }
+}
+
+impl Board {
+    /// Has a post found by what it reads now.
+    fn find_by(&mut self, rewritten: Rewritten) {
+        let Rewritten {
+            post,
+            before,
+            after,
+        } = rewritten;
+        let (before, after) = (Forms::of(post, &before), Forms::of(post, &after));
+        before.tags.iter().for_each(|tag| self.tags.remove(tag));
+        if let Some(words) = &before.words {
+            self.words.remove(words);
+        }
+        after.tags.into_iter().for_each(|tag| self.tags.put(tag));
+        if let Some(words) = after.words {
+            self.words.put(words);
+        }
+    }
+}
+
+/// The words of a post in the form in which they are compared.
+struct Forms {
+    tags: Vec<PostTag>,
+    words: Option<PostWords>,
+}
+
+impl Forms {
+    fn of(post: PostId, words: &Words) -> Self {
+        let tags: Vec<_> = words.tags.iter().map(|tag| name_form(tag)).collect();
+        let text = words.text.as_ref().map(|text| {
+            let text = text.iter().map(|text| name_form(text));
+            text.chain(tags.iter().cloned()).collect::<Vec<_>>()
+        });
+        let tags = tags.into_iter().map(|tag| PostTag { tag, post });
+        Self {
+            tags: tags.collect(),
+            words: text.map(|all| PostWords {
+                post,
+                form: all.join(BETWEEN),
+            }),
+        }
     }
 }

@@ -37,3 +37,9 @@ create table post_tag (
     post text not null,
     primary key (tag, post)
 ) strict, without rowid;
+
+create table post_words (
+    post text primary key,
+    -- Title, description and tags in the form in which words are compared.
+    form text not null
+) strict, without rowid;

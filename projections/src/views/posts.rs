@@ -145,12 +145,30 @@ pub(crate) const WANTS: [&str; PostEvent::TYPES.len() + 2] =
 /// The posts that a view works on.
 pub(crate) type Posts = Rows<Post>;
 
-/// A post that has other tags now.
+/// A post that reads otherwise now.
 #[derive(Debug)]
-pub(crate) struct Retagged {
+pub(crate) struct Rewritten {
     pub(crate) post: PostId,
-    pub(crate) before: Vec<String>,
-    pub(crate) after: Vec<String>,
+    pub(crate) before: Words,
+    pub(crate) after: Words,
+}
+
+/// What a post reads; nothing before it was posted, and once it is erased.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// Title and description.
+    pub(crate) text: Option<[String; 2]>,
+    pub(crate) tags: Vec<String>,
+}
+
+impl Words {
+    fn of(post: &Post) -> Self {
+        let title = post.title.clone();
+        Self {
+            text: title.zip(post.description.clone()).map(Into::into),
+            tags: post.tags.0.clone(),
+        }
+    }
 }
 
 /// What a post event says, be it of a Need or of an Offer.
@@ -212,11 +230,11 @@ pub(crate) fn ask(posts: &mut Posts, event: &Decoded) {
     }
 }
 
-/// Changes the posts that were asked for by this event. Answers which have other tags now.
+/// Changes the posts that were asked for by this event. Answers which read otherwise now.
 ///
 /// # Errors
 /// [`FoldError`] where a post is changed that there is not.
-pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Retagged>, FoldError> {
+pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Rewritten>, FoldError> {
     let Event::Post(post) = &event.event else {
         return Ok(match event.erasure() {
             Some(erased) if erases(erased, KeyClass::Profile) => erase(posts, event.position),
@@ -228,7 +246,7 @@ pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Retagged>, 
         });
     };
     let (id, change) = change(post);
-    let retagged = match change {
+    let rewritten = match change {
         Change::Posted { by, outline, text } => {
             posts.put(posted(event, id, by, outline));
             Some(rewrite(posts.row(&id)?, outline, text))
@@ -249,7 +267,7 @@ pub(crate) fn fold(posts: &mut Posts, event: &Decoded) -> Result<Vec<Retagged>, 
     };
     let post = posts.row(&id)?;
     (post.version, post.changed) = (event.version, event.position);
-    Ok(retagged.into_iter().collect())
+    Ok(rewritten.into_iter().collect())
 }
 
 /// Closes the posts that were asked for where their author has left. The events that close them
@@ -268,14 +286,15 @@ fn close_if_left(posts: &mut Posts, event: &Decoded) {
 }
 
 /// Takes away what the author of the posts that were asked for has typed.
-fn erase(posts: &mut Posts, position: Position) -> Vec<Retagged> {
-    let mut retagged = Vec::new();
+fn erase(posts: &mut Posts, position: Position) -> Vec<Rewritten> {
+    let mut erased = Vec::new();
     posts.change_asked(|post| {
-        retagged.push(Retagged {
+        erased.push(Rewritten {
             post: post.id,
-            before: std::mem::take(&mut post.tags.0),
-            after: Vec::new(),
+            before: Words::of(post),
+            after: Words::default(),
         });
+        post.tags.0.clear();
         post.title = None;
         post.description = None;
         post.city = None;
@@ -284,19 +303,18 @@ fn erase(posts: &mut Posts, position: Position) -> Vec<Retagged> {
         post.changed = position;
         true
     });
-    retagged
+    erased
 }
 
 /// Puts what a post reads now in place of what it read before.
-fn rewrite(post: &mut Post, outline: PostOutline, text: &Sealed<PostText>) -> Retagged {
+fn rewrite(post: &mut Post, outline: PostOutline, text: &Sealed<PostText>) -> Rewritten {
     let text = text.known();
     let place: Option<Place> = text.and_then(|text| text.place);
     // Typed in whatever form, shown and compared in one.
     let one = |text: &String| composed(text).into_owned();
-    let after: Vec<_> = text
-        .map(|text| text.tags.iter().map(one).collect())
-        .unwrap_or_default();
-    let before = std::mem::replace(&mut post.tags.0, after.clone());
+    let before = Words::of(post);
+    let tags = text.map(|text| text.tags.iter().map(one).collect());
+    post.tags.0 = tags.unwrap_or_default();
     post.category = outline.category;
     post.prefecture = outline.prefecture;
     post.online = outline.modes.online;
@@ -308,10 +326,10 @@ fn rewrite(post: &mut Post, outline: PostOutline, text: &Sealed<PostText>) -> Re
     post.wished_return = text.and_then(|text| text.wished_return.as_ref().map(one));
     post.lat_e7 = place.map(|place| e7(place.lat));
     post.lon_e7 = place.map(|place| e7(place.lon));
-    Retagged {
+    Rewritten {
         post: post.id,
         before,
-        after,
+        after: Words::of(post),
     }
 }
 

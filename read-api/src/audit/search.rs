@@ -24,7 +24,7 @@ use crate::views::{View, log_unavailable, refusal};
 
 /// What is looked for; empty fields of the form look for everything.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Wanted {
     pub(super) member: String,
     pub(super) exchange: String,

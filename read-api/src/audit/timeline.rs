@@ -20,6 +20,7 @@ use crate::views::log_unavailable;
 
 /// Which part of it.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Part {
     /// Only events after this version of the exchange.
     #[serde(default)]

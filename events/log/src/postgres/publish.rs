@@ -51,6 +51,10 @@ impl PublishStore for PostgresStore {
         Err(StoreError::Refused(reason.into()))
     }
 
+    fn require_in_place(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn place(&self) -> Result<DatabasePlace, StoreError> {
         // A database that was restored from a dump has another number, and one of another cluster
         // another cluster's.

@@ -38,6 +38,10 @@ pub(crate) trait PublishStore: Send + Sync + 'static {
     /// Whether it is a file.
     fn is_in_a_file(&self) -> bool;
 
+    /// Refuses where it is a file, and that is not where it was opened any more: what is written
+    /// beside it by its path would be written beside another one, or where nothing belongs.
+    fn require_in_place(&self) -> Result<(), StoreError>;
+
     /// Copies the file as it is at one moment.
     async fn copy_to(&self, path: &Path) -> Result<(), StoreError>;
 

@@ -1,9 +1,17 @@
 //! The publisher at work: take the right to publish, find where it stands, then tiles, signature,
 //! file, checkpoint, in this order.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use meguri_proofs::{Builder, Checkpoint, Note, Piece, SignerKey, Tree};
+use meguri_supervision::{Recurring, beat_within, rest};
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval, sleep},
@@ -24,6 +32,8 @@ use crate::{frontiers::TreeError, log::Log, read::ReadError, store::StoreError};
 const READ_ENTRIES: u64 = 8_192;
 /// How often it is written down where the log is, so that a file which is put back is older.
 const PLACE_EVERY: Duration = Duration::from_mins(1);
+/// How long a step takes at the very most: what others wait for is bounded in each.
+const STEP_MAX: Duration = Duration::from_mins(10);
 /// How long it rests after a failure.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -67,6 +77,8 @@ pub(super) struct Worker {
     pub(super) cosigning: Cosigning,
     interval: Duration,
     told: watch::Sender<Publication>,
+    /// Whether all went well since the last failure.
+    has_published: AtomicBool,
 }
 
 impl Worker {
@@ -90,6 +102,7 @@ impl Worker {
             cosigning: Cosigning::new(options.witnesses),
             interval: options.interval.max(Duration::from_millis(1)),
             told,
+            has_published: AtomicBool::new(false),
         };
         (worker, publication)
     }
@@ -105,7 +118,9 @@ impl Worker {
     }
 
     async fn run_forever(&self) {
+        let mut again = Recurring::new();
         loop {
+            beat_within(STEP_MAX);
             self.state(PublishState::Waiting);
             let press = tokio::select! {
                 // The right to publish ends the watching of others.
@@ -120,6 +135,7 @@ impl Worker {
                     Err(Stop::Refused(refusal)) => {
                         tracing::error!(%refusal, "nothing is published any more");
                         self.state(PublishState::Refusing(refusal));
+                        rest();
                         // INVARIANT: the right to publish is kept. Another process may know less,
                         // and would sign.
                         std::future::pending().await
@@ -127,7 +143,16 @@ impl Worker {
                     Ok(never) => match never {},
                 },
             };
-            tracing::warn!(reason, "the log cannot be published now; trying again");
+            if self.has_published.swap(false, Ordering::Relaxed) {
+                again.is_over();
+            }
+            if let Some(unsaid) = again.happened() {
+                tracing::warn!(
+                    reason,
+                    unsaid,
+                    "the log cannot be published now; trying again"
+                );
+            }
             self.state(PublishState::Failing(reason));
             sleep(AGAIN_AFTER).await;
         }
@@ -139,6 +164,7 @@ impl Worker {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            beat_within(STEP_MAX);
             match self.log.published().last_checkpoint().await {
                 Ok(Some(latest)) => self.tell(latest, PublishState::Waiting),
                 Ok(None) => {}
@@ -155,16 +181,19 @@ impl Worker {
         let mut placed = Instant::now();
         loop {
             ticks.tick().await;
+            beat_within(STEP_MAX);
             if placed.elapsed() > PLACE_EVERY {
                 self.settle(last.as_ref()).await?;
                 placed = Instant::now();
             }
             self.publish_once(press, &mut builder, &mut last).await?;
+            self.has_published.store(true, Ordering::Relaxed);
         }
     }
 
     /// Writes down where the log is, and what was signed of it last.
     pub(super) async fn settle(&self, last: Option<&SignedCheckpoint>) -> Result<(), Stop> {
+        self.log.published().require_in_place().map_err(failed)?;
         let last = last.map(|last| last.note.clone());
         let written = self.place.write(&self.log, last).await;
         written.map_err(Stop::Failed)
@@ -191,6 +220,7 @@ impl Worker {
         }
         self.grow(press, builder, head).await?;
         let turn = self.outside.turn().await.map_err(Stop::Failed)?;
+        self.log.published().require_in_place().map_err(failed)?;
         self.is_last(last.as_ref()).await?;
         let checkpoint = self.sign(press, builder.tree()).await?;
         self.outside
@@ -228,6 +258,7 @@ impl Worker {
     ) -> Result<(), Stop> {
         let mut size = builder.tree().size;
         while size < to {
+            beat_within(STEP_MAX);
             let up_to = to.min(size + READ_ENTRIES);
             let tiles = self.complete(builder, size, up_to).await?;
             self.keep_tiles(press, &tiles).await?;

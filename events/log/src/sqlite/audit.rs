@@ -42,13 +42,13 @@ fn rows_sql() -> String {
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn audit_integrity(&self, within: Option<Duration>) -> Result<Vec<String>, StoreError> {
-        on!(self.readers, |reader| async {
+        on!(self.readers.unhurried(), |reader| async {
             pages::sqlite(reader, within).await.map_err(reading)
         })
     }
 
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
-        on!(self.writer, |writer| async {
+        on!(self.writer.unhurried(), |writer| async {
             let done = sqlx::query("reindex").execute(writer).await;
             done.map(drop).map_err(reading)
         })
@@ -67,7 +67,7 @@ impl AuditStore for SqliteStore {
         )
         .bind(after.to_sql())
         .bind(up_to.to_sql());
-        let found: Vec<i64> = on!(self.readers, |reader| async {
+        let found: Vec<i64> = on!(self.readers.unhurried(), |reader| async {
             found.fetch_all(reader).await.map_err(reading)
         })?;
         let found = found.into_iter().map(Position::from_sql);
@@ -87,13 +87,13 @@ impl AuditStore for SqliteStore {
         )
         .bind(after)
         .bind(i64::from(limit));
-        on!(self.readers, |reader| async {
+        on!(self.readers.unhurried(), |reader| async {
             kept.fetch_all(reader).await.map_err(reading)
         })
     }
 
     async fn audit_count(&self) -> Result<u64, StoreError> {
-        on!(self.readers, |reader| async {
+        on!(self.readers.unhurried(), |reader| async {
             let count = sqlx::query_scalar("select count(*) from events");
             let count: i64 = count.fetch_one(reader).await.map_err(reading)?;
             Ok(count.unsigned_abs())
@@ -109,7 +109,7 @@ impl AuditStore for SqliteStore {
         let (statement, mut after, mut events) = (&*rows_sql(), after, Vec::new());
         while events.len() < limit {
             let at_once = ROW_EVENTS.min(limit - events.len());
-            let read: Result<Vec<_>, StoreError> = on!(self.readers, |reader| {
+            let read: Result<Vec<_>, StoreError> = on!(self.readers.unhurried(), |reader| {
                 rows(reader, statement, after, up_to, at_once)
             });
             let read = read?;
@@ -126,7 +126,7 @@ impl AuditStore for SqliteStore {
         from: u64,
         limit: u32,
     ) -> Result<Vec<StoredTile>, StoreError> {
-        on!(self.readers, |connection| async {
+        on!(self.readers.unhurried(), |connection| async {
             sqlx::query_as(
                 "select number, hashes, root from tiles where level = $1 and number >= $2 \
              order by number limit $3",
@@ -141,7 +141,7 @@ impl AuditStore for SqliteStore {
     }
 
     async fn audit_published(&self) -> Result<u64, StoreError> {
-        on!(self.readers, |reader| async {
+        on!(self.readers.unhurried(), |reader| async {
             let size = sqlx::query_scalar("select coalesce(max(size), 0) from checkpoints");
             let size: i64 = size.fetch_one(reader).await.map_err(reading)?;
             Ok(size.unsigned_abs())
@@ -153,7 +153,7 @@ impl AuditStore for SqliteStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<StoredCheckpoint>, StoreError> {
-        on!(self.readers, |connection| async {
+        on!(self.readers.unhurried(), |connection| async {
             sqlx::query_as(
                 "select size, root, cast(note as blob) as note from checkpoints where size > $1 \
              order by size limit $2",
@@ -172,7 +172,7 @@ impl AuditStore for SqliteStore {
         limit: u32,
     ) -> Result<Option<StoredOutcomes>, StoreError> {
         // One row for all of them: a row for each takes several times as long.
-        on!(self.readers, |connection| async {
+        on!(self.readers.unhurried(), |connection| async {
             sqlx::query_as(
                 "select max(key) as last_key, \
              cast(group_concat(hex(key) || ' ' || hex(request) || ' ' || \

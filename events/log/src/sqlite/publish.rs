@@ -52,6 +52,14 @@ impl PublishStore for SqliteStore {
         super::inspect::copy(&self.path, path).await
     }
 
+    fn require_in_place(&self) -> Result<(), StoreError> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let in_place = file.require_in_place();
+        in_place.map_err(|error| StoreError::Unreachable(error.to_string()))
+    }
+
     async fn place(&self) -> Result<DatabasePlace, StoreError> {
         let failed = |error: std::io::Error| {
             StoreError::Unreachable(format!("{}: {error}", self.path.display()))

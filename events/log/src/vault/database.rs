@@ -1,6 +1,6 @@
 //! The vault's database: the same few statements on SQLite and on PostgreSQL.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use sqlx::{
     PgConnection, SqliteConnection,
@@ -50,6 +50,11 @@ pub(super) use on;
 pub(super) const SET_META: &str = "insert into vault_meta (name, value) values ($1, $2) \
     on conflict (name) do update set value = excluded.value";
 
+/// A path, of which no byte means anything but itself.
+pub(super) fn path_of(location: &str) -> &Path {
+    Path::new(location.strip_prefix("sqlite:").unwrap_or(location))
+}
+
 impl Database {
     /// Opens the vault at a SQLite path or a PostgreSQL URL, which answers each question within
     /// this time or is taken for gone.
@@ -59,16 +64,16 @@ impl Database {
             session::refuse_shared_sessions(&connections).await?;
             Self::Postgres(connections)
         } else {
-            // A path, of which no byte means anything but itself.
-            let path = location.strip_prefix("sqlite:").unwrap_or(location);
             let options = SqliteConnectOptions::new()
-                .filename(path)
+                .filename(path_of(location))
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .pragma("secure_delete", "on")
                 .busy_timeout(BUSY_TIMEOUT);
-            Self::Sqlite(sqlite::connections(CONNECTIONS_MAX, options))
+            // Whoever waits for another writer waits within its answer.
+            let answer = BUSY_TIMEOUT + answer;
+            Self::Sqlite(sqlite::connections(CONNECTIONS_MAX, options, answer))
         };
         match &database {
             Self::Sqlite(connections) => {
@@ -89,8 +94,7 @@ impl Database {
             let connections = session::connections(location, CONNECTIONS_MAX, answer)?;
             return Ok(Self::Postgres(connections));
         }
-        let path = location.strip_prefix("sqlite:").unwrap_or(location);
-        let options = sqlite::read_only::options(path.as_ref());
+        let options = sqlite::read_only::options(path_of(location));
         let (options, copy) =
             options.map_err(|error| VaultError::Unavailable(error.to_string()))?;
         if copy.is_some() {
@@ -100,7 +104,24 @@ impl Database {
                     .into(),
             ));
         }
-        Ok(Self::Sqlite(sqlite::connections(CONNECTIONS_MAX, options)))
+        let connections = sqlite::connections(CONNECTIONS_MAX, options, answer);
+        Ok(Self::Sqlite(connections))
+    }
+
+    /// Looks whether it can be read and, where that is a file, written, and is where it was opened.
+    pub(super) async fn probe(&self) -> Result<(), VaultError> {
+        match self {
+            Self::Sqlite(connections) => connections::on!(connections, |file| async {
+                sqlx::raw_sql("begin immediate").execute(&mut *file).await?;
+                let read = sqlx::query("select value from vault_meta limit 1");
+                read.fetch_optional(&mut *file).await?;
+                Ok(sqlx::raw_sql("rollback").execute(file).await.map(drop)?)
+            }),
+            Self::Postgres(connections) => connections::on!(connections, |connection| async {
+                let read = sqlx::query("select value from vault_meta limit 1");
+                Ok(read.fetch_optional(connection).await.map(drop)?)
+            }),
+        }
     }
 
     /// Reads a value of the vault's own, which stays as it is until the transaction ends.

@@ -90,10 +90,11 @@ impl Vault {
         let path = path.to_str().ok_or_else(|| {
             CopyError::Unavailable(format!("{} is not a name in Unicode", path.display()))
         })?;
-        let copied: Result<(), VaultError> = connections::on!(connections, |connection| async {
-            let copy = sqlx::query("vacuum into $1").bind(path);
-            Ok(copy.execute(connection).await.map(drop)?)
-        });
+        let copied: Result<(), VaultError> =
+            connections::on!(connections.unhurried(), |vault| async {
+                let copy = sqlx::query("vacuum into $1").bind(path);
+                Ok(copy.execute(vault).await.map(drop)?)
+            });
         Ok(copied?)
     }
 

@@ -153,3 +153,38 @@ async fn the_vault_makes_keys_and_tokens_again_as_soon_as_there_is_space() {
     let said = sealed(event("a-2", "Said"), "member-1", "{}");
     log.append(append([said])).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_gets_no_answer_from_a_file_is_bounded_and_the_log_goes_on_after_it() {
+    let home = meguri_test_logs::Home::new(meguri_test_logs::Backend::Sqlite);
+    let mut options = home.options(std::sync::Arc::new(meguri_log::SystemClock));
+    options.answer_within = Duration::from_millis(300);
+    let log = Log::open(&options).await.unwrap();
+    let first = log.append(append([event("a-1", "Made")])).await.unwrap();
+    // Somebody holds the file for as long as they like: a disk that hangs looks the same.
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.folder().join("log.db"));
+    let mut other = sqlx::ConnectOptions::connect(&file).await.unwrap();
+    let hold = sqlx::raw_sql("begin immediate").execute(&mut other).await;
+    hold.unwrap();
+    let begun = Instant::now();
+    let refused = log.append(append([event("a-1", "Made")])).await;
+    assert!(refused.is_err(), "{refused:?}");
+    // SQLite itself would wait for 20 s, and then again.
+    assert!(
+        begun.elapsed() < Duration::from_secs(18),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(log.appends_fail().is_some());
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
+    let until = Instant::now() + SOON;
+    let again = loop {
+        match log.append(append([event("a-1", "Made")])).await {
+            Ok(appended) => break appended,
+            Err(error) => assert!(Instant::now() < until, "still: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(again.position > first.position);
+    log.close().await;
+}

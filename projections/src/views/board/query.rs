@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use meguri_events::{Category, MemberId, Mode, PostId, Prefecture, composed};
+use meguri_events::{Category, MemberId, Mode, PostId, Prefecture};
 use meguri_search::name_form;
 
 use super::super::posts::{Post, PostKind};
@@ -30,7 +30,7 @@ pub struct BoardQuery {
     pub mode: Option<ModeWanted>,
     /// A tag, in any of its writings.
     pub tag: Option<String>,
-    /// A part of title, description or a tag; upper and lower case of ASCII are the same.
+    /// A part of title, description or a tag, in any of its writings.
     pub text: Option<String>,
     /// Who posted it.
     pub author: Option<MemberId>,
@@ -134,16 +134,11 @@ fn conditions(query: &BoardQuery) -> (String, Vec<Cell>) {
         query.tag.as_deref().map(|tag| name_form(tag).to_cell()),
     );
     let text = query.text.as_ref().filter(|text| !text.is_empty());
-    also(
-        CONTAINS,
-        text.map(|text| composed(text).to_ascii_lowercase().to_cell()),
-    );
+    also(CONTAINS, text.map(|text| name_form(text).to_cell()));
     also("posted < ?", query.after.map(|cursor| cursor.0.to_cell()));
     (conditions.join(" and "), cells)
 }
 
-/// `lower` of SQLite folds ASCII only, as the needle was folded. One parameter, three places.
-const CONTAINS: &str = "exists (
-    select 1 from (select ? as needle) where instr(lower(title), needle) > 0
-    or instr(lower(description), needle) > 0
-    or exists (select 1 from json_each(tags) where instr(lower(value), needle) > 0))";
+/// Both sides are in the form in which search compares words.
+const CONTAINS: &str = "exists (select 1 from post_words \
+    where post_words.post = post.id and instr(form, ?) > 0)";
