@@ -106,6 +106,6 @@ run "get taro $room/history?limit=3"
 
 step 'The same on the command line, for who runs the server'
 run "log tail --after 7 --count 4"
-run "log show ${id[thanks]}"
+run "log show ${id[thanks]} --by ken --reason '通報の確認'"
 run "views rebuild all"
 run "log stat"

@@ -7,13 +7,14 @@ use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Redirect;
 use axum::routing::get;
+use meguri_commands::policies::UndoneCount;
 use meguri_commands::{CommandSettings, Commands, keep_snapshots, policies};
 use meguri_domain::FollowUpPeriods;
 use meguri_http::{Limits, Tokens, guard};
 use meguri_log::{Clock, LastSigned, Log, Publisher, SystemClock};
 use meguri_projections::control::Server;
 use meguri_projections::{OpenViewsError, ViewSettings, Views};
-use meguri_read_api::{BackupStanding, Metrics, ReadApi};
+use meguri_read_api::{BackupStanding, Metrics, PolicyStanding, ReadApi};
 use meguri_supervision::{OnFailure, Outcome};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
@@ -74,6 +75,8 @@ pub struct App {
     stopped: CancellationToken,
     beside: Vec<JoinHandle<()>>,
     grace: Duration,
+    /// How much the policies could not do.
+    undone: watch::Sender<UndoneCount>,
 }
 
 impl std::fmt::Debug for App {
@@ -128,6 +131,14 @@ impl App {
         let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
             .streams_at_most(connections.all / 4)
             .published_by(publisher.watch());
+        let (undone, left) = watch::channel(UndoneCount::default());
+        let read = read.policies_stand_as(move || {
+            let UndoneCount { parked, unreadable } = *left.borrow();
+            PolicyStanding {
+                parked_duties: parked,
+                unreadable_events: unreadable,
+            }
+        });
         let (backups, standing) = watch::channel(BackupStanding::default());
         let read = open_to_auditors(read, settings, &log);
         let read = match Schedule::of(settings) {
@@ -139,6 +150,7 @@ impl App {
             connections,
             grace: settings.shutdown_grace.value.duration(),
             stopped: CancellationToken::new(),
+            undone,
             beside: vec![],
             log,
             views,
@@ -168,7 +180,8 @@ impl App {
             }
             Err(error) => tracing::warn!(%error, "`meguri views` cannot reach this server"),
         }
-        let policies = policies::run(self.commands.clone(), data, self.stopped.clone());
+        let (commands, stop) = (self.commands.clone(), self.stopped.clone());
+        let policies = policies::run_telling(commands, data, self.undone.clone(), stop);
         self.beside("policies", policies);
         let epochs = policies::keep_epochs(self.commands.clone(), self.stopped.clone());
         self.beside("key rotation", epochs);
@@ -328,6 +341,7 @@ async fn open_views(
 ) -> Result<Views, Failure> {
     let how = ViewSettings {
         on_poison: settings.on_poison.value.into(),
+        erase_within: settings.erase_views_within.value.duration(),
         ..dictionary::searching(settings, how)?
     };
     loop {

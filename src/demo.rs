@@ -23,7 +23,6 @@ use thiserror::Error;
 use crate::command_line::DemoArgs;
 use crate::failure::{Failure, to_stdout};
 use crate::figures::{self, grouped};
-use crate::period::Period;
 use crate::settings::Settings;
 use crate::storage;
 use community::Community;
@@ -85,7 +84,7 @@ pub async fn run(
     let clock = StoryClock::default();
     // Its story goes through weeks in a moment.
     let mut unbounded = settings.clone();
-    unbounded.clock_jump_max.value = Period::MAX;
+    unbounded.clock_is_unbounded = true;
     let log = storage::open_with(&unbounded, Arc::new(clock.clone())).await?;
     let bar = progress_bar(args);
     let begun = log.known_head();

@@ -65,6 +65,12 @@ pub enum Failure {
     /// A key has signed for a log that is lost.
     #[error("MEGURI_SIGNING_KEY is set, and may have signed for the log that is lost")]
     KeyOfLostLog,
+    /// What is left of a log in `PostgreSQL` is not ours to move.
+    #[error(
+        "`--start-anew` does not move what is left of a log in PostgreSQL: others may have its \
+         databases open, and no two of them change at once"
+    )]
+    StartAnewOfDatabases,
     /// The folder cannot be made or read.
     #[error("cannot use the folder {path}: {source}")]
     Folder {
@@ -346,6 +352,7 @@ impl Failure {
             )
             | Self::Telemetry(TelemetryError::Filter { .. })
             | Self::NotLost
+            | Self::StartAnewOfDatabases
             | Self::KeyOfLostLog
             | Self::TokenName(_)
             | Self::OnlyForList
@@ -437,6 +444,14 @@ impl Failure {
                 "put the log back from a backup; if it is lost for good, `meguri serve \
                  --start-anew` begins an empty one in files, and in PostgreSQL a new one needs two \
                  empty databases",
+            ),
+            Self::Open(OpenError::OtherLog) => Some(
+                "put the vault of this log, or the log of this vault, back beside it; `meguri \
+                 config` shows which are in force",
+            ),
+            Self::StartAnewOfDatabases => Some(
+                "make two empty databases, name them with DATABASE_URL and VAULT_URL, and move \
+                 everything out of the data folder: its keys have signed for the log that is lost",
             ),
             Self::OldVault { .. } => Some(
                 "put back a later backup of the vault; where there is none, `meguri vault \

@@ -96,6 +96,9 @@ pub(crate) async fn start_anew(settings: &Settings) -> Result<(), Failure> {
             tracing::warn!(%aside, "a new log begins; what is left of the old one is there");
             Ok(())
         }
+        Err(Failure::LogLost { .. } | Failure::Open(OpenError::Emptied)) => {
+            Err(Failure::StartAnewOfDatabases)
+        }
         Err(failure) => Err(failure),
     }
 }

@@ -36,10 +36,18 @@ pub use publish::PublishSettings;
 pub use secret_key::Secret;
 use sources::{
     AUDITORS, CLOCK, COMPLETE, DATA, DATABASE, FileSettings, GRACE, KEEP_MONEY, KEK, KEK_FILE,
-    KEK_NEXT, LISTEN, LOG_FILTER, LOG_FORMAT, POISON, PROXIES, REMIND, Sources, TELL, TOKENS,
-    VAULT, WITHIN, read_file,
+    KEK_NEXT, LISTEN, LOG_FILTER, LOG_FORMAT, POISON, PROXIES, REMIND, Sources, Span, TELL, TOKENS,
+    VAULT, VIEWS_WITHIN, WITHIN, read_file,
 };
 pub use witnesses::{WitnessAddress, WitnessList, WitnessListError};
+
+const ZERO: Period = Period::seconds(0);
+const SECOND: Period = Period::seconds(1);
+const MINUTE: Period = Period::seconds(60);
+const DAY: Period = Period::days(1);
+const WEEK: Period = Period::days(7);
+const YEAR: Period = Period::days(365);
+const DECADE: Period = Period::days(3_650);
 
 /// The file that is read when nobody names another one.
 pub const FILE_NAME: &str = "meguri.toml";
@@ -57,6 +65,8 @@ pub const REMIND_AFTER_DEFAULT: Period = Period::days(7);
 pub const COMPLETE_AFTER_DEFAULT: Period = Period::days(14);
 /// After an erasure no backup of the vault brings anything back from then on.
 pub const WITHIN_DEFAULT: Period = Period::days(1);
+/// How long a view may take to remove what is erased from its files.
+pub const VIEWS_WITHIN_DEFAULT: Period = Period::seconds(600);
 /// How long records of money are kept after their member was erased: books are kept for seven years
 /// in Japan (法人税法施行規則 第59条).
 pub const KEEP_MONEY_DEFAULT: Period = Period::days(2_557);
@@ -70,6 +80,17 @@ pub const TOKENS_MIN: Period = Period::seconds(60);
 pub const CLOCK_JUMP_MAX_DEFAULT: Period = Period::days(30);
 /// How long a shutdown waits for requests that are being answered.
 pub const SHUTDOWN_GRACE_DEFAULT: Period = Period::seconds(20);
+
+const REMIND_AFTER: Span = Span::new(REMIND_AFTER_DEFAULT, SECOND, Period::MAX);
+const COMPLETE_AFTER: Span = Span::new(COMPLETE_AFTER_DEFAULT, SECOND, Period::MAX);
+const ERASE_WITHIN: Span = Span::new(WITHIN_DEFAULT, SECOND, YEAR);
+const ERASE_VIEWS: Span = Span::new(VIEWS_WITHIN_DEFAULT, SECOND, WEEK);
+/// None at all is a term, too.
+const MONEY_KEPT: Span = Span::new(KEEP_MONEY_DEFAULT, ZERO, Period::MAX);
+const TOKEN_LIFETIME: Span = Span::new(TOKENS_DEFAULT, TOKENS_MIN, DECADE);
+const CLOCK_JUMP: Span = Span::new(CLOCK_JUMP_MAX_DEFAULT, MINUTE, DECADE);
+/// Whoever waits for nobody says so.
+const GRACE_OF_SHUTDOWN: Span = Span::new(SHUTDOWN_GRACE_DEFAULT, ZERO, DAY);
 
 /// The settings that may be given on the command line, before or after the subcommand.
 #[allow(
@@ -197,6 +218,8 @@ pub struct Settings {
     pub complete_after: Setting<Period>,
     /// So long after an erasure no backup of the vault brings anything back, at the latest.
     pub erase_within: Setting<Period>,
+    /// How long a view may take to remove what is erased; then it is built anew.
+    pub erase_views_within: Setting<Period>,
     /// How long records of money are kept after their member was erased.
     pub keep_money: Setting<Period>,
     /// What is opened for auditors over HTTP.
@@ -211,6 +234,9 @@ pub struct Settings {
     pub token_lifetime: Setting<Period>,
     /// How far the clock may be ahead of where it should be before nothing is appended any more.
     pub clock_jump_max: Setting<Period>,
+    /// It may be ahead as far as it likes, as that of a story which is told in hindsight. Nobody
+    /// can set this.
+    pub(crate) clock_is_unbounded: bool,
     /// How long a shutdown waits for answers that are on their way.
     pub shutdown_grace: Setting<Period>,
 }
@@ -260,7 +286,6 @@ impl Settings {
         let backup = BackupSettings::resolve(from, &file, &data.value)?;
         let (listen, database_url) = (flags.listen.as_ref(), flags.database_url.as_ref());
         let kek_file = data.value.join(KEK_FILE_NAME);
-        let complete_after = COMPLETE_AFTER_DEFAULT;
         Ok(Self {
             listen: from.pick(LISTEN, listen, file.listen, LISTEN_DEFAULT.into())?,
             database_url: from.pick_optional(DATABASE, database_url, file.database_url)?,
@@ -272,17 +297,19 @@ impl Settings {
             backup,
             log_format,
             log_filter,
-            remind_after: from.pick(REMIND, None, file.remind_after, REMIND_AFTER_DEFAULT)?,
-            complete_after: from.pick(COMPLETE, None, file.complete_after, complete_after)?,
-            erase_within: from.pick(WITHIN, None, file.erase_within, WITHIN_DEFAULT)?,
-            keep_money: from.pick(KEEP_MONEY, None, file.keep_money, KEEP_MONEY_DEFAULT)?,
+            remind_after: from.period(REMIND, file.remind_after, REMIND_AFTER)?,
+            complete_after: from.period(COMPLETE, file.complete_after, COMPLETE_AFTER)?,
+            erase_within: from.period(WITHIN, file.erase_within, ERASE_WITHIN)?,
+            erase_views_within: from.period(VIEWS_WITHIN, file.erase_views_within, ERASE_VIEWS)?,
+            keep_money: from.period(KEEP_MONEY, file.keep_money, MONEY_KEPT)?,
             auditor_discloses: from.pick(AUDITORS, None, file.auditor_discloses, DISCLOSES)?,
             on_poison: from.pick(POISON, None, file.on_poison, OnPoison::Stop)?,
             tell_of_matches: from.switch(TELL, file.tell_of_matches)?,
             trusted_proxies: from.list(PROXIES, file.trusted_proxies)?,
-            token_lifetime: from.pick(TOKENS, None, file.token_lifetime, TOKENS_DEFAULT)?,
-            clock_jump_max: from.pick(CLOCK, None, file.clock_jump_max, CLOCK_JUMP_MAX_DEFAULT)?,
-            shutdown_grace: from.pick(GRACE, None, file.shutdown_grace, SHUTDOWN_GRACE_DEFAULT)?,
+            token_lifetime: from.period(TOKENS, file.token_lifetime, TOKEN_LIFETIME)?,
+            clock_jump_max: from.period(CLOCK, file.clock_jump_max, CLOCK_JUMP)?,
+            shutdown_grace: from.period(GRACE, file.shutdown_grace, GRACE_OF_SHUTDOWN)?,
+            clock_is_unbounded: false,
             data,
         })
     }
@@ -305,6 +332,7 @@ impl Settings {
             row("remind_after", &self.remind_after),
             row("complete_after", &self.complete_after),
             row("erase_within", &self.erase_within),
+            row("erase_views_within", &self.erase_views_within),
             row("keep_money", &self.keep_money),
             row("auditor_discloses", &self.auditor_discloses),
             row("on_poison", &self.on_poison),
@@ -335,12 +363,6 @@ impl Settings {
         let (remind, complete) = (self.remind_after.value, self.complete_after.value);
         if remind >= complete {
             return Err(SettingsError::Periods { remind, complete });
-        }
-        if self.token_lifetime.value < TOKENS_MIN {
-            return Err(SettingsError::Value {
-                origin: self.token_lifetime.origin,
-                reason: format!("a token is valid for {TOKENS_MIN} at least"),
-            });
         }
         Ok(self)
     }

@@ -11,7 +11,6 @@ use meguri_log::{
 use crate::backup::keeper::BucketKeeper;
 use crate::failure::Failure;
 use crate::lost_log;
-use crate::period::Period;
 use crate::settings::{BackupTarget, PublishSettings, Settings};
 use crate::witness::HttpWitness;
 
@@ -63,11 +62,11 @@ async fn bare(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Log, Failure
     if settings.database_url.value.is_none() {
         lost_log::refuse(data)?;
     }
-    let jump_max = settings.clock_jump_max.value;
+    let jump_max = settings.clock_jump_max.value.duration();
     let options = LogOptions {
         clock,
         token_lifetime: settings.token_lifetime.value.duration(),
-        clock_jump_max: (jump_max != Period::MAX).then(|| jump_max.duration()),
+        clock_jump_max: (!settings.clock_is_unbounded).then_some(jump_max),
         ..LogOptions::new(location(settings), settings.kek())
     };
     let log = Log::open(&options).await?;
@@ -152,12 +151,19 @@ pub async fn publish(
     last_signed: Option<LastSigned>,
 ) -> Result<Publisher, Failure> {
     let data = &settings.data.value;
+    let elsewhere = elsewhere(settings)?;
+    for path in [data.join(CHECKPOINT_FILE), data.join(PLACE_FILE)]
+        .iter()
+        .chain(&elsewhere)
+    {
+        require_file(path)?;
+    }
     let options = PublishOptions {
         key: settings.publish.signing_key(),
         origin: settings.publish.origin.value.clone(),
         interval: settings.publish.every.value.duration(),
         outside: data.join(CHECKPOINT_FILE),
-        elsewhere: elsewhere(settings)?,
+        elsewhere,
         keepers: keepers(settings)?,
         place: data.join(PLACE_FILE),
         last_signed,
@@ -171,6 +177,23 @@ pub async fn publish(
         source,
     })?;
     Ok(publisher)
+}
+
+/// Refuses a folder, and what is in no folder, where a file is written again and again.
+fn require_file(path: &Path) -> Result<(), Failure> {
+    let failed = |kind: std::io::ErrorKind| Failure::Write {
+        target: path.display().to_string(),
+        source: kind.into(),
+    };
+    if path.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(failed(std::io::ErrorKind::NotFound))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Where else the last checkpoint is kept.

@@ -30,6 +30,7 @@ use std::time::Duration;
 use meguri_events::MemberId;
 use meguri_log::{Filter, Log, Position, ReadError, in_turn};
 use meguri_supervision::{Recurring, beat_within};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -86,12 +87,25 @@ pub async fn run(
     dir: impl AsRef<Path>,
     stop: CancellationToken,
 ) -> Result<(), PolicyError> {
+    run_telling(commands, dir, watch::Sender::default(), stop).await
+}
+
+/// As [`run`], and tells how much is left undone.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_telling(
+    commands: Commands,
+    dir: impl AsRef<Path>,
+    undone: watch::Sender<UndoneCount>,
+    stop: CancellationToken,
+) -> Result<(), PolicyError> {
     let dir = dir.as_ref();
     let mut again = Recurring::new();
     let mut runner = loop {
         beat_within(STEP_MAX);
         match Runner::open(commands.clone(), dir).await {
-            Ok(runner) => break runner,
+            Ok(runner) => break runner.telling(undone),
             Err(error) => {
                 if let Some(unsaid) = again.happened() {
                     tracing::error!(%error, unsaid, "the policies cannot begin: tried again");
@@ -117,6 +131,16 @@ pub struct Runner {
     book: Book,
     /// Since when the book is believed.
     since: Instant,
+    undone: watch::Sender<UndoneCount>,
+}
+
+/// How much the policies could not do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UndoneCount {
+    /// Duties that have failed, and are tried again.
+    pub parked: u64,
+    /// Events that cannot be read, and from which nothing follows.
+    pub unreadable: u64,
 }
 
 impl Runner {
@@ -130,7 +154,15 @@ impl Runner {
             commands,
             book,
             since: Instant::now(),
+            undone: watch::Sender::default(),
         })
+    }
+
+    /// Tells from now on how much is left undone.
+    #[must_use]
+    pub fn telling(mut self, undone: watch::Sender<UndoneCount>) -> Self {
+        self.undone = undone;
+        self
     }
 
     async fn run(&mut self, stop: &CancellationToken) {
@@ -261,6 +293,11 @@ impl Runner {
         let (parked, unreadable) = self.book.count_undone(now).await?;
         metrics::gauge!("meguri_policy_duties_parked").set(parked as f64);
         metrics::gauge!("meguri_policy_events_unreadable").set(unreadable as f64);
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        self.undone.send_replace(UndoneCount {
+            parked: count(parked),
+            unreadable: count(unreadable),
+        });
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ pub use document::{DOCUMENT_PATH, PAGE_PATH, document};
 pub use freshness::{MIN_POSITION_WAIT_MAX, POSITION_HEADER};
 pub use health::READY_LAG_MAX;
 pub use included::{INCLUDED_WAIT_MAX, included};
-pub use status::BackupStanding;
+pub use status::{BackupStanding, PolicyStanding};
 pub use stream::STREAMS_MAX;
 
 /// Renders the metrics of the process in the text format of Prometheus.
@@ -76,6 +76,7 @@ pub struct ReadApi {
     keep_alive: Duration,
     publication: Option<watch::Receiver<Publication>>,
     backups: Option<watch::Receiver<BackupStanding>>,
+    policies: Option<Arc<dyn Fn() -> PolicyStanding + Send + Sync>>,
     for_auditors: evidence::ForAuditors,
 }
 
@@ -100,6 +101,7 @@ impl ReadApi {
             keep_alive: stream::KEEP_ALIVE,
             publication: None,
             backups: None,
+            policies: None,
             for_auditors: evidence::ForAuditors::default(),
         }
     }
@@ -129,6 +131,16 @@ impl ReadApi {
     #[must_use]
     pub fn backed_up_by(mut self, standing: watch::Receiver<BackupStanding>) -> Self {
         self.backups = Some(standing);
+        self
+    }
+
+    /// Tells how much the policies of this server could not do.
+    #[must_use]
+    pub fn policies_stand_as(
+        mut self,
+        standing: impl Fn() -> PolicyStanding + Send + Sync + 'static,
+    ) -> Self {
+        self.policies = Some(Arc::new(standing));
         self
     }
 

@@ -24,6 +24,9 @@ pub(crate) struct Status {
     /// When the log was backed up last; absent where this server makes no backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup: Option<BackupAnswer>,
+    /// What the policies could not do; absent where this server runs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policies: Option<PolicyStanding>,
     views: Vec<ViewAnswer>,
     /// What runs for as long as the server does.
     loops: Vec<LoopAnswer>,
@@ -149,6 +152,16 @@ pub struct BackupStanding {
     pub last: Option<(Timestamp, u64)>,
     /// Whether the next one could not be made, and is tried again.
     pub is_failing: bool,
+}
+
+/// How much the policies could not do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PolicyStatus)]
+pub struct PolicyStanding {
+    /// Duties that have failed, and are tried again: `meguri policies` tells which, and why.
+    pub parked_duties: u64,
+    /// Events that cannot be read, and from which nothing follows until they can.
+    pub unreadable_events: u64,
 }
 
 /// When the log was backed up last.
@@ -420,6 +433,7 @@ pub(crate) async fn read_status(
         log,
         published,
         backup: backup.map(|standing| BackupAnswer::new(standing, now)),
+        policies: api.policies.as_ref().map(|standing| standing()),
         views,
         loops: loops.collect(),
     };

@@ -8,7 +8,7 @@ use meguri_log::CopyKey;
 
 use super::sources::{
     BACKUP_EVERY, BACKUP_KEEP, BACKUP_KEY, BACKUP_KEY_FILE, BACKUP_TIMEOUT, BACKUP_TO,
-    FileSettings, Sources,
+    FileSettings, Sources, Span,
 };
 use super::{
     BucketAccess, BucketAddress, Origin, Row, Secret, Setting, SettingsError, optional, path, row,
@@ -27,6 +27,11 @@ const EVERY_MIN: Period = Period::seconds(10);
 const REQUEST_TIMEOUT: Period = Period::seconds(60);
 /// The shortest time that it is given.
 const REQUEST_TIMEOUT_MIN: Period = Period::seconds(1);
+/// The longest.
+const REQUEST_TIMEOUT_MAX: Period = Period::seconds(3_600);
+
+/// The longest time between two backups.
+const EVERY_MAX: Period = Period::days(365);
 
 /// How backups are made.
 #[derive(Debug, Clone)]
@@ -93,7 +98,11 @@ impl BackupSettings {
         let key_file = data.join(KEY_FILE_NAME);
         let settings = Self {
             to: from.pick_optional(BACKUP_TO, None, file.backup_to.clone())?,
-            every: from.pick_optional(BACKUP_EVERY, None, file.backup_every.clone())?,
+            every: from.optional_period(
+                BACKUP_EVERY,
+                file.backup_every.clone(),
+                EVERY_MIN..=EVERY_MAX,
+            )?,
             keep: from.pick(BACKUP_KEEP, None, keep, KEEP_DEFAULT)?,
             key: from.pick_optional(BACKUP_KEY, None, None)?,
             key_file: from.path(
@@ -103,11 +112,10 @@ impl BackupSettings {
                 key_file,
             )?,
             access: BucketAccess::resolve(from, file)?,
-            request_timeout: from.pick(
+            request_timeout: from.period(
                 BACKUP_TIMEOUT,
-                None,
                 file.backup_request_timeout.clone(),
-                REQUEST_TIMEOUT,
+                Span::new(REQUEST_TIMEOUT, REQUEST_TIMEOUT_MIN, REQUEST_TIMEOUT_MAX),
             )?,
         };
         settings.check()
@@ -143,15 +151,7 @@ impl BackupSettings {
             let reason = format!("between 1 and {KEEP_MAX} backups can be kept");
             return wrong(&self.keep.origin, reason);
         }
-        if self.request_timeout.value < REQUEST_TIMEOUT_MIN {
-            let reason = format!("an object store is given {REQUEST_TIMEOUT_MIN} at least");
-            return wrong(&self.request_timeout.origin, reason);
-        }
         match (self.every.value, &self.to.value) {
-            (Some(every), _) if every < EVERY_MIN => {
-                let reason = format!("backups cannot be made more often than every {EVERY_MIN}");
-                wrong(&self.every.origin, reason)
-            }
             (Some(_), None) => {
                 let reason = "backup_every needs backup_to: where to".to_owned();
                 wrong(&self.every.origin, reason)

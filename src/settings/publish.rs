@@ -6,7 +6,7 @@ use meguri_log::SigningKey;
 use meguri_proofs::KeyName;
 
 use super::sources::{
-    CHECKPOINT_FILE, FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources,
+    CHECKPOINT_FILE, FileSettings, ORIGIN, PUBLISH, SIGNING_KEY, SIGNING_KEY_FILE, Sources, Span,
     WITNESS_QUORUM, WITNESSES,
 };
 use super::{Row, Secret, Setting, SettingsError, WitnessList, optional, optional_path, path, row};
@@ -16,6 +16,9 @@ use crate::period::Period;
 const KEY_FILE_NAME: &str = "log.key";
 /// How often a checkpoint is signed while the log grows.
 const EVERY_DEFAULT: Period = Period::seconds(1);
+
+/// The longest time between two checkpoints.
+const EVERY_MAX: Period = Period::days(1);
 
 /// How the log is published.
 #[derive(Debug, Clone)]
@@ -57,7 +60,11 @@ impl PublishSettings {
             key: from.pick_optional(SIGNING_KEY, None, None)?,
             key_file: from.path(SIGNING_KEY_FILE, None, in_file, key_file)?,
             origin: from.pick_optional(ORIGIN, None, file.origin.clone())?,
-            every: from.pick(PUBLISH, None, file.publish_every.clone(), EVERY_DEFAULT)?,
+            every: from.period(
+                PUBLISH,
+                file.publish_every.clone(),
+                Span::new(EVERY_DEFAULT, EVERY_DEFAULT, EVERY_MAX),
+            )?,
             checkpoint_file,
             witnesses,
             witness_quorum,
@@ -114,6 +121,10 @@ fn enough(
 ) -> Result<(), SettingsError> {
     let all = witnesses.value.as_ref().map_or(0, |all| all.0.len());
     match quorum.value {
+        Some(0) if all > 0 => Err(SettingsError::Value {
+            origin: quorum.origin.clone(),
+            reason: "a quorum of 0 asks no witness: name none instead".to_owned(),
+        }),
         Some(wanted) if wanted > all => Err(SettingsError::Value {
             origin: quorum.origin.clone(),
             reason: format!("a quorum of {wanted} cannot be reached by {all} witnesses"),

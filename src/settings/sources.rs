@@ -1,12 +1,14 @@
 //! Where settings are looked for: the file's keys, the flags' and variables' names, their order.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
 
 use super::{Environment, Origin, Setting, SettingsError};
+use crate::period::Period;
 
 /// What `meguri.toml` may hold. A key that is not listed here is an error with its line.
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +38,7 @@ pub(super) struct FileSettings {
     pub(super) remind_after: Option<String>,
     pub(super) complete_after: Option<String>,
     pub(super) erase_within: Option<String>,
+    pub(super) erase_views_within: Option<String>,
     pub(super) keep_money: Option<String>,
     pub(super) auditor_discloses: Option<String>,
     pub(super) on_poison: Option<String>,
@@ -83,6 +86,7 @@ pub(super) const LOG_FILTER: Names = ("--log-filter", "MEGURI_LOG_FILTER");
 pub(super) const REMIND: Names = ("-", "MEGURI_REMIND_AFTER");
 pub(super) const COMPLETE: Names = ("-", "MEGURI_COMPLETE_AFTER");
 pub(super) const WITHIN: Names = ("-", "MEGURI_ERASE_WITHIN");
+pub(super) const VIEWS_WITHIN: Names = ("-", "MEGURI_ERASE_VIEWS_WITHIN");
 pub(super) const KEEP_MONEY: Names = ("-", "MEGURI_KEEP_MONEY");
 pub(super) const AUDITORS: Names = ("-", "MEGURI_AUDITOR_DISCLOSES");
 pub(super) const POISON: Names = ("-", "MEGURI_ON_POISON");
@@ -91,6 +95,28 @@ pub(super) const PROXIES: Names = ("-", "MEGURI_TRUSTED_PROXIES");
 pub(super) const TOKENS: Names = ("-", "MEGURI_TOKEN_LIFETIME");
 pub(super) const CLOCK: Names = ("-", "MEGURI_CLOCK_JUMP_MAX");
 pub(super) const GRACE: Names = ("-", "MEGURI_SHUTDOWN_GRACE");
+
+/// What a period is where nobody says anything, and between which it lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    default: Period,
+    least: Period,
+    most: Period,
+}
+
+impl Span {
+    pub(super) const fn new(default: Period, least: Period, most: Period) -> Self {
+        Self {
+            default,
+            least,
+            most,
+        }
+    }
+
+    fn bounds(self) -> RangeInclusive<Period> {
+        self.least..=self.most
+    }
+}
 
 /// The places a value may stand in, strongest first: flag, environment, file.
 pub(super) struct Sources<'a> {
@@ -125,6 +151,33 @@ impl Sources<'_> {
             value: value.unwrap_or(default),
             origin,
         })
+    }
+
+    /// A period within these bounds.
+    pub(super) fn period(
+        &self,
+        names: Names,
+        file: Option<String>,
+        span: Span,
+    ) -> Result<Setting<Period>, SettingsError> {
+        let setting = self.pick(names, None, file, span.default)?;
+        within(setting.value, &setting.origin, &span.bounds())?;
+        Ok(setting)
+    }
+
+    /// A period within these bounds, which may not be given.
+    pub(super) fn optional_period(
+        &self,
+        names: Names,
+        file: Option<String>,
+        bounds: RangeInclusive<Period>,
+    ) -> Result<Setting<Option<Period>>, SettingsError> {
+        let setting: Setting<Option<Period>> = self.pick_optional(names, None, file)?;
+        match setting.value {
+            Some(value) => within(value, &setting.origin, &bounds)?,
+            None => {}
+        }
+        Ok(setting)
     }
 
     /// The value of a setting that may have none.
@@ -211,6 +264,21 @@ impl Sources<'_> {
         let (value, origin) = given.unwrap_or((default, Origin::Default));
         Ok(Setting { value, origin })
     }
+}
+
+fn within(
+    value: Period,
+    origin: &Origin,
+    bounds: &RangeInclusive<Period>,
+) -> Result<(), SettingsError> {
+    if bounds.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = (bounds.start(), bounds.end());
+    Err(SettingsError::Value {
+        origin: origin.clone(),
+        reason: format!("`{value}` is not between {least} and {most}"),
+    })
 }
 
 /// Reads the file; one that nobody named may be missing.

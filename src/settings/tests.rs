@@ -219,7 +219,7 @@ fn backups_by_itself_need_somewhere_to_go_and_a_database_that_is_a_file() {
     };
     assert!(refused("backup_every = \"6h\"\n").contains("backup_to"));
     let hasty = refused("backup_to = \"x\"\nbackup_every = \"1s\"\n");
-    assert!(hasty.contains("more often"), "{hasty}");
+    assert!(hasty.contains("not between 10s"), "{hasty}");
     assert!(refused("backup_keep = 0\n").contains("between 1"));
     assert!(refused("backup_to = \"ftp://x\"\n").contains("name a folder"));
     let databases = "database_url = \"postgres://a/log\"\nvault_url = \"postgres://a/vault\"\n";
@@ -242,4 +242,77 @@ fn the_checkpoint_that_is_kept_elsewhere_is_not_in_the_data_folder() {
     assert!(refused.contains("is in the data folder"), "{refused}");
     let (_folder, flags) = file("data = \"d\"\ncheckpoint_file = \"e/checkpoint\"\n");
     assert!(Settings::resolve(&flags, &none()).is_ok());
+}
+
+#[test]
+fn every_period_and_every_number_has_bounds() {
+    let (folder, flags) = file("");
+    let to = folder.path().join("backups");
+    let known = Environment::default();
+    let rows = Settings::resolve(&flags, &known).unwrap().rows();
+    let value_of = |variable: &str| {
+        let name = variable.strip_prefix("MEGURI_").unwrap_or(variable);
+        let row = rows
+            .iter()
+            .find(|(row, _, _)| name.eq_ignore_ascii_case(row));
+        row.map(|(_, value, _)| value.clone())
+    };
+    // None at all is something that may be meant.
+    let may_be_zero = ["MEGURI_KEEP_MONEY", "MEGURI_SHUTDOWN_GRACE"];
+    let (mut periods, mut numbers) = (0, 0);
+    for variable_name in known.asked() {
+        let default = value_of(variable_name);
+        let is_period = variable_name == "MEGURI_BACKUP_EVERY"
+            || default
+                .as_ref()
+                .is_some_and(|value| value.parse::<Period>().is_ok());
+        let is_number = variable_name == "MEGURI_WITNESS_QUORUM"
+            || default
+                .as_ref()
+                .is_some_and(|value| value.parse::<u64>().is_ok());
+        let wrong: &[&str] = match (is_period, is_number) {
+            (true, _) => &[
+                "0s",
+                "0d",
+                "-1s",
+                "36501d",
+                "99999999999999999999d",
+                "1.5h",
+                "1",
+                "h",
+                "x",
+            ],
+            (_, true) => &[
+                "-1",
+                "18446744073709551616",
+                "1000000",
+                "1e3",
+                "1.5",
+                "x",
+                "+7",
+            ],
+            (false, false) => continue,
+        };
+        (periods, numbers) = (
+            periods + u32::from(is_period),
+            numbers + u32::from(is_number),
+        );
+        for value in wrong {
+            let variables = [
+                (variable_name, std::ffi::OsString::from(value)),
+                ("MEGURI_BACKUP_TO", to.clone().into_os_string()),
+            ];
+            let resolved = Settings::resolve(&flags, &variables.into_iter().collect());
+            let allowed = value.starts_with('0') && may_be_zero.contains(&variable_name);
+            assert_eq!(resolved.is_ok(), allowed, "{variable_name}={value}");
+            if let Err(error) = resolved {
+                let said = error.to_string();
+                assert!(
+                    said.contains(variable_name),
+                    "{variable_name}={value}: {said}"
+                );
+            }
+        }
+    }
+    assert!(periods >= 9 && numbers >= 2, "{periods} and {numbers}");
 }

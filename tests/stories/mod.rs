@@ -19,6 +19,7 @@ mod log;
 mod lost_log;
 mod matches;
 mod past;
+mod policies;
 mod processes;
 pub(crate) mod proofs;
 mod put_back;

@@ -119,6 +119,7 @@ impl Log {
         match vault.belongs_to(&*backend.store).await {
             Ok(Belonging::Own) => {}
             Ok(Belonging::Emptied) => return Err(OpenError::Emptied),
+            Ok(Belonging::Other) => return Err(OpenError::OtherLog),
             Err(error) => return Err(OpenError::Vault(error.into())),
         }
         let guard = Arc::new(ClockGuard::new(

@@ -111,6 +111,9 @@ pub enum OpenError {
     /// The log is empty, and that of this vault was not: it is lost, or another one was opened.
     #[error("the log is empty, but its vault belongs to one that is not")]
     Emptied,
+    /// The log is another one than that of this vault, and not empty.
+    #[error("the log is another one than its vault holds the keys of")]
+    OtherLog,
     /// Log and vault are one database, so that a backup of one would hold the other.
     #[error("the vault must be a database of its own, apart from the log")]
     VaultInLog,

@@ -3,6 +3,9 @@
 
 use super::{Vault, VaultError};
 use crate::{
+    read::Filter,
+    recorded::Entry,
+    seal,
     store::{Store, StoreError},
     stream::Position,
 };
@@ -17,6 +20,20 @@ pub(crate) enum Belonging {
     Own,
     /// It is empty, and its own was not.
     Emptied,
+    /// It is another one.
+    Other,
+}
+
+/// Whether the first entry is what it is made of. One that is not, or is not there, is damage that
+/// the audit finds, and says nothing of another log.
+async fn is_of_its_event(first: &Entry, store: &dyn Store) -> Result<bool, StoreError> {
+    let position = Position::new(1);
+    let all = Filter::default();
+    let events = store.read_block(Position::ZERO, position, &all, 1).await?;
+    let blinds = store.read_blinds(&[position]).await?;
+    let header = events.first().and_then(|event| event.header_text());
+    let made = header.zip(blinds.get(&position));
+    Ok(made.is_some_and(|(header, blind)| seal::entry(blind, header.as_bytes()) == *first))
 }
 
 impl Vault {
@@ -31,10 +48,18 @@ impl Vault {
                 None => Belonging::Own,
             });
         }
-        // A first entry that is not there, or another one, is damage that the audit finds.
         let entries = store.read_entries(Position::ZERO, Position::new(1)).await;
-        if let (None, Some(first)) = (known, entries.map_err(unavailable)?.first()) {
-            self.0.database.meta_once(FIRST_ENTRY, first).await?;
+        let entries = entries.map_err(unavailable)?;
+        match (known, entries.first()) {
+            (None, Some(first)) => {
+                self.0.database.meta_once(FIRST_ENTRY, first).await?;
+            }
+            (Some(known), Some(first)) if known.as_slice() != first.as_slice() => {
+                if is_of_its_event(first, store).await.map_err(unavailable)? {
+                    return Ok(Belonging::Other);
+                }
+            }
+            (_, _) => {}
         }
         Ok(Belonging::Own)
     }

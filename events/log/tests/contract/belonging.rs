@@ -9,6 +9,7 @@ use super::{append, event};
 
 meguri_test_logs::on_both_backends![
     an_empty_log_is_refused_beside_the_vault_of_one_that_was_not,
+    another_log_is_refused_beside_the_vault_of_one,
     a_vault_knows_its_log_though_everything_of_the_first_event_is_redacted,
     a_log_without_events_opens_again_and_again,
     a_vault_in_the_database_of_its_log_is_refused_however_it_is_spelled,
@@ -44,6 +45,20 @@ async fn an_empty_log_is_refused_beside_the_vault_of_one_that_was_not(backend: B
     assert!(matches!(opened, Err(OpenError::Emptied)), "{opened:?}");
     let log = home.open().await;
     assert_eq!(log.head().await.unwrap().position, Position::new(1));
+}
+
+async fn another_log_is_refused_beside_the_vault_of_one(backend: Backend) {
+    let (home, other) = (Home::new(backend), Home::new(backend));
+    for home in [&home, &other] {
+        let log = home.open().await;
+        append_to(&log).await;
+        log.close().await;
+    }
+    let opened = Log::open(&mixed(&other, &home)).await;
+    assert!(matches!(opened, Err(OpenError::OtherLog)), "{opened:?}");
+    for home in [&home, &other] {
+        home.open().await.close().await;
+    }
 }
 
 async fn a_vault_knows_its_log_though_everything_of_the_first_event_is_redacted(backend: Backend) {
