@@ -71,7 +71,7 @@ impl Default for CommandSettings {
             }),
             states_cached: NonZeroUsize::MIN.saturating_add(50_000),
             snapshots_in: None,
-            // So many are read in 10 to 20 ms, and a snapshot in one: `docs/benchmarks.md`.
+            // What a command may well wait for: `docs/benchmarks.md`.
             snapshot_every: NonZeroU64::MIN.saturating_add(249),
         }
     }
