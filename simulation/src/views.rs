@@ -166,26 +166,26 @@ async fn calm_down(world: &mut World, server: &mut Server) {
         server.look(world).await;
     }
     let head = world.head();
-    let Some(served) = server.served().await else {
+    let Some(shown) = server.served().await else {
         let state = server.state();
         return world.violate(format!(
             "after a long quiet time it is not served: {state:?}"
         ));
     };
-    if served.position != head || served.rows != world.expected(head).rows {
+    if shown.position != head || shown.rows != world.expected(head).rows {
         world.violate(format!(
-            "after a long quiet time it serves {served:?} at {head}"
+            "after a long quiet time it serves {shown:?} at {head}"
         ));
     }
-    if served.root != world.expected(head).root {
+    if shown.root != world.expected(head).root {
         world.violate("its certificate is not that of the log".to_owned());
     }
     let mut anew = Server::anew(world);
     sleep(Duration::from_secs(10)).await;
     let built = anew.served().await;
-    if built.as_ref() != Some(&served) {
+    if built.as_ref() != Some(&shown) {
         world.violate(format!(
-            "a build from nothing makes {built:?} of it, and not {served:?}"
+            "a build from nothing makes {built:?} of it, and not {shown:?}"
         ));
     }
     anew.die(world);
