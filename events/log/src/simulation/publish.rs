@@ -45,6 +45,11 @@ impl PublishStore for SimulatedStore {
             .await
     }
 
+    fn require_in_place(&self) -> Result<(), StoreError> {
+        // Nobody takes it away from under a process.
+        Ok(())
+    }
+
     fn is_in_a_file(&self) -> bool {
         false
     }
