@@ -346,6 +346,7 @@ impl Failure {
             Self::Settings(_)
             | Self::Rotate(
                 KekError::Malformed
+                | KekError::MalformedFile(_)
                 | KekError::NextMissing
                 | KekError::Same
                 | KekError::IsInAFile(_),

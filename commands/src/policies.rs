@@ -212,6 +212,10 @@ impl Runner {
     /// [`PolicyError`]; it can be asked again. A command that fails is parked, and tried again
     /// later.
     pub async fn step(&mut self) -> Result<usize, PolicyError> {
+        // It was thrown away where nothing could be written, so there was no other one.
+        if self.book.is_gone() {
+            self.book.throw_away().await?;
+        }
         if self.since.elapsed() > BELIEVED_FOR {
             self.book.begin_again().await?;
             self.since = Instant::now();

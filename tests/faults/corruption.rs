@@ -1,5 +1,6 @@
-//! Files of a data folder are corrupted at random, at rest and under the running server: bits turn,
-//! files are cut short, emptied, removed, swapped, or put back from an earlier day.
+//! Files of a data folder are corrupted at random, at rest and under the running server, and those
+//! of a backup: bits turn, files are cut short, emptied, removed, swapped, or put back from an
+//! earlier day.
 //!
 //! Whatever is answered afterwards is what was answered before, or a refusal with a sentence. What
 //! can grow back never hinders a start, and has grown back before long.
@@ -12,13 +13,18 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::verdict::Community;
+use crate::stories::backup::{backed_up, end_of_restore, with_keys_of};
 use crate::support::api::{Api, Member, Outcome, new_key};
 use crate::support::chance::Chance;
 use crate::support::server::{Installation, Server};
 
-/// How many corruptions each of the two tests makes, unless [`NUMBER`] says otherwise.
+/// How many corruptions each of the tests of a data folder makes, unless [`NUMBER`] says otherwise.
 const CORRUPTIONS: u64 = 32;
-/// Names how many corruptions both tests together make.
+/// A backup has fewer files than a data folder: so many times fewer corruptions are made of it.
+const FEWER_OF_BACKUPS: u64 = 4;
+/// The exit code of a restore that found no key, or another one.
+const INCOMPLETE: i32 = 5;
+/// Names how many corruptions both tests of a data folder together make.
 const NUMBER: &str = "MEGURI_TEST_CORRUPTIONS";
 /// What can grow back has done so by then.
 const HEALED_WITHIN: Duration = Duration::from_mins(2);
@@ -37,6 +43,10 @@ struct Sound {
     now: Installation,
     before: Installation,
     asked: Vec<Asked>,
+    /// The backup of the day, and that of the earlier one.
+    backups: [PathBuf; 2],
+    /// The token of an auditor that was revoked on that day: nobody may read anything with it.
+    revoked: String,
     /// The token of a member who has left: nobody may read anything with it.
     left: String,
     poster: Member,
@@ -201,11 +211,13 @@ impl Sound {
         let (community, load) = Community::found(&now, &server, chance).await;
         let api = server.api();
         let leaver = api.register("leaver", "さるひと").await;
+        let revoked = now.auditor("revoked");
         drop(load);
         let poster = community.members[0].clone();
         let room = long_room(&now, api, &community.members[1], &poster).await;
         server.terminate().await;
         let before = now.copy();
+        let earlier = backed_up(&now, &[]);
 
         let server = now.serve().await;
         let api = server.api();
@@ -214,9 +226,12 @@ impl Sound {
             api.done(&community.members[1], "needs", &need(title)).await;
         }
         let gone = api.done(&leaver, "me/departure", &json!({})).await;
+        now.run(&["auditor", "revoke", "revoked"]);
         let old = format!("/api/board?as_of={}", gone.position - 2);
         let mut sound = Self {
             asked: Vec::new(),
+            backups: [earlier.clone(), earlier],
+            revoked,
             left: leaver.token,
             poster,
             room,
@@ -225,7 +240,9 @@ impl Sound {
         };
         sound.wait_until_locked_out(api).await;
         sound.ask_all(api, &community.members, &old).await;
+        sound.ask_as_auditor(api, &community.auditor).await;
         server.terminate().await;
+        sound.backups[0] = backed_up(&sound.now, &[]);
         sound
     }
 
@@ -297,6 +314,18 @@ impl Sound {
         });
     }
 
+    /// What an auditor reads of the log itself.
+    async fn ask_as_auditor(&mut self, api: &Api, token: &str) {
+        let path = "/api/log?after=0&limit=20".to_owned();
+        let answer = Value::String(api.text(&path, Some(token)).await);
+        let token = Some(token.to_owned());
+        self.asked.push(Asked {
+            path,
+            token,
+            answer,
+        });
+    }
+
     /// Asks everything again. Answers what is wrong, and how many were refused.
     async fn compare(&self, api: &Api) -> Result<usize, String> {
         let mut refused = 0;
@@ -307,8 +336,11 @@ impl Sound {
                 refused += 1;
                 continue;
             };
-            let mut answer: Value = serde_json::from_str(&text)
-                .map_err(|error| format!("GET {path}: {status}: {error}: {text}"))?;
+            let mut answer: Value = match &asked.answer {
+                Value::String(_) if status.is_success() => Value::String(text),
+                _ => serde_json::from_str(&text)
+                    .map_err(|error| format!("GET {path}: {status}: {error}: {text}"))?,
+            };
             if status.is_success() {
                 timeless(&mut answer);
                 if answer != asked.answer {
@@ -320,12 +352,14 @@ impl Sound {
                 assert_is_a_sentence(path, &answer);
             }
         }
-        match api.answer("/api/me", Some(&self.left)).await {
-            Ok((status, text)) if status.is_success() => {
-                Err(format!("who left reads with their old token: {text}"))
+        for (path, token) in [("/api/me", &self.left), ("/api/log?after=0", &self.revoked)] {
+            if let Ok((status, text)) = api.answer(path, Some(token)).await
+                && status.is_success()
+            {
+                return Err(format!("a token that has ended reads {path}: {text}"));
             }
-            Ok(_) | Err(_) => Ok(refused),
         }
+        Ok(refused)
     }
 }
 
@@ -516,5 +550,32 @@ async fn files_corrupted_under_the_running_server_are_served_right_refused_or_he
         // A crash, and another start.
         ran.kill();
         judge(&sound, &installation, &corruption).await;
+    }
+}
+
+/// A backup is restored as it was made, or not at all, with a sentence.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_which_a_file_was_corrupted_is_restored_right_or_refused_with_a_sentence() {
+    let mut chance = Chance::new();
+    let sound = Sound::new(&mut chance).await;
+    let [backup, earlier] = &sound.backups;
+    for number in 0..number().div_ceil(FEWER_OF_BACKUPS) {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files(backup) {
+            std::fs::copy(backup.join(&file), folder.path().join(&file)).unwrap();
+        }
+        let corruption = corrupt(folder.path(), earlier, &mut chance.fork());
+        say(number, &corruption);
+        let new = with_keys_of(&sound.now);
+        let (code, said) = end_of_restore(&new, folder.path(), &[]);
+        if code == Some(0) {
+            let server = new.serve().await;
+            let refused = sound.compare(server.api()).await.unwrap();
+            assert_eq!(refused, 0, "what was restored is all there");
+        } else {
+            assert_ne!(code, Some(INCOMPLETE), "all the keys are there: {said}");
+            assert_refused_with_a_sentence(&said);
+            assert!(!new.data().join("log.db").exists(), "{said}");
+        }
     }
 }

@@ -63,7 +63,7 @@ async fn post_again(api: &Api, member: &Member, path: &str, body: &Value) -> Str
 }
 
 /// Nothing can be written, and everything can again.
-async fn an_outage(server: &mut Server, begins: impl Fn(), ends: impl Fn()) {
+pub(super) async fn an_outage(server: &mut Server, begins: impl Fn(), ends: impl Fn()) {
     let api = server.api();
     let (aki, haru) = (
         api.register("aki", "あき").await,

@@ -24,7 +24,7 @@ pub(crate) struct Undisturbed {
 #[derive(Debug)]
 pub(crate) struct Community {
     pub(crate) members: Vec<Member>,
-    auditor: String,
+    pub(crate) auditor: String,
     undisturbed: Undisturbed,
 }
 

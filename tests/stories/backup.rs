@@ -37,7 +37,7 @@ fn backups(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn backed_up(installation: &Installation, more: &[&str]) -> PathBuf {
+pub(crate) fn backed_up(installation: &Installation, more: &[&str]) -> PathBuf {
     let to = installation.folder().join("backups");
     let arguments = [&["backup", to.to_str().unwrap()], more].concat();
     installation.run(&arguments);
@@ -68,7 +68,7 @@ pub(crate) fn restored(
 }
 
 /// What a restore of it says, and its exit code.
-fn end_of_restore(
+pub(crate) fn end_of_restore(
     into: &Installation,
     backup: impl AsRef<Path>,
     more: &[&str],

@@ -1,7 +1,7 @@
 //! Stories of the whole product, as the people see it who run it and look into it.
 
 mod audit;
-mod backup;
+pub(crate) mod backup;
 mod bad_output;
 mod buckets;
 mod command_line;

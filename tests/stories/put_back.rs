@@ -1,195 +1,29 @@
-//! Every row of the table in `docs/backup.md`: a part that is older, newer, missing or damaged is
-//! refused, or served right, as the table says.
+//! A part of an installation that is put back, alone or with another one, is refused or served
+//! right, as the tables in `docs/backup.md` and `docs/put-back.md` say: a part that is older,
+//! newer, missing, damaged or another's, on SQLite and on PostgreSQL.
+
+mod parts;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use meguri_proofs::Tree;
+use meguri_postgres_cluster::shared;
 
 use super::proofs::{checkpoint, verifier};
-use crate::sources::root;
+use crate::support::chance::Chance;
 use crate::support::server::{Installation, Server};
+use parts::{Arrangement, PARTS, State, Story, arrangement, copy, states};
+use table::{Cell, Table, alone};
 
 /// How often a server is looked at: for 60 s.
 const LOOKS_MAX: u32 = 1_200;
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What the table says of a part in a state.
-#[derive(Debug, PartialEq, Eq)]
-struct Row {
-    part: String,
-    state: String,
-    outcome: String,
-}
-
-fn table() -> Vec<Row> {
-    let text = fs::read_to_string(root().join("docs/backup.md")).unwrap();
-    let cells = |line: &str| -> Vec<String> {
-        let cells = line.trim_matches('|').split('|');
-        cells.map(|cell| cell.trim().to_owned()).collect()
-    };
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with("| "))
-        .map(cells);
-    let rows = rows.filter(|cells| cells.len() == 4 && cells[0] != "part");
-    rows.map(|cells| {
-        assert!(
-            !cells[3].is_empty(),
-            "{cells:?}: a sentence, and what to do"
-        );
-        let [part, state, outcome, _] = <[String; 4]>::try_from(cells).unwrap();
-        Row {
-            part,
-            state,
-            outcome,
-        }
-    })
-    .collect()
-}
-
-#[test]
-fn the_table_has_every_state_of_every_part() {
-    let mut states: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in table() {
-        assert!(
-            ["refused", "unsigned", "right"].contains(&row.outcome.as_str()),
-            "{row:?}"
-        );
-        states.entry(row.part).or_default().push(row.state);
-    }
-    for part in [
-        "log",
-        "vault",
-        "vault.key",
-        "checkpoint",
-        "log.place",
-        "views",
-    ] {
-        let states = states.remove(part).unwrap();
-        assert_eq!(states, ["older", "newer", "missing", "damaged"], "{part}");
-    }
-    // A key that signs is never another one.
-    assert_eq!(states.remove("log.key").unwrap(), ["missing", "damaged"]);
-    assert!(states.is_empty(), "{states:?}");
-}
-
-/// The files of a part in the data folder.
-fn files_of(part: &str) -> &[&str] {
-    match part {
-        "log" => &["log.db", "log.db-wal", "log.db-shm"],
-        "vault" => &["vault.db", "vault.db-wal", "vault.db-shm"],
-        "vault.key" => &["vault.key"],
-        "log.key" => &["log.key"],
-        "checkpoint" => &["checkpoint"],
-        "log.place" => &["log.place"],
-        "views" => &["views"],
-        other => panic!("nobody knows the part {other}"),
-    }
-}
-
-fn remove(path: &Path) {
-    if path.is_dir() {
-        fs::remove_dir_all(path).unwrap();
-    } else if path.exists() {
-        fs::remove_file(path).unwrap();
-    }
-}
-
-/// Copies files over what is there, so that each keeps its place on the disk.
-fn copy(from: &Path, to: &Path) {
-    if !from.exists() {
-        return remove(to);
-    }
-    if from.is_file() {
-        fs::copy(from, to).unwrap();
-        return;
-    }
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if !entry.file_type().unwrap().is_dir() && !entry.file_type().unwrap().is_file() {
-            continue;
-        }
-        copy(&entry.path(), &to.join(entry.file_name()));
-    }
-}
-
-fn damage(path: &Path) {
-    if path.is_dir() {
-        for entry in fs::read_dir(path).unwrap() {
-            damage(&entry.unwrap().path());
-        }
-    } else if path.metadata().is_ok_and(|file| file.len() > 0) {
-        let mut bytes = fs::read(path).unwrap();
-        bytes.truncate(bytes.len() / 2 + 1);
-        for byte in bytes.iter_mut().take(200) {
-            *byte ^= 0x5a;
-        }
-        fs::write(path, bytes).unwrap();
-    }
-}
-
-/// An installation with a story of two days, and what it was after the first.
-struct Story {
-    installation: Installation,
-    older: PathBuf,
-    last: Tree,
-}
-
-impl Story {
-    async fn told(part: &str) -> Self {
-        let installation = Installation::on_sqlite();
-        let server = installation.serve().await;
-        server.api().register("hanako", "はなこ").await;
-        let key = verifier(&installation);
-        let first = checkpoint(server.api(), &key, 3).await;
-        server.terminate().await;
-        let older = installation.folder().join("older");
-        copy(&installation.data(), &older);
-        if part == "vault.key" {
-            installation.run(&["vault", "rotate"]);
-        }
-        let server = installation.serve().await;
-        server.api().register("taro", "たろう").await;
-        let last = checkpoint(server.api(), &key, first.size + 1).await;
-        server.terminate().await;
-        Self {
-            installation,
-            older,
-            last,
-        }
-    }
-
-    fn put(&self, part: &str, state: &str) {
-        let data = self.installation.data();
-        let is_part = |name: &str| files_of(part).contains(&name);
-        match state {
-            "older" => {
-                for name in files_of(part) {
-                    copy(&self.older.join(name), &data.join(name));
-                }
-            }
-            "newer" => {
-                for entry in fs::read_dir(&data).unwrap() {
-                    let name = entry.unwrap().file_name().into_string().unwrap();
-                    if !is_part(&name) {
-                        copy(&self.older.join(&name), &data.join(&name));
-                    }
-                }
-            }
-            "missing" => files_of(part)
-                .iter()
-                .for_each(|name| remove(&data.join(name))),
-            "damaged" => files_of(part)
-                .iter()
-                .for_each(|name| damage(&data.join(name))),
-            other => panic!("nobody knows the state {other}"),
-        }
-    }
-}
+/// How many pairs are tried, of all that there are, unless [`ALL`] says otherwise.
+const PAIRS: usize = 16;
+/// Names what lets a test try all pairs, and write down what it finds.
+const ALL: &str = "MEGURI_TEST_PUT_BACK";
 
 /// Waits for what becomes of publishing.
 async fn published(server: &Server) -> String {
@@ -205,14 +39,14 @@ async fn published(server: &Server) -> String {
 }
 
 /// What really becomes of it: never a wrong answer, and never a second tree of one size.
-async fn outcome(story: &Story) -> String {
+async fn outcome(story: &Story) -> Cell {
     let installation = &story.installation;
+    let before = installation.diagnostics().len();
+    let said = || installation.diagnostics().split_off(before);
     let mut child = installation.launch();
     let line = child.first_line();
     if line.is_empty() {
-        let said = installation.diagnostics();
-        assert!(said.contains("meguri:"), "it says why: {said}");
-        return "refused".to_owned();
+        return Cell::refused(&said(), installation);
     }
     let server = Installation::ready_at(child, &line).await;
     let hanako = server.api().get("/api/members/hanako", None).await;
@@ -224,73 +58,162 @@ async fn outcome(story: &Story) -> String {
         head.as_u64().unwrap() >= story.last.size,
         "members are those of the log"
     );
-    let state = published(&server).await;
+    if published(&server).await != "publishing" {
+        let cell = Cell::unsigned(&said(), installation);
+        server.kill();
+        return cell;
+    }
     server.api().register("jiro", "じろう").await;
-    let outcome = if state == "publishing" {
-        let key = verifier(installation);
-        let now = checkpoint(server.api(), &key, story.last.size + 1).await;
-        let path = format!(
-            "/api/proof/consistency?from={}&to={}",
-            story.last.size, now.size
-        );
-        let answer = server.api().get(&path, None).await;
-        let lines = answer["proof"].as_array().unwrap().iter();
-        let hashes =
-            lines.map(|line| meguri_proofs::hash_from_base64(line.as_str().unwrap()).unwrap());
-        let proof = meguri_proofs::Proof::new(hashes.collect());
-        proof.verify_consistency(&story.last, &now).unwrap();
-        "right"
-    } else {
-        "unsigned"
-    };
-    server.terminate().await;
-    outcome.to_owned()
+    let key = verifier(installation);
+    let now = checkpoint(server.api(), &key, story.last.size + 1).await;
+    let path = format!(
+        "/api/proof/consistency?from={}&to={}",
+        story.last.size, now.size
+    );
+    let answer = server.api().get(&path, None).await;
+    let lines = answer["proof"].as_array().unwrap().iter();
+    let hashes = lines.map(|line| meguri_proofs::hash_from_base64(line.as_str().unwrap()).unwrap());
+    let proof = meguri_proofs::Proof::new(hashes.collect());
+    proof.verify_consistency(&story.last, &now).unwrap();
+    server.kill();
+    Cell::right()
 }
 
-async fn walk(part: &str) {
-    let rows: Vec<_> = table().into_iter().filter(|row| row.part == part).collect();
-    assert!(!rows.is_empty(), "{part}");
-    for row in rows {
-        let story = Story::told(part).await;
-        story.put(part, &row.state);
-        let found = outcome(&story).await;
-        assert_eq!(found, row.outcome, "{row:?}");
+/// Tries arrangements on one backend. Each is tried once.
+struct Trial {
+    /// Without and with a rotation of the key of the vault between the days.
+    stories: [Story; 2],
+    found: BTreeMap<(bool, Arrangement), Cell>,
+}
+
+impl Trial {
+    async fn new(installation: impl Fn() -> Installation) -> Self {
+        let told = async |rotated| Story::told(installation(), rotated).await;
+        Self {
+            stories: [told(false).await, told(true).await],
+            found: BTreeMap::new(),
+        }
+    }
+
+    async fn of(&mut self, states: &[State]) -> Cell {
+        // Only then is there an older key of the vault.
+        let rotated = states.iter().any(|(part, _)| *part == "vault.key");
+        let key = (rotated, arrangement(states));
+        if let Some(found) = self.found.get(&key) {
+            return found.clone();
+        }
+        let story = &self.stories[usize::from(rotated)];
+        story.arrange(&key.1);
+        say(states);
+        let cell = outcome(story).await;
+        self.found.insert(key, cell.clone());
+        cell
+    }
+}
+
+/// Says what is being tried, so that a failure names it.
+#[allow(clippy::print_stderr, reason = "names the states that failed")]
+fn say(states: &[State]) {
+    eprintln!("put back: {states:?}");
+}
+
+/// All pairs of parts, each with each of their states.
+fn pairs() -> Vec<[State; 2]> {
+    let mut pairs = Vec::new();
+    for (number, one) in PARTS.iter().enumerate() {
+        for other in &PARTS[number + 1..] {
+            for state in states(one) {
+                for other_state in states(other) {
+                    pairs.push([(*one, *state), (*other, *other_state)]);
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// Tries pairs on a backend: some, against the table; or all, and writes the table anew.
+async fn walk(backend: &'static str, installation: impl Fn() -> Installation) {
+    let mut trial = Trial::new(installation).await;
+    let mut chance = Chance::new();
+    let mut wrong = Vec::new();
+    if std::env::var(ALL).is_ok() {
+        let mut found = Vec::new();
+        for pair in pairs() {
+            found.push((pair, trial.of(&pair).await));
+        }
+        return Table::write(backend, &found);
+    }
+    let (table, all) = (Table::read(backend), pairs());
+    for _ in 0..PAIRS {
+        let pair = all[usize::try_from(chance.number(0..all.len() as u64)).unwrap()];
+        let found = trial.of(&pair).await;
+        if found != table.cell(&pair) {
+            wrong.push(format!(
+                "{pair:?}: {found:?}, and the table says {:?}",
+                table.cell(&pair)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_tables_have_every_state_of_every_part_and_of_every_pair() {
+    let alone: Vec<_> = alone()
+        .into_iter()
+        .map(|row| (row.part, row.state))
+        .collect();
+    let mut expected = Vec::new();
+    for part in PARTS {
+        expected.extend(
+            states(part)
+                .iter()
+                .map(|state| (part.to_owned(), (*state).to_owned())),
+        );
+    }
+    assert_eq!(alone, expected);
+    for backend in ["SQLite", "PostgreSQL"] {
+        let table = Table::read(backend);
+        for pair in pairs() {
+            let cell = table.cell(&pair);
+            assert!(
+                cell.outcome == "right" || !cell.says.is_empty(),
+                "{pair:?} says why"
+            );
+        }
     }
 }
 
 #[tokio::test]
-async fn a_log_that_is_put_back_is_as_the_table_says() {
-    walk("log").await;
+async fn a_part_that_is_put_back_alone_is_as_the_table_says() {
+    let mut trial = Trial::new(Installation::on_sqlite).await;
+    let mut wrong = Vec::new();
+    for row in alone() {
+        let part = PARTS.iter().find(|part| **part == row.part).unwrap();
+        let state = states(part).iter().find(|state| **state == row.state);
+        let found = trial.of(&[(part, state.unwrap())]).await;
+        if found.outcome != row.outcome {
+            wrong.push(format!("{row:?}: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[tokio::test]
-async fn a_vault_that_is_put_back_is_as_the_table_says() {
-    walk("vault").await;
+async fn two_parts_that_are_put_back_in_files_are_as_the_table_says() {
+    walk("SQLite", Installation::on_sqlite).await;
 }
 
 #[tokio::test]
-async fn keys_that_are_put_back_are_as_the_table_says() {
-    walk("vault.key").await;
-    walk("log.key").await;
-}
-
-#[tokio::test]
-async fn a_checkpoint_that_is_put_back_is_as_the_table_says() {
-    walk("checkpoint").await;
-}
-
-#[tokio::test]
-async fn a_place_that_is_put_back_is_as_the_table_says() {
-    walk("log.place").await;
-}
-
-#[tokio::test]
-async fn views_that_are_put_back_are_as_the_table_says() {
-    walk("views").await;
+async fn two_parts_that_are_put_back_with_databases_are_as_the_table_says() {
+    let database = || shared().unwrap().create_database().unwrap();
+    walk("PostgreSQL", || Installation::on_databases(database)).await;
 }
 
 #[tokio::test]
 async fn an_older_vault_with_every_key_lets_nobody_in_who_left_or_was_logged_out() {
+    let vault = ["vault.db", "vault.db-wal", "vault.db-shm"];
     let installation = Installation::on_sqlite();
     let server = installation.serve().await;
     let hanako = server.api().register("hanako", "はなこ").await;
@@ -298,13 +221,13 @@ async fn an_older_vault_with_every_key_lets_nobody_in_who_left_or_was_logged_out
     server.terminate().await;
     let older = installation.folder().join("older");
     fs::create_dir(&older).unwrap();
-    for name in files_of("vault") {
+    for name in vault {
         copy(&installation.data().join(name), &older.join(name));
     }
     let server = installation.serve().await;
     installation.run(&["erase", "hanako"]);
     server.terminate().await;
-    for name in files_of("vault") {
+    for name in vault {
         copy(&older.join(name), &installation.data().join(name));
     }
     let server = installation.serve().await;

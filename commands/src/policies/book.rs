@@ -92,6 +92,11 @@ impl Book {
         Ok(())
     }
 
+    /// Whether it was thrown away, and no other one was begun.
+    pub(super) fn is_gone(&self) -> bool {
+        self.pool.is_closed()
+    }
+
     async fn connect(path: &Path) -> Result<Self, sqlx::Error> {
         // Durable to a crash of the process; after one of the machine it may be folded again.
         let options = SqliteConnectOptions::new()

@@ -60,6 +60,12 @@ pub enum CopyError {
     /// The text is not 32 bytes in base64.
     #[error("a key of backups is 32 bytes in base64")]
     KeyMalformed,
+    /// What the file holds is not 32 bytes in base64. Put it back.
+    #[error(
+        "the file {0} holds no key of backups, which is 32 bytes in base64: put it back from where \
+         you keep it"
+    )]
+    KeyFileMalformed(PathBuf),
     /// The vault, or the randomness of the system.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -106,7 +112,7 @@ impl CopyKey {
             Self::File(path) => {
                 secret_file::read_or_create(path, may_create).map_err(|error| match error {
                     SecretFileError::Missing => CopyError::KeyMissing(path.clone()),
-                    SecretFileError::Malformed => CopyError::KeyMalformed,
+                    SecretFileError::Malformed => CopyError::KeyFileMalformed(path.clone()),
                     SecretFileError::File(source) => file_error(path, source),
                 })
             }

@@ -1,13 +1,14 @@
 //! One cluster for all tests of a run, whichever way the tests are run.
 
 use crate::ClusterError;
-use crate::binaries::Binaries;
+use crate::binaries::{Binaries, run};
 use crate::cluster::{Cluster, Durability, Options, copy_database, create_database, url};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::parent_id;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// A cluster which is used by many tests, with [`Durability::Off`]; it cannot be stopped by one.
@@ -39,6 +40,46 @@ impl SharedCluster {
     pub fn copy_database(&self, address: &str) -> Result<String, ClusterError> {
         let name = address.rsplit('/').next().unwrap_or(address);
         copy_database(&self.binaries, self.port, name)
+    }
+
+    /// Everything that is in a database, as `pg_dump` writes it.
+    ///
+    /// # Errors
+    /// [`ClusterError::Failed`] if the server refuses.
+    pub fn dump(&self, address: &str) -> Result<String, ClusterError> {
+        let mut dump = Command::new(self.binaries.path("pg_dump"));
+        let output = run(dump.args(["--dbname", address]).stdin(Stdio::null()))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Empties a database, whoever is connected to it, and runs a script in it such as a dump. It
+    /// stays the same database.
+    ///
+    /// # Errors
+    /// [`ClusterError::Failed`] if the server refuses.
+    pub fn put_back(&self, address: &str, script: &str) -> Result<(), ClusterError> {
+        let doing = || ClusterError::io("run a script by psql");
+        let emptied = "select pg_terminate_backend(pid) from pg_stat_activity \
+                       where datname = current_database() and pid <> pg_backend_pid();\n\
+                       drop schema public cascade; create schema public;\n";
+        let mut psql = Command::new(self.binaries.path("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
+        psql.args(["--output", "/dev/null", "--dbname", address, "--file", "-"]);
+        let psql = psql.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut psql = psql.stderr(Stdio::piped()).spawn().map_err(doing())?;
+        if let Some(mut input) = psql.stdin.take() {
+            // One that refuses the first half does not read the second, and says why.
+            let _ = input.write_all(format!("{emptied}{script}\n").as_bytes());
+        }
+        let output = psql.wait_with_output().map_err(doing())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(ClusterError::Failed {
+            command: format!("psql --dbname {address} --file -"),
+            status: output.status.to_string(),
+            output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use meguri_evidence::{Expected, Files, Packer, Verdict, verify_zip};
+use meguri_evidence::{Expected, Files, Packer, Verdict, verify, verify_zip};
 
 use crate::both::{arguments, python};
 use crate::scene::{EXCHANGE, Scene};
@@ -264,6 +264,70 @@ fn other_readers_see_the_files_that_were_checked() {
         count += 1;
     }
     assert_eq!(count_files(&into), count);
+}
+
+#[test]
+fn what_unzip_makes_of_a_changed_zip_is_sound_only_where_it_is_the_same() {
+    let scene = Scene::new();
+    let files = scene.files();
+    let zip = files.to_zip().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle.zip");
+    let key = scene.key.verifier();
+    let expected = Expected {
+        key: Some(&key),
+        stream: Some(EXCHANGE),
+    };
+    let unpacked = |zip: &[u8]| {
+        std::fs::write(&path, zip).unwrap();
+        let into = folder.path().join("unpacked");
+        let _ = std::fs::remove_dir_all(&into);
+        let mut command = Command::new("unzip");
+        command.args(["-qq", "-o", "-P", "none"]).arg(&path);
+        command.arg("-d").arg(&into).stdin(Stdio::null());
+        let done = command.stderr(Stdio::null()).stdout(Stdio::null());
+        done.status()
+            .expect("unzip is installed (.ci/install-tools)");
+        let mut found = Files::default();
+        unpacked_into(&mut found, &into, "");
+        found
+    };
+    assert_eq!(
+        unpacked(&zip),
+        files,
+        "unzip sees the files that were checked"
+    );
+    // It takes no notice of much that is no file's own, and of what it does, all has to be found.
+    let mut the_same = 0;
+    for at in structure(&zip, &files).into_iter().step_by(5) {
+        for put in [vec![zip[at] ^ 1], vec![!zip[at]], vec![], vec![zip[at]; 2]] {
+            let changed = Change {
+                at,
+                removed: 1,
+                put,
+            };
+            let found = unpacked(&changed.of(&zip));
+            let is_sound = verify(&found, expected).verdict() == Verdict::Sound;
+            assert_eq!(is_sound, found == files, "at {at}: {:?}", changed.put);
+            the_same += usize::from(is_sound);
+        }
+    }
+    assert!(the_same > 100, "{the_same} were the same to unzip");
+}
+
+/// Takes in all files below a folder.
+fn unpacked_into(files: &mut Files, folder: &Path, prefix: &str) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().unwrap().is_dir() {
+            unpacked_into(files, &entry.path(), &format!("{name}/"));
+        } else {
+            let bytes = std::fs::read(entry.path()).unwrap_or_default();
+            // A name that no bundle has is another file.
+            let _ = files.add(name, bytes);
+        }
+    }
 }
 
 fn count_files(folder: &Path) -> usize {

@@ -56,12 +56,13 @@ impl PublishStore for PostgresStore {
     }
 
     async fn place(&self) -> Result<DatabasePlace, StoreError> {
-        // A database that was restored from a dump has another number, and one of another cluster
-        // another cluster's.
+        // A database that was restored from a dump has another number, one of another cluster
+        // another cluster's, and tables that were restored into the same database have others.
         let identity: String = on!(self.readers, |connection| async {
             sqlx::query_scalar(
                 "select (select system_identifier from pg_control_system()) || '/' || \
-                 (select oid from pg_database where datname = current_database())",
+                 (select oid from pg_database where datname = current_database()) || '/' || \
+                 'publishing'::regclass::oid",
             )
             .fetch_one(connection)
             .await

@@ -83,6 +83,12 @@ pub enum SigningKeyError {
     /// The text is not 32 bytes in base64.
     #[error("a signing key is 32 bytes in base64")]
     Malformed,
+    /// What the file holds is not 32 bytes in base64. Put it back.
+    #[error(
+        "the file {0} holds no signing key, which is 32 bytes in base64: put the key back from its \
+         backup"
+    )]
+    MalformedFile(PathBuf),
     /// The file cannot be read or written.
     #[error("the signing key {path}: {source}")]
     File {
@@ -165,7 +171,7 @@ fn from_file(
             path,
             verifier: known.unwrap_or_default().into(),
         },
-        SecretFileError::Malformed => SigningKeyError::Malformed,
+        SecretFileError::Malformed => SigningKeyError::MalformedFile(path),
         SecretFileError::File(source) => SigningKeyError::File { path, source },
     })
 }

@@ -61,6 +61,11 @@ pub enum KekError {
     /// The text is not 32 bytes in base64.
     #[error("a key-encryption key is 32 bytes in base64")]
     Malformed,
+    /// What the file holds is not 32 bytes in base64. Put it back.
+    #[error(
+        "the file {0} holds no key-encryption key, which is 32 bytes in base64: put the key back"
+    )]
+    MalformedFile(PathBuf),
     /// The file cannot be read or written.
     #[error("the key-encryption key {path}: {source}")]
     File {
@@ -207,7 +212,7 @@ fn from_file(path: &Path, may_create: bool) -> Result<Secret, KekError> {
 fn told(path: &Path, error: SecretFileError) -> KekError {
     match error {
         SecretFileError::Missing => KekError::Missing(path.into()),
-        SecretFileError::Malformed => KekError::Malformed,
+        SecretFileError::Malformed => KekError::MalformedFile(path.into()),
         SecretFileError::File(source) => KekError::File {
             path: path.into(),
             source,

@@ -16,6 +16,22 @@ const TABLES: [&str; 5] = [
      seen_at bigint not null, primary key (subject, place))",
 ];
 
+/// The tables that every vault has which holds anything. One that has lost any is not completed:
+/// what its keys sealed would be read as erased.
+const FIRST: [&str; 3] = ["vault_keys", "vault_passwords", "vault_tokens"];
+
+/// Refuses a vault that has lost a table. `there` are those that it has, and `is_used` says whether
+/// it holds anything of its own.
+fn refuse_lost(there: &[String], is_used: bool) -> Result<(), VaultError> {
+    let is_there = |table: &&str| there.iter().any(|name| name == table);
+    match FIRST.iter().find(|table| !is_there(table)) {
+        Some(lost) if is_used => Err(VaultError::Damaged(format!(
+            "its table {lost} is gone: put back a backup of it"
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Columns of `vault_tokens` that came later. They may be null: an earlier release may run, and
 /// write, beside this one.
 const COLUMNS: [(&str, &str); 2] = [
@@ -29,12 +45,23 @@ const COLUMNS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Whether a vault holds anything of its own.
+const IS_USED: &str = "select count(*) > 0 from vault_meta";
+
 const INDEXES: [&str; 2] = [
     "create index if not exists vault_tokens_by_subject on vault_tokens (subject)",
     "create index if not exists vault_tokens_by_expiry on vault_tokens (expires_at)",
 ];
 
 pub(super) async fn make_in_sqlite(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+    let there = "select name from sqlite_schema where type = 'table'";
+    let there: Vec<String> = sqlx::query_scalar(there)
+        .fetch_all(&mut *connection)
+        .await?;
+    if there.iter().any(|name| name == "vault_meta") {
+        let is_used = sqlx::query_scalar(IS_USED);
+        refuse_lost(&there, is_used.fetch_one(&mut *connection).await?)?;
+    }
     for table in TABLES {
         let table = table.replace("BYTES", "blob");
         sqlx::query(AssertSqlSafe(table))
@@ -73,6 +100,13 @@ pub(super) async fn make_in_postgres(connection: &mut PgConnection) -> Result<()
     sqlx::query("select pg_advisory_xact_lock(7296047)")
         .execute(&mut *once)
         .await?;
+    let there = "select relname::text from pg_class where relkind = 'r' \
+                 and pg_table_is_visible(oid) and relname like 'vault\\_%'";
+    let there: Vec<String> = sqlx::query_scalar(there).fetch_all(&mut *once).await?;
+    if there.iter().any(|name| name == "vault_meta") {
+        let is_used = sqlx::query_scalar(IS_USED);
+        refuse_lost(&there, is_used.fetch_one(&mut *once).await?)?;
+    }
     for table in TABLES {
         let table = table.replace("BYTES", "bytea");
         sqlx::query(AssertSqlSafe(table))

@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+mod amcheck;
 mod append;
 mod audit;
 mod audit_flips;

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use meguri_log::{Kek, KekError, Location, Log, OpenError, SystemClock};
 use meguri_test_logs::{Backend, Home, on_both_backends};
 
-use super::{append, event, sealed};
+use super::{append, event, immutability::Database, sealed};
 
 on_both_backends!(
     the_key_file_is_made_for_its_owner_alone,
@@ -17,7 +17,23 @@ on_both_backends!(
     who_is_locked_out_has_neither_token_nor_password,
     a_claims_name_is_the_same_for_the_same_value_only,
     first_keys_of_many_people_are_made_at_once,
+    a_vault_that_has_lost_a_table_is_not_completed,
 );
+
+/// What its keys have sealed would be read as erased.
+async fn a_vault_that_has_lost_a_table_is_not_completed(backend: Backend) {
+    for table in ["vault_keys", "vault_passwords", "vault_tokens"] {
+        let home = Home::new(backend);
+        home.open().await.close().await;
+        let lost = Database::of_vault(&home).await;
+        lost.run(&format!("drop table {table}")).await.unwrap();
+        for _ in 0..2 {
+            let refused = Log::open(&home.options(Arc::new(SystemClock))).await;
+            let said = refused.unwrap_err().to_string();
+            assert!(said.contains(&format!("{table} is gone")), "{said}");
+        }
+    }
+}
 
 async fn the_key_file_is_made_for_its_owner_alone(backend: Backend) {
     let home = Home::new(backend);
