@@ -7,7 +7,7 @@ CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
 
-.PHONY: help test tools fmt lint deny tests schedules snapshots chaos ha agreement doctests doc postgres clean
+.PHONY: help test tools fmt lint deny tests schedules snapshots chaos ha agreement doctests doc simulate mutations postgres clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,6 +60,13 @@ doctests: ## every example in the documentation
 
 doc: ## the documentation, warnings are errors
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+simulate: ## the simulation: SEEDS=n of them from FIRST=n on, or SEED=n alone with all that happens
+	@$(CARGO) run --quiet --locked --profile simulation -p meguri-simulation --no-default-features --bin simulate -- \
+	$(or $(SEED),$(or $(FIRST),0) $(or $(SEEDS),1000))
+
+mutations: ## bugs that are put in on purpose, and after how many seeds the simulation finds them
+	@simulation/mutations/run
 
 postgres: ## a throwaway PostgreSQL to try things on; prints its DATABASE_URL
 	$(CARGO) run --quiet -p meguri-postgres-cluster

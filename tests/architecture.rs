@@ -94,6 +94,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Crates that turn the simulation on in the log. They are no part of what is built by default, for
+/// all that is built together has the same features.
+const WITH_SIMULATION: &[&str] = &["meguri-simulation", "meguri-chaos"];
+
 /// What any test may use beside what its crate may.
 const FOR_TESTS: &[&str] = &["meguri-postgres-cluster", "meguri-test-logs"];
 
@@ -235,16 +239,43 @@ fn every_row_of_the_table_is_a_crate() {
 }
 
 #[test]
-fn cargo_test_in_the_root_runs_every_crate() {
+fn cargo_test_in_the_root_runs_every_crate_but_those_that_simulate() {
     let metadata = metadata();
     let [mut all, mut by_default] = ["workspace_members", "workspace_default_members"]
         .map(|field| metadata[field].as_array().unwrap().clone());
+    all.retain(|id| {
+        let is_it = |of: &&Value| of["id"] == *id;
+        let package = packages(&metadata).iter().find(is_it).unwrap();
+        !WITH_SIMULATION.contains(&text(package, "name"))
+    });
     all.sort_by_key(Value::to_string);
     by_default.sort_by_key(Value::to_string);
     assert_eq!(
         all, by_default,
         "`members` and `default-members` of Cargo.toml differ"
     );
+}
+
+#[test]
+fn nothing_of_the_simulation_is_in_what_is_built_by_default() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut command = Command::new(cargo);
+    let features = "{p} {f}";
+    command.args([
+        "tree",
+        "--offline",
+        "--edges=normal,build",
+        "--prefix=none",
+        "--format",
+        features,
+    ]);
+    let output = command.current_dir(root()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let ours = said.lines().find(|line| line.starts_with("meguri-log "));
+    let ours = ours.unwrap_or_else(|| panic!("the log is among what is built: {said}"));
+    assert!(!ours.contains("simulation"), "{ours}");
+    let runtime = said.lines().find(|line| line.starts_with("tokio v"));
+    assert!(!runtime.unwrap().contains("test-util"), "{runtime:?}");
 }
 
 #[test]

@@ -125,9 +125,25 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
     ("read-api/src/evidence.rs", 1, "one bundle for one request"),
     ("read-api/src/evidence/gather.rs", 1, "awaited at once"),
     (
+        "simulation/src/bin/simulate.rs",
+        1,
+        "runs seeds; the scope waits for it",
+    ),
+    (
+        "simulation/src/follow.rs",
+        1,
+        "follows until its process ends",
+    ),
+    (
         "simulation/src/publisher/life.rs",
         1,
         "a process of a world, whose end is part of it",
+    ),
+    ("simulation/src/run.rs", 2, "awaited by the run"),
+    (
+        "simulation/src/trouble.rs",
+        2,
+        "a process that closes, or begins anew; the run waits for it",
     ),
     (
         "simulation/src/views.rs",

@@ -75,6 +75,17 @@ impl Recent {
         self.told(up_to);
     }
 
+    /// Forgets all that is shared, for the log is not the one any more that it was of: it has fallen
+    /// back to an older state, and ends here.
+    pub(crate) fn begin_anew(&self, head: Position) {
+        point();
+        let mut shared = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        *shared = (VecDeque::new(), 0);
+        drop(shared);
+        point();
+        self.head.send_replace(head);
+    }
+
     /// Hears that the log goes at least up to here.
     pub(crate) fn told(&self, position: Position) {
         point();

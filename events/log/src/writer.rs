@@ -47,6 +47,8 @@ pub(crate) struct Writer {
     /// Versions of streams as of `known`. A stream that is not here is unknown, never "no stream".
     heads: LruCache<StreamName, Version>,
     recent: Arc<Recent>,
+    /// The end of what it has shared last with those who follow.
+    shared: Option<Head>,
     appending: Arc<Appending>,
     resolve_for: Duration,
 }
@@ -98,6 +100,7 @@ impl Writer {
             known: Some(head),
             heads,
             recent,
+            shared: None,
             appending,
             resolve_for,
         }
@@ -335,6 +338,13 @@ impl Writer {
             Some(known) => turn.event_at(known.position).await? == Some((known.tail, known.at)),
             None => false,
         };
+        if !ours
+            && let Some(shared) = self.shared
+            && turn.event_at(shared.position).await? != Some((shared.tail, shared.at))
+        {
+            self.recent.begin_anew(head.position);
+            self.shared = None;
+        }
         match known {
             Some(known) if ours && head.position.get() - known.position.get() <= CATCH_UP_MAX => {
                 let changed = turn.changed_since(known.position).await?;
@@ -461,6 +471,7 @@ impl Writer {
         }
         metrics::counter!("meguri_log_events_appended").increment(as_u64(batch.events.len()));
         self.recent.push(batch.block());
+        self.shared = Some(batch.head);
     }
 }
 

@@ -136,11 +136,17 @@ fn failures(
     violations: &mut Vec<Violation>,
 ) {
     let mut said = HashSet::new();
-    for line in lines {
+    for (index, line) in lines.iter().enumerate() {
         for (request, position) in &line.placed {
             let attempts = &requests.all[*request].attempts;
+            let lost = lines[index + 1..].iter();
+            let lost = lost.filter(|later| (later.kept as u64) < *position);
+            let lost = lost.map(|later| later.begun).min();
             let mut asked = attempts.iter().map(|it| &history.operations[*it]);
-            if !asked.any(Operation::may_stand) && said.insert(*request) {
+            // What had stood and was lost by then may be refused, or fail, as if it never had.
+            let may_stand =
+                |it: &Operation| it.may_stand() || lost.is_some_and(|lost| lost <= it.ended());
+            if !asked.any(may_stand) && said.insert(*request) {
                 violations.push(Violation::FailedAndStands {
                     operation: attempts.first().copied().unwrap_or_default(),
                     position: Position::new(*position),

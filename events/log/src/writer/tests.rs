@@ -19,9 +19,10 @@ use crate::{
     clock::{Clock, ManualClock, Timestamp},
     clock_guard::ClockGuard,
     decide::{Prepared, PreparedEvent},
-    follow::Recent,
+    follow::{Follower, Recent},
     header::OpenHeader,
     queue::Queue,
+    recorded::Recorded,
     store::Head,
     stream::{Position, StreamName, Version},
 };
@@ -232,6 +233,7 @@ async fn a_writer_that_was_overtaken_decides_again() {
 struct Running {
     queue: Queue,
     appending: Arc<Appending>,
+    recent: Arc<Recent>,
 }
 
 impl Running {
@@ -239,17 +241,22 @@ impl Running {
         let (queue, waiting) = Queue::new();
         let head = chaos.memory.lock().unwrap().head();
         let appending = Arc::new(Appending::default());
+        let recent = Arc::new(Recent::new(head.position));
         let writer = Writer::new(
             Arc::new(chaos.clone()),
             clock(head),
             waiting,
             head,
-            Arc::new(Recent::new(head.position)),
+            Arc::clone(&recent),
             Arc::clone(&appending),
             Duration::from_millis(500),
         );
         tokio::spawn(writer.run(CancellationToken::new()));
-        Self { queue, appending }
+        Self {
+            queue,
+            appending,
+            recent,
+        }
     }
 
     async fn append(&self, prepared: Prepared) -> Result<Appended, AppendError> {
@@ -286,6 +293,28 @@ async fn a_writer_that_loses_its_connection_while_it_catches_up_does_not_know_th
 }
 
 #[tokio::test]
+async fn a_writer_whose_log_fell_back_shares_nothing_of_what_was_lost() {
+    let chaos = Chaos::default();
+    let writer = Running::start(&chaos);
+    for name in ["a-1", "a-2"] {
+        let lost = prepared(name, "Made", Expected::NoStream);
+        writer.append(lost).await.unwrap();
+    }
+    // A standby takes over that has not heard of them.
+    chaos.memory.lock().unwrap().events.clear();
+    let kept = prepared("b-1", "Made", Expected::NoStream);
+    let appended = writer.append(kept).await.unwrap();
+    assert_eq!(appended.position, Position::new(1));
+    assert_eq!(*writer.recent.head().borrow(), Position::new(1));
+    let (recent, store) = (Arc::clone(&writer.recent), Arc::new(chaos.clone()));
+    let closing = CancellationToken::new();
+    let mut follower = Follower::new(Position::ZERO, recent, store, closing);
+    let block = follower.next().await.unwrap();
+    let streams: Vec<_> = block.events.iter().map(Recorded::stream).collect();
+    assert_eq!(streams, ["b-1"]);
+}
+
+#[tokio::test]
 async fn a_stream_is_not_forgotten_for_the_sake_of_another_of_the_same_batch() {
     let chaos = Chaos::default();
     for name in ["a-1", "b-1"] {
@@ -312,6 +341,7 @@ async fn a_stream_is_not_forgotten_for_the_sake_of_another_of_the_same_batch() {
     let running = Running {
         queue,
         appending: Arc::default(),
+        recent: Arc::new(Recent::new(head.position)),
     };
     let mut taken = prepared("c-1", "Made", Expected::NoStream);
     taken.conditions.push(Condition {
@@ -337,7 +367,9 @@ async fn bad_data_of_one_request_does_not_say_that_appends_fail() {
 #[tokio::test]
 async fn a_writer_that_has_ended_says_that_appends_fail() {
     let chaos = Chaos::default();
-    let Running { queue, appending } = Running::start(&chaos);
+    let Running {
+        queue, appending, ..
+    } = Running::start(&chaos);
     drop(queue);
     while appending.failing().is_none() {
         tokio::task::yield_now().await;

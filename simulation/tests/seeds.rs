@@ -1,0 +1,96 @@
+//! Seeds of the simulation that are run with every change.
+
+use std::{
+    collections::BTreeSet,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use meguri_simulation::Simulator;
+
+/// Seeds that have found a fault once, or the bug that was put in to see whether it is found
+/// (`simulation/mutations`), in the world as it was then.
+const FOUND: &[(u64, &str)] = &[];
+/// For so long new seeds are run.
+const RUN_FOR: Duration = Duration::from_secs(55);
+
+#[test]
+fn no_seed_breaks_a_promise() {
+    let simulator = Simulator::new().unwrap();
+    let (next, steps, broken) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(None));
+    let begun = Instant::now();
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while begun.elapsed() < RUN_FOR && broken.lock().unwrap().is_none() {
+                    let run = simulator.run(next.fetch_add(1, Ordering::SeqCst), false);
+                    steps.fetch_add(run.steps, Ordering::SeqCst);
+                    if run.is_violation() {
+                        let shown = simulator.run(run.seed, true).to_string();
+                        broken.lock().unwrap().get_or_insert(shown);
+                    }
+                }
+            });
+        }
+    });
+    if let Some(shown) = broken.into_inner().unwrap() {
+        panic!("{shown}");
+    }
+    let (seeds, steps) = (next.into_inner(), steps.into_inner());
+    assert!(steps > 100 * seeds, "{steps} steps of {seeds} seeds");
+}
+
+#[test]
+fn seeds_that_found_a_fault_find_none_any_more() {
+    let simulator = Simulator::new().unwrap();
+    for (seed, found) in FOUND {
+        let run = simulator.run(*seed, true);
+        assert!(!run.is_violation(), "{found}: {run}");
+    }
+}
+
+#[test]
+fn a_seed_is_one_run_however_often_it_is_run() {
+    let simulator = Simulator::new().unwrap();
+    let mut different = BTreeSet::new();
+    for seed in 0..60 {
+        let first = simulator.run(seed, true);
+        let again = simulator.run(seed, true);
+        let differ = first
+            .trace
+            .iter()
+            .zip(&again.trace)
+            .position(|(a, b)| a != b);
+        if let Some(line) = differ {
+            let (first, again) = (&first.trace[line], &again.trace[line]);
+            panic!("seed {seed}, line {line}:\n{first}\n{again}");
+        }
+        assert_eq!(first.digest, again.digest, "seed {seed}");
+        different.insert(first.digest);
+    }
+    assert_eq!(different.len(), 60, "each seed is a run of its own");
+}
+
+#[test]
+fn every_bug_that_is_put_in_on_purpose_still_has_its_place() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let folder = std::fs::read_dir(format!("{root}/simulation/mutations")).unwrap();
+    let paths = folder.map(|entry| entry.unwrap().path());
+    let patches = paths.filter(|path| path.extension().is_some_and(|it| it == "patch"));
+    let mut count = 0;
+    for path in patches {
+        count += 1;
+        let mut patch = Command::new("patch");
+        patch.args(["-p1", "--dry-run", "--force", "--silent", "--input"]);
+        let output = patch.arg(&path).current_dir(root).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}: {said}", path.display());
+    }
+    assert!(count >= 7, "{count} bugs");
+}
