@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use meguri_log::{
-    Append, AppendError, Appended, Cause, Condition, Expected, NewEvent, Position, RequestKey,
-    StreamName, StreamRange, Version, simulation::REFUSED_TYPE,
+    Append, AppendError, Appended, Cause, Condition, Expected, NewEvent, Position, Recorded,
+    RequestKey, StreamName, StreamRange, Version, simulation::REFUSED_TYPE,
 };
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
@@ -392,7 +392,7 @@ impl std::fmt::Display for Request {
 pub(crate) async fn append_everywhere(world: &Arc<World>, running: &Running) -> Result<(), String> {
     let client = Client::new(Arc::clone(world), u32::MAX - running.process);
     for number in 0..world.plan.streams {
-        let stream = world.stream(number);
+        let stream = World::stream(number);
         let mut append = client.append(1);
         append.events[0].stream = stream.clone();
         append.events[0].event_type = "Made".into();
@@ -407,7 +407,7 @@ pub(crate) async fn append_everywhere(world: &Arc<World>, running: &Running) -> 
         let read = running.log.read_stream(&stream, range).await;
         let last = read
             .as_ref()
-            .map(|events| events.last().map(|it| it.position()));
+            .map(|events| events.last().map(Recorded::position));
         match last {
             Ok(Some(position)) if position > Position::ZERO => {}
             other => return Err(format!("{stream} is read as {other:?}")),

@@ -135,7 +135,7 @@ async fn calm_down(world: &Arc<World>) -> Result<(), Wrong> {
     for slot in &world.slots {
         slot.clock.be_wrong_by(0);
     }
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     let mut all = Vec::new();
     for (slot, process) in world.slots.iter().zip(0..) {
         let opening = async {

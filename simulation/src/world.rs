@@ -74,7 +74,7 @@ impl World {
     }
 
     /// The streams of this world, some of which tell who somebody is.
-    pub(crate) fn stream(&self, number: u64) -> StreamName {
+    pub(crate) fn stream(number: u64) -> StreamName {
         let category = ["post", "exchange", "member", "claim"];
         let index = usize::try_from(number % 4).unwrap_or_default();
         let name = format!("{}-{number}", category[index]);
@@ -83,7 +83,7 @@ impl World {
     }
 
     pub(crate) fn any_stream(&self) -> StreamName {
-        self.stream(self.random.below(self.plan.streams))
+        Self::stream(self.random.below(self.plan.streams))
     }
 
     /// Opens the log of a process, however often it takes, and answers it.

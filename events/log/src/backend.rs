@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{audit::store::AuditStore, publish::store::PublishStore, store::Store};
+use crate::{
+    audit::store::AuditStore,
+    publish::store::PublishStore,
+    store::{Store, StoreError},
+};
 
 /// One backend, as it is asked by the log, by whoever publishes, and by an audit.
 pub(crate) struct Backend {
@@ -19,5 +23,14 @@ impl Backend {
             published: Arc::<S>::clone(&backend),
             audited: backend,
         }
+    }
+
+    /// Writes down where the database of a new log is, unless that is known.
+    pub(crate) async fn keep_first_place(&self) -> Result<(), StoreError> {
+        if self.published.kept_place().await?.is_none() {
+            let place = self.published.place().await?;
+            self.published.keep_place(&place.identity).await?;
+        }
+        Ok(())
     }
 }

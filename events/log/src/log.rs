@@ -109,9 +109,8 @@ impl Log {
         };
         let head = backend.store.head().await?;
         let is_empty = head.position == Position::ZERO;
-        if is_empty && backend.published.kept_place().await?.is_none() {
-            let place = backend.published.place().await?;
-            backend.published.keep_place(&place.identity).await?;
+        if is_empty {
+            backend.keep_first_place().await?;
         }
         let lifetime = options.token_lifetime;
         let told = Arc::clone(&clock);
@@ -122,11 +121,8 @@ impl Log {
             Ok(Belonging::Other) => return Err(OpenError::OtherLog),
             Err(error) => return Err(OpenError::Vault(error.into())),
         }
-        let guard = Arc::new(ClockGuard::new(
-            Arc::clone(&clock),
-            head,
-            options.clock_jump_max,
-        ));
+        let guard = ClockGuard::new(Arc::clone(&clock), head, options.clock_jump_max);
+        let guard = Arc::new(guard);
         // A clock that is ahead would have requests forgotten that may still be repeated.
         if guard.state(head.at) == ClockState::Right {
             backend.store.forget_outcomes(clock.now()).await?;

@@ -53,7 +53,8 @@ fn one(simulator: &Simulator, seed: u64) -> ExitCode {
     for complaint in run.complaints() {
         println!("VIOLATION: {complaint}");
     }
-    let (steps, digest) = (run.steps, hex(&run.digest));
+    let steps = run.steps;
+    let digest = run.digest.map(|byte| format!("{byte:02x}")).concat();
     println!("{steps} steps, {:?}, digest {digest}", run.verdict.counted);
     exit(run.is_violation())
 }
@@ -104,10 +105,6 @@ fn show(run: &Run, number: u64, sum: &Sum) {
     let _one_at_a_time = sum.shown.lock().unwrap_or_else(PoisonError::into_inner);
     println!("{run}");
     println!("found after {} seeds", number + 1);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn exit(is_violation: bool) -> ExitCode {

@@ -54,9 +54,8 @@ impl Log {
         let backend = Backend::new(SimulatedStore(link.clone()));
         let clock = Arc::clone(&machine.clock);
         let head = backend.store.head().await?;
-        if head.position == Position::ZERO && backend.published.kept_place().await?.is_none() {
-            let place = backend.published.place().await?;
-            backend.published.keep_place(&place.identity).await?;
+        if head.position == Position::ZERO {
+            backend.keep_first_place().await?;
         }
         let guard = ClockGuard::new(Arc::clone(&clock), head, machine.clock_jump_max);
         let guard = Arc::new(guard);
