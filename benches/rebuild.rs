@@ -54,9 +54,8 @@ async fn build(log: &Log, views: &str, names: &[String]) -> f64 {
     };
     let head = log.head().await.unwrap().position;
     let (views, taken) = timed(async {
-        let views = Views::open(log.clone(), views.into(), settings)
-            .await
-            .unwrap();
+        let opening = Box::pin(Views::open(log.clone(), views.into(), settings));
+        let views = opening.await.unwrap();
         let patience = Duration::from_hours(1);
         views.wait_for_all(head, patience).await.unwrap();
         views

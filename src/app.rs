@@ -117,10 +117,10 @@ impl App {
         };
         let publisher = match storage::publish(&log, settings, parts.last_signed).await {
             Ok(publisher) => publisher,
-            Err(error) => {
+            Err(failure) => {
                 views.close().await;
                 log.close().await;
-                return Err(error);
+                return Err(failure);
             }
         };
         let commands = Commands::new(log.clone(), command_settings(settings, parts.commands));
@@ -132,13 +132,7 @@ impl App {
             .streams_at_most(connections.all / 4)
             .published_by(publisher.watch());
         let (undone, left) = watch::channel(UndoneCount::default());
-        let read = read.policies_stand_as(move || {
-            let UndoneCount { parked, unreadable } = *left.borrow();
-            PolicyStanding {
-                parked_duties: parked,
-                unreadable_events: unreadable,
-            }
-        });
+        let read = read.policies_stand_as(move || standing_of(*left.borrow()));
         let (backups, standing) = watch::channel(BackupStanding::default());
         let read = open_to_auditors(read, settings, &log);
         let read = match Schedule::of(settings) {
@@ -317,6 +311,15 @@ fn limits(
         trusted_proxies: settings.trusted_proxies.value.clone(),
         tokens: Some(tokens),
         ..parts
+    }
+}
+
+/// What the policies have left undone, as readers are told.
+fn standing_of(undone: UndoneCount) -> PolicyStanding {
+    let UndoneCount { parked, unreadable } = undone;
+    PolicyStanding {
+        parked_duties: parked,
+        unreadable_events: unreadable,
     }
 }
 

@@ -173,9 +173,8 @@ impl Sources<'_> {
         bounds: RangeInclusive<Period>,
     ) -> Result<Setting<Option<Period>>, SettingsError> {
         let setting: Setting<Option<Period>> = self.pick_optional(names, None, file)?;
-        match setting.value {
-            Some(value) => within(value, &setting.origin, &bounds)?,
-            None => {}
+        if let Some(value) = setting.value {
+            within(value, &setting.origin, &bounds)?;
         }
         Ok(setting)
     }

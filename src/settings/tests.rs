@@ -244,65 +244,69 @@ fn the_checkpoint_that_is_kept_elsewhere_is_not_in_the_data_folder() {
     assert!(Settings::resolve(&flags, &none()).is_ok());
 }
 
+/// What no period may be.
+const NO_PERIODS: [&str; 9] = [
+    "0s",
+    "0d",
+    "-1s",
+    "36501d",
+    "99999999999999999999d",
+    "1.5h",
+    "1",
+    "h",
+    "x",
+];
+/// What no number may be.
+const NO_NUMBERS: [&str; 6] = ["-1", "18446744073709551616", "1000000", "1e3", "1.5", "x"];
+
+/// What a variable with this default is set to in vain: nothing where it is neither a period nor a
+/// number.
+fn refused_values(variable: &str, default: Option<&str>) -> &'static [&'static str] {
+    let is = |optional: &str, parses: fn(&str) -> bool| {
+        variable == optional || default.is_some_and(parses)
+    };
+    if is("MEGURI_BACKUP_EVERY", |value| {
+        value.parse::<Period>().is_ok()
+    }) {
+        &NO_PERIODS
+    } else if is("MEGURI_WITNESS_QUORUM", |value| {
+        value.parse::<u64>().is_ok()
+    }) {
+        &NO_NUMBERS
+    } else {
+        &[]
+    }
+}
+
 #[test]
 fn every_period_and_every_number_has_bounds() {
     let (folder, flags) = file("");
     let to = folder.path().join("backups");
     let known = Environment::default();
     let rows = Settings::resolve(&flags, &known).unwrap().rows();
-    let value_of = |variable: &str| {
+    let default_of = |variable: &str| {
         let name = variable.strip_prefix("MEGURI_").unwrap_or(variable);
-        let row = rows
-            .iter()
-            .find(|(row, _, _)| name.eq_ignore_ascii_case(row));
-        row.map(|(_, value, _)| value.clone())
+        let row = rows.iter().find(|row| name.eq_ignore_ascii_case(row.0));
+        row.map(|row| row.1.as_str())
     };
     // None at all is something that may be meant.
     let may_be_zero = ["MEGURI_KEEP_MONEY", "MEGURI_SHUTDOWN_GRACE"];
     let (mut periods, mut numbers) = (0, 0);
-    for variable_name in known.asked() {
-        let default = value_of(variable_name);
-        let is_period = variable_name == "MEGURI_BACKUP_EVERY"
-            || default
-                .as_ref()
-                .is_some_and(|value| value.parse::<Period>().is_ok());
-        let is_number = variable_name == "MEGURI_WITNESS_QUORUM"
-            || default
-                .as_ref()
-                .is_some_and(|value| value.parse::<u64>().is_ok());
-        let wrong: &[&str] = match (is_period, is_number) {
-            (true, _) => &[
-                "0s",
-                "0d",
-                "-1s",
-                "36501d",
-                "99999999999999999999d",
-                "1.5h",
-                "1",
-                "h",
-                "x",
-            ],
-            (_, true) => &["-1", "18446744073709551616", "1000000", "1e3", "1.5", "x"],
-            (false, false) => continue,
-        };
-        (periods, numbers) = (
-            periods + u32::from(is_period),
-            numbers + u32::from(is_number),
-        );
+    for variable in known.asked() {
+        let wrong = refused_values(variable, default_of(variable));
+        periods += usize::from(wrong == NO_PERIODS);
+        numbers += usize::from(wrong == NO_NUMBERS);
         for value in wrong {
             let variables = [
-                (variable_name, std::ffi::OsString::from(value)),
+                (variable, std::ffi::OsString::from(value)),
                 ("MEGURI_BACKUP_TO", to.clone().into_os_string()),
             ];
             let resolved = Settings::resolve(&flags, &variables.into_iter().collect());
-            let allowed = value.starts_with('0') && may_be_zero.contains(&variable_name);
-            assert_eq!(resolved.is_ok(), allowed, "{variable_name}={value}");
+            let allowed = value.starts_with('0') && may_be_zero.contains(&variable);
+            assert_eq!(resolved.is_ok(), allowed, "{variable}={value}");
             if let Err(error) = resolved {
                 let said = error.to_string();
-                assert!(
-                    said.contains(variable_name),
-                    "{variable_name}={value}: {said}"
-                );
+                assert!(said.contains(variable), "{variable}={value}: {said}");
             }
         }
     }
