@@ -336,10 +336,11 @@ impl Sound {
                 refused += 1;
                 continue;
             };
-            let mut answer: Value = match &asked.answer {
-                Value::String(_) if status.is_success() => Value::String(text),
-                _ => serde_json::from_str(&text)
-                    .map_err(|error| format!("GET {path}: {status}: {error}: {text}"))?,
+            let mut answer = if asked.answer.is_string() && status.is_success() {
+                Value::String(text)
+            } else {
+                serde_json::from_str(&text)
+                    .map_err(|error| format!("GET {path}: {status}: {error}: {text}"))?
             };
             if status.is_success() {
                 timeless(&mut answer);

@@ -27,7 +27,7 @@ const STATES: [&str; 4] = ["older", "newer", "missing", "damaged"];
 const STATES_OF_KEYS: [&str; 5] = ["older", "newer", "missing", "damaged", "another"];
 
 pub(super) fn states(part: &str) -> &'static [&'static str] {
-    if part.ends_with(".key") {
+    if matches!(part, "log.key" | "vault.key") {
         &STATES_OF_KEYS
     } else {
         &STATES
@@ -51,9 +51,10 @@ pub(super) type Arrangement = BTreeMap<&'static str, Version>;
 
 /// The versions of all parts, where these two are so; `newer` means that all the others are older.
 pub(super) fn arrangement(states: &[State]) -> Arrangement {
-    let base = match states.iter().any(|(_, state)| *state == "newer") {
-        true => Version::First,
-        false => Version::Second,
+    let base = if states.iter().any(|(_, state)| *state == "newer") {
+        Version::First
+    } else {
+        Version::Second
     };
     let mut all: Arrangement = PARTS.iter().map(|part| (*part, base)).collect();
     for (part, state) in states {
@@ -202,7 +203,9 @@ impl Story {
         // What belongs to no part is as new as the log is.
         let rest = match all["log"] {
             Version::First => &self.first,
-            _ => &self.second,
+            Version::Second | Version::Missing | Version::Damaged | Version::Another => {
+                &self.second
+            }
         };
         remove(&data);
         fs::create_dir(&data).unwrap();
@@ -226,13 +229,17 @@ impl Story {
             let dump = match all[part] {
                 Version::First => &self.first.dumps.as_ref().unwrap()[number],
                 Version::Missing => "",
-                _ => &self.second.dumps.as_ref().unwrap()[number],
+                Version::Second | Version::Damaged | Version::Another => {
+                    &self.second.dumps.as_ref().unwrap()[number]
+                }
             };
             let more = match all[part] {
                 Version::Damaged => format!("drop table public.{table} cascade;"),
                 // As if nothing had been put back.
                 Version::Second if part == "log" => HERE.to_owned(),
-                _ => String::new(),
+                Version::First | Version::Second | Version::Missing | Version::Another => {
+                    String::new()
+                }
             };
             cluster()
                 .put_back(&url, &format!("{dump}\n{more}"))

@@ -45,13 +45,13 @@ impl Cell {
     /// A log that is served and not signed.
     pub(super) fn unsigned(said: &str, of: &Installation) -> Self {
         let lines = said.lines();
-        let reason = lines.filter_map(|line| {
+        let mut reasons = lines.filter_map(|line| {
             let (_, reason) = line.split_once("nothing is published any more refusal=")?;
             Some(reason)
         });
         Self {
             outcome: "unsigned".to_owned(),
-            says: general(reason.last().expect("it says why"), of),
+            says: general(reasons.next_back().expect("it says why"), of),
         }
     }
 }
