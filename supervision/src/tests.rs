@@ -124,18 +124,18 @@ async fn one_that_ends_after_another_of_its_name_has_begun_is_forgotten() {
 #[tokio::test]
 async fn a_loop_that_is_not_heard_of_in_time_is_stuck_until_it_is() {
     let (supervisor, stop) = (Supervisor::new(), CancellationToken::new());
-    let (goes_on, mut told) = tokio::sync::watch::channel(0);
-    let (heard, mut hears) = tokio::sync::watch::channel(0);
+    let (goes_on, mut orders) = tokio::sync::watch::channel(0);
+    let (done, mut seen) = tokio::sync::watch::channel(0);
     let work = async move {
         loop {
-            let step = *told.borrow_and_update();
-            match step {
+            let order = *orders.borrow_and_update();
+            match order {
                 0 => rest(),
                 1 => beat_within(Duration::ZERO),
                 _ => beat_within(Duration::from_hours(1)),
             }
-            heard.send_replace(step);
-            if told.changed().await.is_err() {
+            done.send_replace(order);
+            if orders.changed().await.is_err() {
                 return;
             }
         }
@@ -143,7 +143,7 @@ async fn a_loop_that_is_not_heard_of_in_time_is_stuck_until_it_is() {
     supervisor.spawn("loop", OnFailure::Unready, &stop, work);
     for (step, is_stuck) in [(0, false), (1, true), (2, false), (1, true), (0, false)] {
         goes_on.send_replace(step);
-        hears.wait_for(|heard| *heard == step).await.unwrap();
+        seen.wait_for(|done| *done == step).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
         assert_eq!(supervisor.stuck().len(), usize::from(is_stuck), "{step}");
         let name = if is_stuck { "stuck" } else { "running" };
@@ -154,7 +154,7 @@ async fn a_loop_that_is_not_heard_of_in_time_is_stuck_until_it_is() {
     goes_on.send_replace(2);
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(supervisor.stuck(), ["loop"], "it does not go on");
-    assert_eq!(*hears.borrow(), 0);
+    assert_eq!(*seen.borrow(), 0);
     // Outside of a loop nobody is told.
     beat_within(Duration::ZERO);
     rest();
