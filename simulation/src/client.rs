@@ -75,7 +75,14 @@ impl Client {
                 sleep(LOOK_AGAIN).await;
                 continue;
             };
-            let answer = self.ask(&running, &request).await;
+            let twice = tries == 0 && request.has_key() && self.world.random.chance(1_500);
+            let answer = if twice {
+                let twin = self.varied(&request);
+                let (first, second) = (self.ask(&running, &request), self.ask(&running, &twin));
+                tokio::join!(biased; first, second).0
+            } else {
+                self.ask(&running, &request).await
+            };
             match answer {
                 Some(Ok(appended)) => return self.learn(&appended),
                 Some(Err(AppendError::Conflict { stream, found, .. })) => {
@@ -223,18 +230,22 @@ impl Client {
         request
     }
 
-    /// The same once more, or another request under the same key.
-    fn asked_before(&mut self) -> Request {
-        let world = Arc::clone(&self.world);
+    /// One of those it has made, again.
+    fn asked_before(&self) -> Request {
         let count = self.asked.len() as u64;
-        let index = usize::try_from(world.random.below(count)).unwrap_or_default();
-        let mut request = self.asked[index].clone();
+        let index = usize::try_from(self.world.random.below(count)).unwrap_or_default();
+        self.varied(&self.asked[index])
+    }
+
+    /// The same once more, or another request under the same key.
+    fn varied(&self, request: &Request) -> Request {
+        let mut request = request.clone();
         if let Request::Append(append) = &mut request
             && let Some(key) = &mut append.key
         {
-            match world.random.below(3) {
+            match self.world.random.below(3) {
                 // As it was.
-                0 => request.ask_again(&world),
+                0 => request.ask_again(&self.world),
                 // Decided anew, as a command is.
                 1 => append.events = self.append(1).events,
                 _ => {
@@ -398,9 +409,10 @@ pub(crate) async fn append_everywhere(world: &Arc<World>, running: &Running) -> 
         append.events[0].event_type = "Made".into();
         let answer = client.ask(running, &Request::Append(append)).await;
         if let Some(Err(error)) = answer {
+            let process = running.process;
             return Err(format!(
-                "process {} appends nothing to {stream} although nothing is wrong any more: {error}",
-                running.process
+                "process {process} appends nothing to {stream} although nothing is wrong any \
+                 more: {error}"
             ));
         }
         let range = StreamRange::forward_from(Version::ZERO);

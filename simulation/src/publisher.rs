@@ -326,7 +326,8 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 fn make(folder: &Path) {
-    fs::create_dir_all(folder).expect("the machine has a folder for the files of a world");
+    fs::create_dir_all(folder)
+        .expect("INVARIANT: the machine has a folder for the files of a world");
 }
 
 /// A folder whose files are nowhere but in memory, where the machine has such.
@@ -337,7 +338,7 @@ fn in_memory() -> TempDir {
     } else {
         TempDir::new()
     };
-    made.expect("the machine has a folder for the files of a world")
+    made.expect("INVARIANT: the machine has a folder for the files of a world")
 }
 
 fn origin() -> KeyName {

@@ -225,5 +225,5 @@ fn in_memory() -> TempDir {
     } else {
         TempDir::new()
     };
-    made.expect("the machine has a folder for the files of a world")
+    made.expect("INVARIANT: the machine has a folder for the files of a world")
 }

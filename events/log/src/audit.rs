@@ -217,6 +217,14 @@ async fn check_block(
         let readable = headers.iter().flatten().flatten();
         let listed = readable.flat_map(|header| &header.sealed);
         let ids: Vec<&str> = listed.map(|section| section.key).collect();
+        let emptied = rows.iter().zip(&headers).filter_map(|(row, header)| {
+            let header = header.as_ref()?.as_ref().ok()?;
+            let is_emptied = row.sealed.as_ref().is_none_or(Vec::is_empty);
+            is_emptied.then_some(header)
+        });
+        let doubted = emptied.flat_map(|header| &header.sealed);
+        let doubted: Vec<&str> = doubted.map(|section| section.key).collect();
+        log.vault().doubt(&doubted);
         let keys = if log.has_vault() {
             Some(runtime.block_on(log.vault().keys(&ids))?)
         } else {

@@ -59,6 +59,9 @@ impl Log {
         let Some(listed) = listed else {
             return Ok(None);
         };
+        if event.sealed_bytes().is_empty() {
+            self.vault().doubt(&[listed.key]);
+        }
         let keys = self.vault().keys(&[listed.key]).await?;
         let Some(key) = keys.first() else {
             return Ok(None);

@@ -75,8 +75,8 @@ impl Recent {
         self.told(up_to);
     }
 
-    /// Forgets all that is shared, for the log is not the one any more that it was of: it has fallen
-    /// back to an older state, and ends here.
+    /// Forgets all that is shared, for the log is not the one any more that it was of: it has
+    /// fallen back to an older state, and ends here.
     pub(crate) fn begin_anew(&self, head: Position) {
         point();
         let mut shared = self.blocks.write().unwrap_or_else(PoisonError::into_inner);

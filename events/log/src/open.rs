@@ -73,13 +73,18 @@ impl Log {
         &self,
         events: &'a [Recorded],
     ) -> Result<OpenedEvents<'a>, VaultError> {
-        let mut ids = Vec::new();
+        let (mut ids, mut emptied) = (Vec::new(), Vec::new());
         for event in events {
             // Reading a header twice costs less than keeping those of a block.
             if let Some(Ok(header)) = event.header() {
-                ids.extend(header.sealed.iter().map(|listed| listed.key));
+                let keys = header.sealed.iter().map(|listed| listed.key);
+                if event.sealed_bytes().is_empty() {
+                    emptied.extend(keys.clone());
+                }
+                ids.extend(keys);
             }
         }
+        self.vault().doubt(&emptied);
         Ok(OpenedEvents {
             events: events.iter(),
             keys: self.vault().keys(&ids).await?,

@@ -247,7 +247,8 @@ pub(crate) trait Turn: Send {
     async fn outcomes(&mut self, keys: &[[u8; 32]], now: Timestamp)
     -> Result<Outcomes, StoreError>;
 
-    /// The id of the event at this position, and when it was appended, if there is one that says so.
+    /// The id of the event at this position, and when it was appended, if there is one that says
+    /// so.
     async fn event_at(
         &mut self,
         position: Position,

@@ -191,6 +191,12 @@ impl Vault {
         self.0.keys.of(ids).await
     }
 
+    /// Reads these keys anew when they are asked for next: what was sealed under them is emptied,
+    /// so another process may have destroyed them.
+    pub(crate) fn doubt(&self, ids: &[&str]) {
+        self.0.keys.doubt(ids);
+    }
+
     /// Looks whether it can be read and written, and is where it was opened.
     pub(crate) async fn probe(&self) -> Result<(), VaultError> {
         if let Some(file) = &self.0.file {

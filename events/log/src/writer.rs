@@ -232,8 +232,8 @@ impl Writer {
         self.learn(heads);
         let decision = self.decide(known, requests, &outcomes);
         if end != known {
-            // INVARIANT: versions that are remembered are those of `known`. The log may fall back to
-            // there, and these would be taken for true.
+            // INVARIANT: versions that are remembered are those of `known`. The log may fall back
+            // to there, and these would be taken for true.
             for stream in &unknown {
                 self.heads.pop(stream);
             }

@@ -119,7 +119,7 @@ fn open(number: u32, folder: &Path) -> Witnessing {
         1_800_000_000_000_000,
     )));
     Witnessing::open(folder, vec![verifier()], cosigner, clock)
-        .expect("nobody else has the folder of a witness")
+        .expect("INVARIANT: nobody else has the folder of a witness")
 }
 
 #[async_trait]

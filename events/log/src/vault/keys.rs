@@ -219,6 +219,14 @@ impl Keys {
         lock(&self.newest).pop(&owner);
     }
 
+    /// Reads these keys anew when they are asked for next.
+    pub(super) fn doubt(&self, ids: &[&str]) {
+        let mut open = lock(&self.open);
+        for id in ids {
+            open.pop(*id);
+        }
+    }
+
     /// What wraps keys in this epoch, as far as this process knows.
     pub(super) fn wrapping(&self) -> Arc<Wrapping> {
         let known = self.wrapping.read().unwrap_or_else(PoisonError::into_inner);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use meguri_log::{
-    AppendError, Filter, Kek, KekError, Log, OpenError, Position, SectionContent, SystemClock,
-    Timestamp,
+    AppendError, Filter, Kek, KekError, Log, OpenError, Position, SectionContent, StreamRange,
+    SystemClock, Timestamp, Version,
 };
 use meguri_test_logs::{Backend, Home, on_both_backends};
 
@@ -15,6 +15,7 @@ on_both_backends!(
     nothing_is_sealed_under_a_destroyed_key_and_a_new_one_opens_what_comes_after,
     a_key_that_was_never_made_can_be_destroyed,
     sealed_bytes_are_emptied_where_all_keys_of_an_event_are_destroyed,
+    what_another_process_has_emptied_is_erased_for_one_that_has_its_key,
     all_keys_open_after_a_rotation_in_every_process,
     keys_that_are_made_while_all_are_wrapped_anew_open_afterwards,
     a_rotation_that_was_cut_off_is_finished_at_the_next_start,
@@ -142,6 +143,26 @@ async fn sealed_bytes_are_emptied_where_all_keys_of_an_event_are_destroyed(backe
         log.frontier_at(Position::new(3)).await.unwrap().root(),
         root
     );
+}
+
+async fn what_another_process_has_emptied_is_erased_for_one_that_has_its_key(backend: Backend) {
+    let home = Home::new(backend);
+    let (log, other) = (home.open().await, home.open().await);
+    say(&log, "member-1", "one").await;
+    say(&log, "member-2", "two").await;
+    assert_eq!(words(&other).await, known(&[Some("one"), Some("two")]));
+    let vault = log.vault();
+    vault.destroy_keys("member-1", "message", 1).await.unwrap();
+    assert_eq!(log.empty_erased("member-1").await.unwrap(), 1);
+    let range = StreamRange::forward_from(Version::ZERO);
+    let events = other.read_stream(&"a-1".parse().unwrap(), range).await;
+    let event = &events.unwrap()[0];
+    let section = event.header().unwrap().unwrap().sealed[0]
+        .section
+        .to_owned();
+    let shown = other.show_section(event, &section).await;
+    assert!(shown.unwrap().is_none());
+    assert_eq!(words(&other).await, known(&[None, Some("two")]));
 }
 
 async fn all_keys_open_after_a_rotation_in_every_process(backend: Backend) {
