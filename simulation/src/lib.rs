@@ -12,6 +12,7 @@ pub mod views;
 mod client;
 mod clock;
 mod follow;
+mod machine;
 mod plan;
 mod recorder;
 mod run;

@@ -21,7 +21,6 @@ use std::{
 
 use meguri_log::{
     ManualClock, PublishOptions, SigningKey, Timestamp, Vault, Witness, Witnesses,
-    answer_on_the_spot,
     simulation::{Database, Faults, Kind, Machine, Random, Trace},
 };
 use meguri_proofs::{KeyName, SignerKey, VerifierKey};
@@ -29,6 +28,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
+use crate::machine;
 use life::Life;
 use told::Told;
 use witness::SimulatedWitness;
@@ -116,22 +116,16 @@ struct World {
 /// # Panics
 /// Where this machine has no folder for the files of the world.
 pub fn run(seed: u64, vault: &Vault, trace: Arc<dyn Trace>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let runtime = runtime.expect("INVARIANT: a runtime without I/O needs nothing");
-    runtime.block_on(live(seed, vault.clone(), trace))
+    machine::run(live(seed, vault.clone(), trace))
 }
 
 /// Everything that happens in a world.
 async fn live(seed: u64, vault: Vault, trace: Arc<dyn Trace>) -> Outcome {
-    let _on_the_spot = answer_on_the_spot();
     let random = Random::new(seed);
     let rules = Rules::draw(&random);
     trace.note(None, format_args!("publishers: {rules:?}"));
     let told = Arc::new(Told::new(verifier(), rules.elsewhere, Arc::clone(&trace)));
-    let folder = in_memory();
+    let folder = machine::folder();
     let clock = ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000));
     let witnesses = (0..rules.witnesses).map(|number| {
         let folder = folder.path().join(format!("witness-{number}"));
@@ -328,17 +322,6 @@ fn copy_folder(from: &Path, to: &Path) {
 fn make(folder: &Path) {
     fs::create_dir_all(folder)
         .expect("INVARIANT: the machine has a folder for the files of a world");
-}
-
-/// A folder whose files are nowhere but in memory, where the machine has such.
-fn in_memory() -> TempDir {
-    let shared = Path::new("/dev/shm");
-    let made = if shared.is_dir() {
-        TempDir::new_in(shared)
-    } else {
-        TempDir::new()
-    };
-    made.expect("INVARIANT: the machine has a folder for the files of a world")
 }
 
 fn origin() -> KeyName {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use meguri_log::{
-    OpenError, Vault, answer_on_the_spot,
+    OpenError, Vault,
     simulation::{Faults, Machine},
 };
 use tokio::time::{Duration, sleep, timeout};
@@ -12,6 +12,7 @@ use crate::{
     client::{Client, append_everywhere},
     follow,
     history::{self, Verdict, Violation},
+    machine,
     recorder::Recorded,
     trouble,
     world::World,
@@ -78,14 +79,8 @@ impl Simulator {
     /// # Panics
     /// Where the operating system gives no timer.
     pub fn run(&self, seed: u64, keeps_trace: bool) -> Run {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build();
-        let runtime = runtime.expect("INVARIANT: a runtime without I/O needs nothing");
         let vault = self.vault.clone();
-        let _on_the_spot = answer_on_the_spot();
-        let (recorded, wrong) = runtime.block_on(async {
+        let (recorded, wrong) = machine::run(async {
             let world = World::new(seed, vault, keeps_trace);
             let wrong = live(&world).await.err();
             world.last_timeline();

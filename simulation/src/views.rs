@@ -8,15 +8,16 @@ mod reading;
 mod server;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use meguri_log::{
-    ManualClock, Position, Timestamp, Vault, answer_on_the_spot,
+    ManualClock, Position, Timestamp, Vault,
     simulation::{Database, Faults, Kind, Machine, Random, Trace},
 };
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::machine;
 use reading::{Expected, expected};
 use server::Server;
 
@@ -61,16 +62,10 @@ struct World {
 /// # Panics
 /// Where this machine has no folder for the files of the world.
 pub fn run(seed: u64, vault: &Vault, trace: Arc<dyn Trace>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build();
-    let runtime = runtime.expect("INVARIANT: a runtime without I/O needs nothing");
-    runtime.block_on(live(seed, vault.clone(), trace))
+    machine::run(live(seed, vault.clone(), trace))
 }
 
 async fn live(seed: u64, vault: Vault, trace: Arc<dyn Trace>) -> Outcome {
-    let _on_the_spot = answer_on_the_spot();
     let random = Random::new(seed);
     let kind = if random.chance(5_000) {
         Kind::Postgres
@@ -91,7 +86,7 @@ async fn live(seed: u64, vault: Vault, trace: Arc<dyn Trace>) -> Outcome {
         },
         random,
         database,
-        folder: in_memory(),
+        folder: machine::folder(),
         trace,
         fell_back: None,
         is_gentle,
@@ -215,15 +210,4 @@ impl World {
         self.trace.note(None, format_args!("VIOLATION: {what}"));
         self.outcome.violations.push(what);
     }
-}
-
-/// A folder whose files are nowhere but in memory, where the machine has such.
-fn in_memory() -> TempDir {
-    let shared = Path::new("/dev/shm");
-    let made = if shared.is_dir() {
-        TempDir::new_in(shared)
-    } else {
-        TempDir::new()
-    };
-    made.expect("INVARIANT: the machine has a folder for the files of a world")
 }

@@ -2,51 +2,21 @@
 
 #![cfg(test)]
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+mod traced;
 
-use meguri_log::{
-    Vault,
-    simulation::{Machine, Trace},
-};
-use meguri_simulation::publisher::{Outcome, run};
+use meguri_simulation::publisher::run;
+use traced::{traced, vault};
 
 /// Seeds that have found a bug that was put in to see whether it is found
 /// (`simulation/mutations`).
 const FOUND: &[u64] = &[1, 14, 15, 19, 53];
-
-/// What happened, line by line.
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Trace for Lines {
-    fn note(&self, process: Option<u32>, what: fmt::Arguments<'_>) {
-        let line = format!("{process:?} {what}");
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-fn vault() -> Vault {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().unwrap();
-    runtime.block_on(Machine::vault()).unwrap()
-}
-
-fn traced(seed: u64, vault: &Vault) -> (Outcome, Vec<String>) {
-    let lines = Arc::new(Lines::default());
-    let outcome = run(seed, vault, Arc::<Lines>::clone(&lines));
-    let lines = std::mem::take(&mut *lines.0.lock().unwrap());
-    (outcome, lines)
-}
 
 #[test]
 fn no_two_stories_are_told_whatever_dies_falls_back_or_is_copied() {
     let vault = vault();
     let (mut published, mut up_to_date) = (0, 0);
     for seed in (1_000..1_060).chain(FOUND.iter().copied()) {
-        let (outcome, lines) = traced(seed, &vault);
+        let (outcome, lines) = traced(run, seed, &vault);
         let last = lines.len().saturating_sub(40);
         assert!(
             outcome.violations.is_empty(),
@@ -68,7 +38,7 @@ fn no_two_stories_are_told_whatever_dies_falls_back_or_is_copied() {
 fn a_world_of_publishers_is_one_run_however_often_it_is_run() {
     let vault = vault();
     for seed in 0..15 {
-        let (first, again) = (traced(seed, &vault).1, traced(seed, &vault).1);
+        let (first, again) = (traced(run, seed, &vault).1, traced(run, seed, &vault).1);
         let differ = first.iter().zip(&again).position(|(a, b)| a != b);
         if let Some(line) = differ {
             panic!(

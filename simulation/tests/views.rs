@@ -2,16 +2,11 @@
 
 #![cfg(test)]
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+mod traced;
 
-use meguri_log::{
-    Vault,
-    simulation::{Machine, Trace},
-};
-use meguri_simulation::views::{Outcome, run};
+use meguri_log::Vault;
+use meguri_simulation::views::run;
+use traced::{traced, vault};
 
 /// Seeds that have found a fault once.
 const FOUND: &[(u64, &str)] = &[(
@@ -20,32 +15,8 @@ const FOUND: &[(u64, &str)] = &[(
      them without a pause, for ever",
 )];
 
-/// What happened, line by line.
-#[derive(Default)]
-struct Lines(Mutex<Vec<String>>);
-
-impl Trace for Lines {
-    fn note(&self, process: Option<u32>, what: fmt::Arguments<'_>) {
-        let line = format!("{process:?} {what}");
-        self.0.lock().unwrap().push(line);
-    }
-}
-
-fn vault() -> Vault {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().unwrap();
-    runtime.block_on(Machine::vault()).unwrap()
-}
-
-fn traced(seed: u64, vault: &Vault) -> (Outcome, Vec<String>) {
-    let lines = Arc::new(Lines::default());
-    let outcome = run(seed, vault, Arc::<Lines>::clone(&lines));
-    let lines = std::mem::take(&mut *lines.0.lock().unwrap());
-    (outcome, lines)
-}
-
 fn is_sound(seed: u64, vault: &Vault, found: &str) -> u64 {
-    let (outcome, lines) = traced(seed, vault);
+    let (outcome, lines) = traced(run, seed, vault);
     let last = lines.len().saturating_sub(40);
     assert!(
         outcome.violations.is_empty(),
@@ -75,7 +46,7 @@ fn seeds_that_found_a_fault_of_the_views_find_none_any_more() {
 fn a_world_of_views_is_one_run_however_often_it_is_run() {
     let vault = vault();
     for seed in 0..3 {
-        let (first, again) = (traced(seed, &vault).1, traced(seed, &vault).1);
+        let (first, again) = (traced(run, seed, &vault).1, traced(run, seed, &vault).1);
         let differ = first.iter().zip(&again).position(|(a, b)| a != b);
         if let Some(line) = differ {
             panic!(
