@@ -1,5 +1,6 @@
 //! Who is connected: a share for each address, and who has to go when others come.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,9 +63,10 @@ impl Places {
     /// Where one more connection of this client is counted; nowhere where there is no place for
     /// it.
     ///
-    /// A client that has its share gives up its own connection that has waited for it longest. When
-    /// there is none left, the client that has the most gives up one. Only a connection on which
-    /// nothing is at work is given up.
+    /// A client that has its share gives up its own connection that has waited for it longest.
+    /// Where all are taken, the client that has the most gives up one, and among those that have as
+    /// many the one that has waited longest: a client that comes anew finds a place even where
+    /// everybody has but one. Only a connection on which nothing is at work is given up.
     pub(super) fn find(&mut self, peer: IpAddr) -> Option<Room> {
         let client = ClientAddress::from(peer).network();
         let all = self.limits.all;
@@ -79,14 +81,14 @@ impl Places {
             if self.give_up(Room::Common, client) {
                 return Some(Room::Common);
             }
-        } else if self.common.count < all || self.give_up_richest(Room::Common, own + 1) {
+        } else if self.common.count < all || self.give_up_richest(Room::Common, own) {
             return Some(Room::Common);
         }
         let own = self.reserve.of(client);
         let fits = if own >= self.limits.reserve_of_one {
             self.give_up(Room::Reserve, client)
         } else {
-            self.reserve.count < self.limits.reserve || self.give_up_richest(Room::Reserve, own + 1)
+            self.reserve.count < self.limits.reserve || self.give_up_richest(Room::Reserve, own)
         };
         fits.then_some(Room::Reserve)
     }
@@ -110,10 +112,7 @@ impl Places {
 
     /// Counts it no more.
     pub(super) fn leave(&mut self, task: Id) {
-        if let Some((client, room)) = self.by_task.remove(&task) {
-            self.rooms(room).remove(client, task);
-            self.tell();
-        }
+        self.remove(task);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "there are few thousand")]
@@ -138,37 +137,50 @@ impl Places {
         }
     }
 
-    /// Closes a connection of the client that has the most, if these are more than that.
+    /// Closes the connection that has waited longest of those whose clients have the most, if
+    /// these have more than that.
     fn give_up_richest(&mut self, room: Room, more_than: usize) -> bool {
-        let clients = self.rooms(room).of.iter();
-        let mut clients: Vec<_> = clients.map(|(client, all)| (all.len(), *client)).collect();
-        clients.retain(|(connections, _)| *connections > more_than);
-        clients.sort_unstable_by_key(|(connections, _)| std::cmp::Reverse(*connections));
-        clients
-            .into_iter()
-            .any(|(_, client)| self.give_up(room, client))
+        let clients = self.rooms(room).of.values();
+        let waiting = clients
+            .filter(|own| own.len() > more_than)
+            .filter_map(|own| {
+                let (since, id) = longest_waiting(own)?;
+                Some((Reverse(own.len()), since, id))
+            });
+        let found = waiting.min_by_key(|(most, since, _)| (*most, *since));
+        found.map(|(_, _, id)| self.close(id)).is_some()
     }
 
     /// Closes the connection that has waited for this client longest, if there is one.
     fn give_up(&mut self, room: Room, client: ClientAddress) -> bool {
-        let Some(own) = self.rooms(room).of.get(&client) else {
-            return false;
-        };
-        let waiting = own.iter().filter_map(|(id, place)| {
-            let since = place.exchanges.waits_since()?;
-            Some((since, *id))
-        });
-        let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else {
-            return false;
-        };
-        if let Some(place) = own.get(&id) {
-            place.task.abort();
-        }
-        metrics::counter!("meguri_connections_given_up_total").increment(1);
-        // Its descriptor is free a moment later.
-        self.leave(id);
-        true
+        let own = self.rooms(room).of.get(&client);
+        let found = own.and_then(longest_waiting);
+        found.map(|(_, id)| self.close(id)).is_some()
     }
+
+    /// Its descriptor is free a moment later.
+    fn close(&mut self, id: Id) {
+        if let Some(place) = self.remove(id) {
+            place.task.abort();
+            metrics::counter!("meguri_connections_given_up_total").increment(1);
+        }
+    }
+
+    fn remove(&mut self, task: Id) -> Option<Place> {
+        let (client, room) = self.by_task.remove(&task)?;
+        let place = self.rooms(room).remove(client, task);
+        self.tell();
+        place
+    }
+}
+
+/// The connection that has waited for its client longest, and since when.
+fn longest_waiting(own: &HashMap<Id, Place>) -> Option<(u64, Id)> {
+    let waiting = own.iter().filter_map(|(id, place)| {
+        let since = place.exchanges.waits_since()?;
+        Some((since, *id))
+    });
+    waiting.min_by_key(|(since, _)| *since)
 }
 
 impl Rooms {
@@ -176,14 +188,13 @@ impl Rooms {
         self.of.get(&client).map_or(0, HashMap::len)
     }
 
-    fn remove(&mut self, client: ClientAddress, task: Id) {
-        if let Some(own) = self.of.get_mut(&client)
-            && own.remove(&task).is_some()
-        {
-            self.count -= 1;
-            if own.is_empty() {
-                self.of.remove(&client);
-            }
+    fn remove(&mut self, client: ClientAddress, task: Id) -> Option<Place> {
+        let own = self.of.get_mut(&client)?;
+        let place = own.remove(&task)?;
+        if own.is_empty() {
+            self.of.remove(&client);
         }
+        self.count -= 1;
+        Some(place)
     }
 }

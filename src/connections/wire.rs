@@ -48,15 +48,15 @@ pub(super) struct Exchanges {
     begun: AtomicUsize,
     /// Whether nobody has begun to work on the request that has come.
     pub(super) held_up: HeldUp,
-    /// When the last exchange began or ended, or its answer began to wait, in milliseconds of
+    /// When the last exchange began or ended, or its answer began to wait, in nanoseconds of
     /// [`now`].
     since: AtomicU64,
 }
 
-/// Milliseconds of this process.
+/// Nanoseconds of this process: fine enough to tell which of two connections is older.
 fn now() -> u64 {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(BEGAN.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Default for Exchanges {
@@ -87,7 +87,7 @@ impl Exchanges {
             return Some(since);
         }
         let stands = self.blocked.load(Ordering::Relaxed)
-            && Duration::from_millis(now().saturating_sub(since)) > STANDS_AFTER;
+            && Duration::from_nanos(now().saturating_sub(since)) > STANDS_AFTER;
         stands.then_some(since)
     }
 

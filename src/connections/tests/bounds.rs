@@ -144,8 +144,6 @@ async fn an_address_that_has_its_share_gives_up_its_oldest_connection_that_waits
     house.ask("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut older = house.connect_from("127.0.0.1").await;
     older.write_all(b"GET /qu").await.unwrap();
-    // So that one is older than the other by a millisecond of the clock.
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let mut newer = house.connect_from("127.0.0.1").await;
     let mut newest = house.connect_from("127.0.0.1").await;
     assert_eq!(to_its_end(&mut older).await, "");
@@ -191,6 +189,21 @@ async fn when_all_are_taken_those_who_have_the_most_give_one_up() {
     for address in ["127.0.0.2", "127.0.0.3"] {
         let mut other = house.connect_from(address).await;
         assert_eq!(room_of(&mut other).await, "common", "{address}");
+    }
+}
+
+#[tokio::test]
+async fn where_everybody_has_but_one_the_one_that_has_waited_longest_makes_way() {
+    let mut house = House::with(ConnectionLimits { all: 3, ..limits() }).await;
+    house.send("GET /quick HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    house.read_to("quick").await;
+    let mut second = house.connect_from("127.0.0.2").await;
+    let mut third = house.connect_from("127.0.0.3").await;
+    let mut anew = house.connect_from("127.0.0.4").await;
+    assert_eq!(room_of(&mut anew).await, "common");
+    assert!(house.is_closed().await);
+    for other in [&mut second, &mut third] {
+        assert_eq!(room_of(other).await, "common");
     }
 }
 
