@@ -367,7 +367,7 @@ fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
     let (router, description) = all.split_for_parts();
     let document = meguri_read_api::document(description.clone())
         .map_err(|error| Failure::Description(error.to_string()))?;
-    // Who opens the address in a browser finds the page for people.
+    // A browser that opens the address finds the page for people.
     let front_door = get(async || Redirect::temporary(meguri_read_api::PAGE_PATH));
     let router = router.merge(document).route("/", front_door);
     let own = &meguri_read_api::OWN_QUERIES;

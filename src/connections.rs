@@ -176,7 +176,7 @@ impl Connections {
 
     /// Serves a connection, if there is a place for it; else it is closed.
     fn serve(&mut self, connection: Kept) {
-        // Who has no address any more has gone away.
+        // A peer without an address has gone away.
         let Ok(peer) = connection.stream.peer_addr() else {
             return;
         };
@@ -200,7 +200,7 @@ impl Connections {
     }
 }
 
-/// Of whom a connection is, and who answers it.
+/// The peer of a connection, and the router that answers it.
 struct Of {
     router: Router,
     limits: Arc<ConnectionLimits>,

@@ -51,7 +51,7 @@ pub enum DemoError {
     /// A command was not carried out.
     #[error("the demo stopped when {user_name} wanted to {act}: {source}")]
     Command {
-        /// Who acted.
+        /// The member who acted.
         user_name: String,
         /// What was tried.
         act: &'static str,

@@ -148,7 +148,7 @@ pub enum Failure {
     /// Not the id of an exchange.
     #[error("`{0}` is neither the id of an exchange nor its stream")]
     NotAnExchange(String),
-    /// Who opens what members wrote has to say who they are, and why.
+    /// Nobody opens what members wrote without saying who they are, and why.
     #[error("{0}")]
     Access(&'static str),
     /// What cannot be recorded is not opened.

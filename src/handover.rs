@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 enum Request {
     /// For the socket on which clients connect.
     Listener {
-        /// Who asks.
+        /// The process that asks.
         pid: u32,
     },
     /// To stop and to make way.
@@ -52,7 +52,7 @@ enum Request {
 enum Answer {
     /// The listening socket.
     Listener {
-        /// Who answers.
+        /// The process that answers.
         pid: u32,
         /// How long it waits for clients when it stops.
         grace: Duration,
@@ -186,7 +186,8 @@ pub struct Predecessor {
 /// What is known of a server that can be replaced.
 #[derive(Debug)]
 pub struct Place {
-    /// The socket on which clients connect. Who does not accept takes nothing from the other.
+    /// The socket on which clients connect. A process that does not accept takes nothing from the
+    /// other.
     pub listener: std::net::TcpListener,
     /// Where that is.
     pub address: SocketAddr,

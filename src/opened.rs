@@ -13,14 +13,14 @@ use crate::failure::Failure;
 /// Longest name of an operator, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// Who wants to see sealed text, and why.
+/// The person who wants to see sealed text, and their reason.
 #[derive(Debug)]
 pub(crate) struct Access {
     actor: String,
     reason: Reason,
 }
 
-/// Who does something at the command line, as events name them.
+/// The person at the command line, as events name them.
 ///
 /// # Errors
 /// [`Failure::Access`] where nobody says who it is.
@@ -119,7 +119,7 @@ impl Access {
     }
 }
 
-/// Who reads rows of views, and what for.
+/// The person who reads rows of views, and their reason.
 #[derive(Debug)]
 pub(crate) struct ViewAccess {
     actor: String,
@@ -170,7 +170,7 @@ impl ViewAccess {
     }
 }
 
-/// Who caused it: a command of its own.
+/// Its cause: a command of its own.
 fn cause(actor: &str) -> Cause {
     let command = Some(Uuid::now_v7());
     Cause {

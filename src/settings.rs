@@ -183,7 +183,7 @@ impl fmt::Display for Origin {
 pub struct Setting<T> {
     /// The value in force.
     pub value: T,
-    /// Who said so.
+    /// Where it was said.
     pub origin: Origin,
 }
 

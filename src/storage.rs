@@ -218,7 +218,7 @@ fn keepers(settings: &Settings) -> Result<Vec<Arc<dyn CheckpointKeeper>>, Failur
     Ok(vec![Arc::new(keeper)])
 }
 
-/// Who cosigns what is published.
+/// The witnesses that cosign what is published.
 fn witnesses(settings: &PublishSettings) -> Result<Witnesses, Failure> {
     let listed = settings.witnesses.value.iter().flat_map(|list| &list.0);
     let all = listed.map(|one| {

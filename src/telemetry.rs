@@ -33,7 +33,7 @@ pub enum TelemetryError {
     Filter {
         /// What was asked for.
         filter: String,
-        /// Who asked.
+        /// The client that asked.
         origin: String,
         /// What is wrong with it.
         reason: String,

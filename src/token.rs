@@ -78,7 +78,7 @@ async fn add(
     }
 }
 
-/// Who has this name in this role.
+/// The holder of this name in this role.
 fn subject(role: &str, name: &str) -> Result<String, Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(plain) {

@@ -52,7 +52,7 @@ pub async fn run(
     done
 }
 
-/// Who is going to see what members wrote; nobody where no reason was given.
+/// The person who is going to see what members wrote; nobody where no reason was given.
 fn access(command: &ViewsCommand) -> Result<Option<ViewAccess>, Failure> {
     let ViewsCommand::Of(command) = command else {
         return Ok(None);

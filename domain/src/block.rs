@@ -13,7 +13,7 @@ pub enum BlockError {
     /// Nobody is hidden from themselves.
     #[error("nobody blocks themselves")]
     Oneself,
-    /// Who has left is seen by nobody as one who could ask for anything.
+    /// A member who has left is shown to nobody as someone to ask.
     #[error("the other member has left")]
     OtherHasLeft,
     /// Only who blocked takes it back.

@@ -59,7 +59,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Who holds it now, if anybody.
+    /// Its present holder, if there is one.
     pub const fn holder(&self) -> Option<MemberId> {
         self.holder
     }

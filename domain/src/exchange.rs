@@ -85,12 +85,12 @@ impl Exchange {
         self.post
     }
 
-    /// Who opened it.
+    /// The member who opened it.
     pub const fn opener(&self) -> MemberId {
         self.parties.opener
     }
 
-    /// Who was asked, and has the right to decide (H10, H12).
+    /// The member who was asked, and has the right to decide (H10, H12).
     pub const fn asked(&self) -> MemberId {
         self.parties.asked
     }

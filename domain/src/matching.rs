@@ -11,9 +11,9 @@ use crate::post::Post;
 pub struct Matching<'a> {
     /// The new post.
     pub post: &'a Post,
-    /// Who wrote it.
+    /// The author.
     pub author: &'a Member,
-    /// Who would be told.
+    /// The member who would be told.
     pub member: &'a Member,
     /// Theirs that it fits, the best first.
     pub fits: &'a [Post],

@@ -13,7 +13,7 @@ use crate::{Aggregate, Counts, Mail, UserName};
 /// Why a member cannot do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MemberError {
-    /// Who has left can do nothing any more (H01).
+    /// A member who has left can do nothing any more (H01).
     #[error("this member has left")]
     HasLeft,
 }

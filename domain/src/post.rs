@@ -193,7 +193,7 @@ impl Post {
         self.id
     }
 
-    /// Who wrote it: a Need's poster, an Offer's owner.
+    /// The author: a Need's poster, an Offer's owner.
     pub const fn author(&self) -> MemberId {
         self.author
     }

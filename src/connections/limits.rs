@@ -42,7 +42,7 @@ pub(crate) struct ConnectionLimits {
     pub(crate) buffer_bytes: usize,
     /// Requests after which a connection is closed.
     pub(crate) requests: usize,
-    /// Who may have more connections than others: it has them for others.
+    /// Proxies that may have more connections than others, for they have them for others.
     pub(crate) trusted_proxies: TrustedProxies,
 }
 

@@ -1,4 +1,4 @@
-//! Who is connected: a share for each address, and who has to go when others come.
+//! Places for connections: a share for each address, and which one makes way when others come.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Who belongs to the community: computed from the seed when needed, never kept in memory.
+//! The members of the community: computed from the seed when needed, never kept in memory.
 
 use super::calendar::{Moment, days, hours, minutes};
 use super::dice::{Dice, Kind};

@@ -234,7 +234,7 @@ impl<'c> Play<'c> {
         self.act(who, ExchangeAct::Thank { words });
     }
 
-    /// Who helps: the owner of an Offer, or who applied on a Need.
+    /// The helper: the owner of an Offer, or the member who applied on a Need.
     fn helper(&self) -> Party {
         match self.script.post.side {
             Side::Need => Party::Opener,

@@ -46,7 +46,7 @@ pub enum SettingsError {
     /// A value cannot be read.
     #[error("{origin}: {reason}")]
     Value {
-        /// Who said it.
+        /// Where it was said.
         origin: Origin,
         /// What is wrong with it.
         reason: String,

@@ -34,7 +34,7 @@ pub struct PublishSettings {
     pub every: Setting<Period>,
     /// A file elsewhere that keeps the last checkpoint: one that no restored backup brings back.
     pub checkpoint_file: Setting<Option<PathBuf>>,
-    /// Who cosigns checkpoints before they are published.
+    /// The witnesses that cosign checkpoints before these are published.
     pub witnesses: Setting<Option<WitnessList>>,
     /// How many of them it takes; `None`: more than half.
     pub witness_quorum: Setting<Option<usize>>,

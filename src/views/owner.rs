@@ -1,4 +1,4 @@
-//! Who owns the views: a running process, which is asked, or nobody, so that we do.
+//! The owner of the views: a running process, which is asked, or else this one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

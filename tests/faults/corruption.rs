@@ -494,7 +494,7 @@ async fn judge_running(
     server
 }
 
-/// Who writes reads what was written, and the long room goes on.
+/// What is written is read by its author, and the long room goes on.
 async fn write_and_read(sound: &Sound, api: &Api) {
     let reason = json!({"reason": "都合"});
     let [abort, say] = ["abort", "messages"].map(|it| format!("{}/{it}", sound.room));

@@ -77,7 +77,7 @@ pub(super) async fn an_outage(server: &mut Server, begins: impl Fn(), ends: impl
             !api.is_ready().await
         })
         .await;
-        // Who reads is served all the while.
+        // Readers are served all the while.
         assert_eq!(api.status("/api/board", None).await, 200);
         assert_eq!(api.status("/healthz", None).await, 200);
         ends();

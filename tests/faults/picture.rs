@@ -37,7 +37,7 @@ pub(crate) async fn take(api: &Api, members: &[Member], rooms: &[&str], at: u64)
     picture
 }
 
-/// Who of the members has this exchange on the list of their own.
+/// Those of the members who have this exchange on their own list.
 fn party_of<'a>(picture: &Picture, room: &str, members: &'a [Member]) -> &'a Member {
     let lists = |member: &&Member| {
         let of = format!("{} /api/exchanges", member.user_name);

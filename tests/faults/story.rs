@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 /// Which of the two sends a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// Who needs help.
+    /// The member who needs help.
     Poster,
-    /// Who helps.
+    /// The member who helps.
     Helper,
 }
 

@@ -1,4 +1,4 @@
-//! Who comes to the server for the first time: a browser, a program, a scraper of numbers.
+//! First visits to the server: a browser, a program, a scraper of numbers.
 
 use crate::support::server::Installation;
 

@@ -21,7 +21,7 @@ const NO_NUMBERS: [&str; 10] = [
     "1%2C2",
 ];
 
-/// Who asks: a member, an auditor, an operator.
+/// The caller: a member, an auditor, an operator.
 struct Tokens([String; 3]);
 
 impl Tokens {

@@ -1,4 +1,4 @@
-//! Who has an open post is told of new ones that fit it, where the server is set to.
+//! Where the server is set to, a member with an open post is told of new ones that fit it.
 
 use std::time::Duration;
 
@@ -73,7 +73,8 @@ async fn who_can_help_is_told_of_a_new_need_once(installation: &Installation) {
     assert_eq!(both.len(), 2);
     assert_eq!(both[0]["post"]["id"], second.id.as_str());
     assert_eq!(both[1], first[0]);
-    // Who posts sees what fits at once; who is far away and offers something else is not told.
+    // The author of a post sees what fits at once; a member far away who offers something else is
+    // not told.
     for other in [&hana, &jiro] {
         assert_eq!(told(api, other, 0).await, Vec::<Value>::new());
     }

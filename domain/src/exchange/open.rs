@@ -20,7 +20,7 @@ pub struct Opening<'a> {
     pub post: &'a Post,
     /// The post's author.
     pub author: &'a Member,
-    /// Who asks, or applies.
+    /// The member who asks or applies.
     pub opener: ActiveMember,
     /// What is between opener and author.
     pub blocking: &'a Blocking,

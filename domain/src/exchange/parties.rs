@@ -7,9 +7,9 @@ use meguri_events::MemberId;
 /// One of the two sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Who opened the exchange.
+    /// The member who opened the exchange.
     Opener,
-    /// Who was asked, and has the right to decide (H10, H12).
+    /// The member who was asked, and has the right to decide (H10, H12).
     Asked,
 }
 

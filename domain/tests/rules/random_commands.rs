@@ -40,7 +40,7 @@ enum Try {
     PolicyEnds,
 }
 
-/// Who tries what, so many hours after the try before.
+/// Which member tries what, so many hours after the try before.
 #[derive(Debug, Clone)]
 struct Step {
     by: MemberId,
@@ -203,7 +203,7 @@ fn comes_after(event: &ExchangeEvent) -> bool {
     )
 }
 
-/// Who agreed to which terms, if that is what the event tells.
+/// The member who agreed and the version of the terms, if that is what the event tells.
 fn consent(event: &ExchangeEvent) -> Option<(MemberId, u32)> {
     if let ExchangeEvent::TermsAgreed(e) = event {
         Some((e.by, e.version))

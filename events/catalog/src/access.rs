@@ -89,8 +89,8 @@ impl<'de> Deserialize<'de> for SectionRef {
 crate::open::open_as_serde!(SectionRef, "<position>/<section>");
 
 event! {
-    /// Somebody who is no party opened what a member had written. Who it was stands in the header,
-    /// and it was written before they saw the text.
+    /// Somebody who is no party opened what a member had written. Their name stands in the header,
+    /// and this event was written before they saw the text.
     pub struct SealedTextOpened, schema 1;
     open {
         /// Whose text it is.
@@ -124,8 +124,8 @@ impl ViewRef {
 
 event! {
     /// Somebody looked at rows of a view as they are stored, or took a copy of it, and so at what
-    /// members had written. Who it was stands in the header, and it was written before they saw
-    /// anything.
+    /// members had written. Their name stands in the header, and this event was written before they
+    /// saw anything.
     pub struct ViewOpened, schema 1;
     open {
         /// The view.

@@ -7,9 +7,9 @@ event! {
     /// opened before go on.
     pub struct MemberBlocked, schema 1;
     open {
-        /// Who blocks.
+        /// The member who blocks.
         by: MemberId,
-        /// Who is blocked.
+        /// The member who is blocked.
         blocked: MemberId,
     }
 }
@@ -18,9 +18,9 @@ event! {
     /// A member took a block of their own back (C12).
     pub struct MemberUnblocked, schema 1;
     open {
-        /// Who had blocked.
+        /// The member who had blocked.
         by: MemberId,
-        /// Who was blocked.
+        /// The member who was blocked.
         blocked: MemberId,
     }
 }

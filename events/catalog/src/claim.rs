@@ -22,7 +22,7 @@ event! {
     open {
         /// What is claimed.
         kind: ClaimKind,
-        /// Who holds it.
+        /// Its holder.
         holder: MemberId,
         /// The exchange, where an open exchange is claimed.
         exchange: Option<ExchangeId>,
@@ -35,7 +35,7 @@ event! {
     open {
         /// What was claimed.
         kind: ClaimKind,
-        /// Who held it.
+        /// Its former holder.
         holder: MemberId,
     }
 }

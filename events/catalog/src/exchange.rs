@@ -15,9 +15,9 @@ event! {
         exchange: ExchangeId,
         /// The Offer.
         offer: OfferId,
-        /// Who asks, and is going to be helped.
+        /// The member who asks, and is going to be helped.
         requester: MemberId,
-        /// Who was asked, and has the right to decide (H12).
+        /// The member who was asked, and has the right to decide (H12).
         owner: MemberId,
         /// The mode that is asked for.
         mode: Mode,
@@ -42,9 +42,9 @@ event! {
         exchange: ExchangeId,
         /// The Need.
         need: NeedId,
-        /// Who applies to help.
+        /// The member who applies to help.
         applicant: MemberId,
-        /// Who posted the Need, is going to be helped, and has the right to decide (H10).
+        /// The Need's poster, who is going to be helped and has the right to decide (H10).
         poster: MemberId,
         /// The mode that is proposed.
         mode: Mode,
@@ -67,7 +67,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who wrote.
+        /// The member who wrote.
         by: MemberId,
         /// The other party.
         to: MemberId,
@@ -98,7 +98,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who proposes.
+        /// The member who proposes.
         by: MemberId,
         /// Number of the terms: 1, 2, ...; 0 stands for the opening as it was.
         version: u32,
@@ -119,7 +119,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who agrees.
+        /// The member who agrees.
         by: MemberId,
         /// Number of the terms agreed to.
         version: u32,
@@ -147,7 +147,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who cancels, or has left.
+        /// The member who cancels, or has left.
         by: MemberId,
         /// Why.
         reason_code: ReasonCode,
@@ -164,7 +164,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who reports.
+        /// The member who reports.
         by: MemberId,
         /// The other party.
         partner: MemberId,
@@ -179,7 +179,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who is reminded.
+        /// The member who is reminded.
         to: MemberId,
     }
 }
@@ -190,9 +190,9 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who opened the exchange.
+        /// The member who opened the exchange.
         opener: MemberId,
-        /// Who was asked.
+        /// The member who was asked.
         asked: MemberId,
         /// Completed by policy, one party not having reported (H44).
         by_policy: bool,
@@ -207,7 +207,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who gives up, or has left.
+        /// The member who gives up, or has left.
         by: MemberId,
         /// Why.
         reason_code: ReasonCode,
@@ -224,7 +224,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who writes.
+        /// The member who writes.
         by: MemberId,
         /// About whom.
         about: MemberId,
@@ -241,7 +241,7 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who had written it.
+        /// The member who had written it.
         by: MemberId,
         /// About whom it was.
         about: MemberId,
@@ -254,9 +254,9 @@ event! {
     open {
         /// The exchange.
         exchange: ExchangeId,
-        /// Who was helped and thanks.
+        /// The member who was helped and thanks.
         from: MemberId,
-        /// Who helped; the thanks counts for them for ever (H20).
+        /// The member who helped; the thanks counts for them for ever (H20).
         to: MemberId,
     }
     sealed {

@@ -1,4 +1,4 @@
-//! Who and what events speak of: typed ids, and the streams they name.
+//! Typed ids of what events speak of, and the streams they name.
 
 use std::fmt;
 use std::str::FromStr;

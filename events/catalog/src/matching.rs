@@ -7,11 +7,11 @@ event! {
     /// fits is weighed by the words of search, which change; this says what was found then.
     pub struct PostMatched, schema 1;
     open {
-        /// Who is told.
+        /// The member who is told.
         member: MemberId,
         /// The new post.
         post: PostId,
-        /// Who posted it.
+        /// The member who posted it.
         author: MemberId,
         /// The member's open posts that it fits, the best first.
         fits: Vec<PostId>,

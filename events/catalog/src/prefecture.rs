@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Prefecture {
             type Value = Prefecture;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // Who shows it to people asks for the Japanese with `{:#}`.
+                // Code that shows it to people asks for the Japanese with `{:#}`.
                 f.write_str(if f.alternate() {
                     "都道府県コード（JIS X 0401、1から47）"
                 } else {

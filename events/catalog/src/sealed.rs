@@ -73,7 +73,7 @@ impl<T> fmt::Debug for Sealed<T> {
 codes! {
     /// Retention class of a key: what is erased together, and kept equally long.
     pub enum KeyClass {
-        /// Who a member is, and what they publish about themselves.
+        /// A member's identity, and what they publish about themselves.
         Profile = "profile", "プロフィール", "Profile";
         /// How a member is reached.
         Contact = "contact", "連絡先", "Contact";

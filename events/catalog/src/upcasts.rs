@@ -15,7 +15,7 @@ mod v1 {
         /// As it was first written.
         pub(super) struct Greeted, schema 1;
         open {
-            /// Who greeted.
+            /// The member who greeted.
             by: MemberId,
         }
         sealed {
@@ -32,7 +32,7 @@ mod v2 {
         /// Tells how.
         pub(super) struct Greeted, schema 2, from v1::Greeted;
         open {
-            /// Who greeted.
+            /// The member who greeted.
             by: MemberId,
             /// How.
             mode: Mode,
@@ -58,7 +58,7 @@ event! {
     /// Names the section better, and counts.
     pub(crate) struct Greeted, schema 3, from v2::Greeted;
     open {
-        /// Who greeted.
+        /// The member who greeted.
         by: MemberId,
         /// How.
         mode: Mode,
@@ -90,7 +90,7 @@ mod ahead {
         /// Tells how.
         pub(super) struct Greeted, schema 2, from v1::Greeted, written as v1::Greeted;
         open {
-            /// Who greeted.
+            /// The member who greeted.
             by: MemberId,
             /// How.
             mode: Mode,

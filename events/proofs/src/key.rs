@@ -1,4 +1,4 @@
-//! Who signs: names, key ids, and Ed25519 keys with their texts (C2SP signed-note).
+//! Signers: names, key ids, and Ed25519 keys with their texts (C2SP signed-note).
 
 use std::{fmt, str::FromStr};
 
@@ -98,7 +98,7 @@ pub(crate) enum Kind {
     Cosignature = 0x04,
 }
 
-/// Who signed, as everyone knows them.
+/// A signer, as everyone knows it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PublicKey {
     pub(crate) name: KeyName,

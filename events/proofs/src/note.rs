@@ -185,7 +185,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// Who is said to have signed, and the signature: a line under a note.
+/// A signature with the name of its supposed signer: a line under a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     name: KeyName,

@@ -152,7 +152,7 @@ async fn a_view_of_the_past_is_built_and_read(installation: Installation) {
         &["views", "build", "board", "--as-of", "yesterday"],
     ];
     let said = transcript(&installation, &commands);
-    // Who shares a build may miss its steps.
+    // A client that joins a build may miss its steps.
     let lines = said.lines().filter(|line| !line.contains(" events, N/s"));
     let said: String = lines.flat_map(|line| [line, "\n"]).collect();
     let (before, now) = said.split_once(": it is ").unwrap();
