@@ -4,6 +4,8 @@ use crate::sources::{assert_none, root};
 use serde_json::Value;
 use std::process::Command;
 
+mod circles;
+
 /// Which crates of ours a crate may use: the arrows of ARCHITECTURE.md. A change here is a
 /// decision, and is written down in `docs/decisions/` first.
 const ARROWS: &[(&str, &[&str])] = &[

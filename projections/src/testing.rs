@@ -9,19 +9,22 @@ use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::{
-    cell::Cell,
-    decode::{Batch, Consumed, Content, Decoded},
-    kinds::Kind,
-    outcome::Advanced,
-    proof,
-    read::Reader,
+use crate::engine::{
+    files::{
+        proof,
+        view_file::{More, ViewFile},
+    },
+    folding::{
+        cell::Cell,
+        decode::{Batch, Consumed, Content, Decoded},
+        kinds::Kind,
+        outcome::Advanced,
+        view::{AnyView, View},
+    },
+    reading::Reader,
+    running::{throttle::Reads, view_handle::ViewHandle},
     set::of,
     settings::ViewSettings,
-    slot::Slot,
-    store::{More, ViewFile},
-    throttle::Reads,
-    view::{AnyView, View},
 };
 
 pub(crate) mod log;
@@ -162,10 +165,10 @@ async fn folded(view: &Arc<dyn AnyView>, events: &[Decoded], sizes: &[usize]) ->
         None,
         "the digest follows the rows"
     );
-    let slot = Arc::new(Slot::new(Arc::clone(view), Reads::default()));
-    slot.install(&file);
+    let handle = Arc::new(ViewHandle::new(Arc::clone(view), Reads::default()));
+    handle.install(file.to_be_read());
     Folded {
-        reader: Reader::Live(slot),
+        reader: Reader::Live(handle),
         file,
         _folder: folder,
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use meguri_log::Position;
-use meguri_projections::{BuildPhase, BuildStatus, Pace};
+use meguri_projections::{BuildPhase, BuildStatus, Progress};
 
 use crate::diagnostics::Diagnostics;
 use crate::figures::{grouped, lasting};
@@ -53,7 +53,7 @@ pub(super) struct Bar {
     drawn: ProgressBar,
     terminal: bool,
     /// Since the first step.
-    pace: Option<Pace>,
+    progress: Option<Progress>,
     head: Position,
     /// The last line, where no bar is drawn: of which phase, and when.
     line: Option<(BuildPhase, Instant)>,
@@ -76,7 +76,7 @@ impl Bars {
             name: name.to_owned(),
             drawn: self.multi.add(bar),
             terminal: self.terminal,
-            pace: None,
+            progress: None,
             head: Position::ZERO,
             line: None,
         }
@@ -93,8 +93,10 @@ impl Bar {
     /// This is being done to what is built.
     pub(super) fn step(&mut self, phase: BuildPhase, position: Position) {
         let head = self.head.max(position);
-        let pace = *self.pace.get_or_insert_with(|| Pace::from(position));
-        self.show(pace.status(phase, position, head), head);
+        let progress = *self
+            .progress
+            .get_or_insert_with(|| Progress::from(position));
+        self.show(progress.status(phase, position, head), head);
     }
 
     /// What was built is compared as of this position.
@@ -104,7 +106,7 @@ impl Bar {
 
     /// It is built once more, and so many rows are watched.
     pub(super) fn tracing(&mut self, rows: u64) {
-        (self.pace, self.line) = (None, None);
+        (self.progress, self.line) = (None, None);
         self.say(format!(
             "looking for the events of rows that differ: {}",
             grouped(rows)

@@ -9,21 +9,30 @@ use meguri_log::{Filter, Log, Position};
 
 use super::{damage::profiles, run::LONG, verify::event};
 use crate::{
-    bisect::{Bisected, Other},
-    decode::{Batch, Consumed, Content, decode},
-    outcome::Advanced,
-    proof::Mismatch,
-    set::of,
-    settings::ViewSettings,
-    slot::ViewState,
-    store::{More, ViewFile},
+    engine::{
+        comparing::{
+            bisect::{Bisected, Other},
+            verify::Verified,
+        },
+        files::{
+            mismatch::Mismatch,
+            view_file::{More, ViewFile},
+        },
+        folding::{
+            decode::{Batch, Consumed, Content, decode},
+            outcome::Advanced,
+            view::View,
+        },
+        running::status::ViewState,
+        set::of,
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{nickname_changed, registered, whole_exchange},
     },
-    verify::Verified,
-    view::View,
-    views::{Views, profiles::Profiles, thanks::Thanks},
+    views::{profiles::Profiles, thanks::Thanks},
 };
 
 /// A file of a view that was built from these events of the log, as they come.

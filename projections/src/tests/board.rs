@@ -3,8 +3,7 @@
 use meguri_events::{Category, Event, Modes, Place, PostId, Prefecture};
 
 use crate::{
-    page::Page,
-    read::QueryError,
+    engine::reading::QueryError,
     testing::{
         Folded, at, erased, given, plan,
         story::{
@@ -14,6 +13,7 @@ use crate::{
     },
     views::{
         board::{Board, BoardQueries, BoardQuery, ModeWanted},
+        page::Page,
         posts::{Post, PostKind},
     },
 };

@@ -12,26 +12,35 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::run::{LONG, rows};
 use crate::{
-    ask::RebuildStep,
-    decode::Decoded,
-    feed::Feed,
-    folding::{End, Folding, Role},
-    kinds::Kinds,
-    rebuilds::Rebuilds,
-    row::table,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    shelf::Shelf,
-    slot::{Slot, ViewState},
-    table::{AnyRows, FoldError, Rows},
+    engine::{
+        files::view_dir::ViewDir,
+        folding::{
+            decode::Decoded,
+            kinds::Kinds,
+            row::table,
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        running::{
+            error::RebuildError,
+            feed::Feed,
+            projector::{End, Projector, Role},
+            rebuilds::Rebuilds,
+            status::ViewState,
+            throttle::{Reads, Throttle},
+            view_handle::ViewHandle,
+            worker::{REST, Worker},
+            worker_command::RebuildStep,
+        },
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{random_story, registered},
     },
-    throttle::{Reads, Throttle},
-    view::View,
-    views::{RebuildError, Views, profiles::Profiles},
-    worker::{REST, Worker},
+    views::profiles::Profiles,
 };
 
 table! {
@@ -172,19 +181,19 @@ async fn files_that_are_built_together_hear_of_a_failure_and_do_not_ask_at_once_
 }
 
 /// A worker of a view on this log that has nothing yet, and a file that is built to its end.
-async fn first_build(log: &Log, dir: &Path) -> (Worker, Folding) {
+async fn first_build(log: &Log, dir: &Path) -> (Worker, Projector) {
     let view = of::<Profiles>();
     let limits = ViewSettings::default().limits();
-    let slot = Arc::new(Slot::new(Arc::clone(&view), Reads::default()));
-    let shelf = Shelf::open(dir, Arc::clone(&view), limits).unwrap();
+    let handle = Arc::new(ViewHandle::new(Arc::clone(&view), Reads::default()));
+    let view_dir = ViewDir::open(dir, Arc::clone(&view), limits).unwrap();
     let stop = CancellationToken::new();
     let throttle = Throttle::new(log.clone(), Reads::default(), 40);
     let tasks = TaskTracker::new();
     let rebuilds = Rebuilds::start(log.clone(), throttle, stop.clone(), &tasks);
     let (_, asked) = mpsc::channel(1);
-    let mut folding = Folding {
-        file: shelf.fresh().await.unwrap(),
-        slot: Arc::clone(&slot),
+    let mut projector = Projector {
+        file: view_dir.fresh().await.unwrap(),
+        handle: Arc::clone(&handle),
         log: log.clone(),
         rebuilds: rebuilds.clone(),
         stop: stop.clone(),
@@ -194,11 +203,11 @@ async fn first_build(log: &Log, dir: &Path) -> (Worker, Folding) {
         rows: tokio::sync::watch::Sender::default(),
         role: Role::Build(None),
     };
-    let built = folding.build().await;
-    assert!(matches!(built, End::Level), "{built:?}");
+    let built = projector.build().await;
+    assert!(matches!(built, End::CaughtUp), "{built:?}");
     let worker = Worker {
-        slot,
-        shelf,
+        handle,
+        view_dir,
         log: log.clone(),
         feed: Feed::new(std::iter::once(&*view)),
         rebuilds,
@@ -212,7 +221,7 @@ async fn first_build(log: &Log, dir: &Path) -> (Worker, Folding) {
         goes_on: None,
         rest: REST,
     };
-    (worker, folding)
+    (worker, projector)
 }
 
 #[tokio::test]
@@ -222,16 +231,16 @@ async fn a_first_file_that_does_not_hold_what_the_log_says_is_never_served() {
     std::fs::create_dir(&one).unwrap();
     let log = log::sqlite(&one).await;
     log::append(&log, &random_story(1, 8)).await;
-    let (mut worker, folding) = first_build(&log, &folder.path().join("views")).await;
+    let (mut worker, projector) = first_build(&log, &folder.path().join("views")).await;
     // Between its proof and the switch, the log has become another one.
     let other = folder.path().join("other");
     std::fs::create_dir(&other).unwrap();
     let other = log::sqlite(&other).await;
     log::append(&other, &random_story(2, 8)).await;
     worker.log = other;
-    worker.switch(folding).await;
-    assert!(worker.slot.readers().is_none(), "it is served");
+    worker.switch(projector).await;
+    assert!(worker.handle.readers().is_none(), "it is served");
     assert!(worker.build.is_some(), "it is not built anew");
-    let standing = worker.slot.standing().borrow().clone();
+    let standing = worker.handle.standing().borrow().clone();
     assert_eq!(standing.live, None);
 }

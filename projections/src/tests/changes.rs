@@ -9,15 +9,16 @@ use super::{
     run::LONG,
 };
 use crate::{
-    compare::TableDiff,
-    diff::Diff,
-    set::{ViewSet, of},
-    settings::ViewSettings,
+    engine::{
+        files::{changes::Diff, compare::TableDiff},
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{left, nickname_changed, registered},
     },
-    views::Views,
 };
 
 /// The same without the rows: those are not told to everyone.

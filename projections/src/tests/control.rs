@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::{LONG, open};
 use crate::{
-    ask::RebuildStep,
-    control::{Answer, Client, Request, SOCKET, Server},
+    engine::{
+        control::{Answer, Client, Request, SOCKET, Server},
+        running::worker_command::RebuildStep,
+        views::Views,
+    },
     testing::{log, story::random_story},
-    views::Views,
 };
 
 async fn serving(data: &Path) -> (Views, CancellationToken, tokio::task::JoinHandle<()>) {

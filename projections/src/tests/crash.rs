@@ -11,12 +11,14 @@ use tempfile::TempDir;
 
 use super::run::{assert_like_a_fresh_build, open};
 use crate::{
-    decode::Decoded,
-    outcome::Advanced,
-    set::of,
-    store::{More, ViewFile},
+    engine::{
+        files::view_file::{More, ViewFile},
+        folding::{decode::Decoded, outcome::Advanced},
+        set::of,
+        views::Views,
+    },
     testing::{batch, decoded, log, new_file, rows, story::random_story},
-    views::{Views, rooms::Rooms},
+    views::rooms::Rooms,
 };
 
 /// A future that is dropped after so many steps.
@@ -159,7 +161,7 @@ fn views_that_are_killed_again_and_again_end_up_right() {
 
 /// The lock of an index goes with its process, and that of the tests lives on.
 pub(super) async fn let_go_of_the_index(views: &Views) {
-    if let Some(index) = views.slot("search").and_then(|slot| slot.index()) {
+    if let Some(index) = views.handle("search").and_then(|handle| handle.index()) {
         index.let_go().await;
     }
 }

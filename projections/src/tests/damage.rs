@@ -14,13 +14,16 @@ use super::{
     verify::assert_back,
 };
 use crate::{
-    proof::Mismatch,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::ViewState,
+    engine::{
+        comparing::verify::Verified,
+        files::mismatch::Mismatch,
+        running::status::ViewState,
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{log, story::random_story},
-    verify::Verified,
-    views::{Views, profiles::Profiles},
+    views::profiles::Profiles,
 };
 
 /// A view's file at rest, and what its rows were.
@@ -57,7 +60,7 @@ impl AtRest {
         let mut bytes = fs::read(&self.file).unwrap();
         bytes[offset] ^= 0xff;
         fs::write(&self.file, bytes).unwrap();
-        crate::seal::leave(self.file.parent().unwrap()).unwrap();
+        crate::engine::files::seal::leave(self.file.parent().unwrap()).unwrap();
     }
 
     /// Where this text stands in a table or an index, as the file has it.

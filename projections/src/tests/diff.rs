@@ -7,20 +7,26 @@ use serde_json::{Value, json};
 
 use super::{run::LONG, verify::by_hand};
 use crate::{
-    compare::{RowDiff, TableDiff},
-    decode::Decoded,
-    diff::Diff,
-    inspect::InspectError,
-    row::table,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    table::{AnyRows, FoldError, Rows},
+    engine::{
+        comparing::inspect::InspectError,
+        files::{
+            changes::Diff,
+            compare::{RowDiff, TableDiff},
+        },
+        folding::{
+            decode::Decoded,
+            row::table,
+            table::{AnyRows, FoldError, Rows},
+            view::{AnyView, View},
+        },
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{left, nickname_changed, registered},
     },
-    view::{AnyView, View},
-    views::Views,
 };
 
 /// The first release: an entry for every event.

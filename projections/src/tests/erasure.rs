@@ -6,14 +6,15 @@ use meguri_events::{Event, KeyClass, KeyRange, MemberErased, Opened};
 use tempfile::TempDir;
 
 use crate::{
-    decode::Decoded,
-    set::of,
-    store::More,
+    engine::{
+        files::view_file::More,
+        folding::{decode::Decoded, view::View},
+        set::of,
+    },
     testing::{
         Random, batch, decoded, given, new_file, rows,
         story::{member, need_edited, need_posted, random_story, registered, said, thanked},
     },
-    view::View,
     views::{
         board::Board, history::History, profiles::Profiles, rooms::Rooms, search::Search,
         thanks::Thanks,
@@ -156,7 +157,10 @@ async fn assert_no_remains<V: View>(story: &[Event], is_built: bool) {
         V::NAME
     );
     let stored = file.rescan().await.unwrap();
-    assert_eq!(crate::proof::of_rows(file.certificate(), &stored), None);
+    assert_eq!(
+        crate::engine::files::proof::of_rows(file.certificate(), &stored),
+        None
+    );
 }
 
 #[tokio::test]

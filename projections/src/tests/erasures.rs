@@ -13,12 +13,14 @@ use super::{
     run::LONG,
 };
 use crate::{
-    slot::{ViewState, ViewStatus},
+    engine::{
+        running::status::{ViewState, ViewStatus},
+        views::Views,
+    },
     testing::{
         log,
         story::{member, registered},
     },
-    views::Views,
 };
 
 const LONG_ENOUGH: Duration = Duration::from_hours(1);
@@ -81,7 +83,7 @@ async fn a_view_that_cannot_erase_in_time_is_not_served_and_has_nothing_of_it_an
     let stopped = |view: &ViewStatus| view.is_stopped();
     until(&views, "brittle", stopped).await;
     assert!(
-        views.slot("brittle").unwrap().readers().is_none(),
+        views.handle("brittle").unwrap().readers().is_none(),
         "it is read"
     );
     until(&views, "profiles", |view| view.erased_up_to == Some(due)).await;

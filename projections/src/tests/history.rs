@@ -1,13 +1,15 @@
 //! History: who did what in an exchange, when, and because of what.
 
 use crate::{
-    page::Cursor,
-    read::QueryError,
+    engine::reading::QueryError,
     testing::{
         at, given,
         story::{exchange, member, said, whole_exchange},
     },
-    views::history::{Asking, History, HistoryQueries},
+    views::{
+        history::{Asking, History, HistoryQueries},
+        page::Cursor,
+    },
 };
 
 async fn history() -> HistoryQueries {

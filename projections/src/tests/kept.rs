@@ -8,11 +8,13 @@ use tempfile::TempDir;
 
 use super::run::{LONG, open, rows};
 use crate::{
-    past::{Past, PastError},
-    set::ViewSet,
-    settings::{PastBounds, ViewSettings},
+    engine::{
+        past::{Past, PastError},
+        set::ViewSet,
+        settings::{PastBounds, ViewSettings},
+        views::Views,
+    },
     testing::{self, log, story::random_story},
-    views::Views,
 };
 
 fn at(position: u64) -> Position {

@@ -9,16 +9,19 @@ use tempfile::TempDir;
 
 use super::run::{LONG, rows};
 use crate::{
-    parked::OnPoison,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::ViewState,
+    engine::{
+        comparing::verify::Verified,
+        files::parked::OnPoison,
+        running::status::ViewState,
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::{Views, WaitError},
+    },
     testing::{
         log,
         story::{member, nickname_changed, registered, thanked},
     },
-    verify::Verified,
-    views::{Views, WaitError, profiles::Profiles},
+    views::profiles::Profiles,
 };
 
 async fn open(log: &Log, dir: &Path, on_poison: OnPoison) -> Views {

@@ -12,13 +12,15 @@ use super::{
     run::{ALL, LONG, open, rows},
 };
 use crate::{
-    ask::RebuildStep,
-    past::{AsOf, Past, PastError},
+    engine::{
+        past::{AsOf, Past, PastError},
+        running::worker_command::RebuildStep,
+        views::Views,
+    },
     testing::{
         self, START, log,
         story::{left, member, nickname_changed, random_story, registered, requested, thanked},
     },
-    views::Views,
 };
 
 async fn rows_of(past: &Past) -> Vec<String> {

@@ -3,8 +3,7 @@
 use meguri_events::{Event, Opened, Prefecture};
 
 use crate::{
-    read::QueryError,
-    store::More,
+    engine::{files::view_file::More, reading::QueryError},
     testing::{
         at, erased, given,
         story::{
@@ -218,7 +217,10 @@ async fn thanks_are_read_page_by_page() {
 
 #[tokio::test]
 async fn a_completion_of_members_that_nobody_registered_stops_the_fold() {
-    use crate::{outcome::Advanced, set::of, testing};
+    use crate::{
+        engine::{folding::outcome::Advanced, set::of},
+        testing,
+    };
     let folder = tempfile::tempdir().unwrap();
     let mut file = testing::new_file(folder.path(), &of::<Profiles>()).await;
     let batch = testing::batch(&testing::decoded(&[

@@ -8,20 +8,25 @@ use tempfile::TempDir;
 
 use super::run::LONG;
 use crate::{
-    cell::Column,
-    decode::Decoded,
-    row::table,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::{ViewState, ViewStatus},
-    store::More,
-    table::{AnyRows, FoldError, Rows},
+    engine::{
+        files::view_file::More,
+        folding::{
+            cell::Column,
+            decode::Decoded,
+            row::table,
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        running::status::{ViewState, ViewStatus},
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::{Views, WaitError},
+    },
     testing::{
         decoded, log,
         story::{left, nickname_changed, registered},
     },
-    view::View,
-    views::{Views, WaitError, profiles::Profiles},
+    views::profiles::Profiles,
 };
 
 table! {
@@ -102,8 +107,8 @@ pub(super) async fn open_within(
 }
 
 async fn counted(views: &Views, event_type: &str) -> Option<u64> {
-    let readers = views.slot("brittle").unwrap().readers().unwrap();
-    let rows: Vec<Counted> = crate::row::select(
+    let readers = views.handle("brittle").unwrap().readers().unwrap();
+    let rows: Vec<Counted> = crate::engine::folding::row::select(
         &readers,
         "where event_type = ?",
         vec![event_type.to_owned().to_cell()],
@@ -238,9 +243,7 @@ async fn a_type_that_the_catalog_does_not_know_stops_every_view() {
 #[tokio::test]
 async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
     use crate::{
-        decode::Content,
-        kinds::Kind,
-        outcome::Advanced,
+        engine::folding::{decode::Content, kinds::Kind, outcome::Advanced},
         testing::{batch, new_file},
         views::thanks::Thanks,
     };
@@ -276,7 +279,7 @@ async fn a_damaged_section_stops_the_views_that_want_the_event_and_no_others() {
 #[tokio::test]
 async fn an_event_that_cannot_be_folded_takes_nothing_with_it_of_what_waited_beside_it() {
     use crate::{
-        outcome::Advanced,
+        engine::folding::outcome::Advanced,
         testing::{batch, new_file},
     };
     let events = decoded(&[

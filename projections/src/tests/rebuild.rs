@@ -8,18 +8,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::{LONG, assert_like_a_fresh_build, live_folder, open};
 use crate::{
-    ask::RebuildStep,
-    decode::Decoded,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::{BuildPhase, ViewState},
-    table::{AnyRows, FoldError},
+    engine::{
+        folding::{
+            decode::Decoded,
+            table::{AnyRows, FoldError},
+            view::View,
+        },
+        running::{
+            error::RebuildError,
+            status::{BuildPhase, ViewState},
+            worker_command::RebuildStep,
+        },
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{member, random_story, registered, requested, thanked},
     },
-    view::View,
-    views::{RebuildError, Views, thanks::Thanks},
+    views::thanks::Thanks,
 };
 
 async fn rebuild(views: &Views, name: &str) -> Vec<RebuildStep> {

@@ -5,11 +5,11 @@ use meguri_log::Position;
 
 use super::run::{LONG, open};
 use crate::{
+    engine::views::WaitError,
     testing::{
         log,
         story::{member, need, need_closed, need_edited, need_posted, registered},
     },
-    views::WaitError,
 };
 
 /// What a redaction of the first event of a stream says.

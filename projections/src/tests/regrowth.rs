@@ -17,14 +17,17 @@ use super::{
     run::{LONG, live_folder, open, rows},
 };
 use crate::{
-    read::QueryError,
-    set::{ViewSet, of},
-    slot::ViewState,
+    engine::{
+        reading::QueryError,
+        running::status::ViewState,
+        set::{ViewSet, of},
+        views::Views,
+    },
     testing::{
         log,
         story::{need_posted, random_story, registered},
     },
-    views::{Views, profiles::Profiles, search::SearchQuery},
+    views::{profiles::Profiles, search::SearchQuery},
 };
 
 /// All files below a folder.
@@ -180,7 +183,7 @@ async fn a_row_that_is_changed_under_a_running_view_is_found_before_long() {
 }
 
 async fn rows_or_none(views: &Views) -> Option<Vec<String>> {
-    let readers = views.slot("profiles").unwrap().readers()?;
+    let readers = views.handle("profiles").unwrap().readers()?;
     if readers.is_closed() {
         return None;
     }

@@ -6,7 +6,7 @@ use meguri_events::{
 };
 
 use crate::{
-    read::QueryError,
+    engine::reading::QueryError,
     testing::{
         at, erased, given, plan,
         story::{

@@ -6,16 +6,20 @@ use meguri_log::{Log, Position};
 use tempfile::TempDir;
 
 use crate::{
-    settings::ViewSettings,
-    slot::ViewState,
+    engine::{
+        files::error::OpenViewsError,
+        folding::view::View,
+        running::status::ViewState,
+        settings::ViewSettings,
+        views::{Views, WaitError},
+    },
     testing::{
         log,
         story::{member, random_story, registered},
     },
-    view::View,
     views::{
-        OpenViewsError, Views, WaitError, board::Board, history::History, profiles::Profiles,
-        rooms::Rooms, search::Search, thanks::Thanks,
+        board::Board, history::History, profiles::Profiles, rooms::Rooms, search::Search,
+        thanks::Thanks,
     },
 };
 
@@ -43,7 +47,7 @@ pub(super) async fn open(log: &Log, dir: &Path) -> Views {
 
 /// The rows of one view as they are read now.
 pub(super) async fn rows(views: &Views, name: &str) -> Vec<String> {
-    crate::testing::rows(&views.slot(name).unwrap().readers().unwrap()).await
+    crate::testing::rows(&views.handle(name).unwrap().readers().unwrap()).await
 }
 
 /// Demands that every view has the rows of a build from nothing.
@@ -246,7 +250,7 @@ async fn mistreated(mistreat: impl Fn(&Path)) {
 
 /// The folder of a view that has never been rebuilt.
 pub(super) fn live_folder(views: &Views, dir: &Path, name: &str) -> std::path::PathBuf {
-    let readers = views.slot(name).unwrap().readers().unwrap();
+    let readers = views.handle(name).unwrap().readers().unwrap();
     let options = readers.connect_options();
     let live = options.get_filename().parent().unwrap();
     assert!(live.starts_with(dir), "{live:?}");

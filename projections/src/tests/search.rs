@@ -10,7 +10,7 @@ use meguri_log::Log;
 
 use super::run::{LONG, open};
 use crate::{
-    proof::Mismatch,
+    engine::{comparing::verify::Verified, files::mismatch::Mismatch, views::Views},
     testing::{
         log::{append, on_both},
         story::{
@@ -18,8 +18,7 @@ use crate::{
             offer_posted, outline, registered,
         },
     },
-    verify::Verified,
-    views::{Views, board::BoardQuery, search::SearchQuery},
+    views::{board::BoardQuery, search::SearchQuery},
 };
 
 const SEARCH: &str = "search";
@@ -209,7 +208,7 @@ async fn verifying_finds_a_document_that_no_row_has_and_a_row_without_its_docume
         assert_eq!(found(&views, &log, "犬").await.len(), 2);
         let sound = views.verify(SEARCH, None).await.unwrap();
         assert!(matches!(sound, Verified::Equal { .. }), "{sound:?}");
-        let index = views.slot(SEARCH).unwrap().index().unwrap();
+        let index = views.handle(SEARCH).unwrap().index().unwrap();
         index.forget(need(1).uuid()).await;
         let differs = views.verify(SEARCH, None).await.unwrap();
         let Verified::Differs { mismatch, .. } = differs else {

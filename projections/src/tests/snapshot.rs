@@ -16,19 +16,23 @@ use tokio::sync::mpsc;
 
 use super::run::{LONG, assert_like_a_fresh_build, open, rows};
 use crate::{
-    ask::RebuildStep,
-    decode::Decoded,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::ViewState,
-    snapshot::{ExportError, ImportError, Snapshot},
-    table::{AnyRows, FoldError},
+    engine::{
+        folding::{
+            decode::Decoded,
+            table::{AnyRows, FoldError},
+            view::View,
+        },
+        running::{status::ViewState, worker_command::RebuildStep},
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        snapshot::{ExportError, ImportError, Snapshot},
+        views::Views,
+    },
     testing::{
         log,
         story::{nickname_changed, random_story, registered},
     },
-    view::View,
-    views::{Views, profiles::Profiles},
+    views::profiles::Profiles,
 };
 
 /// Imports a file and answers its last step.
@@ -302,13 +306,13 @@ async fn a_file_from_before_what_was_erased_does_not_bring_it_back() {
     views.wait_for_all(head, LONG).await.unwrap();
     let path = folder.join("profiles.view");
     views.export("profiles", &path).await.unwrap();
-    let slot = views.slot("profiles").unwrap();
-    slot.erased(head);
+    let handle = views.handle("profiles").unwrap();
+    handle.erased(head);
     assert!(
         import(&views, &path).await.is_ok(),
         "it has seen the erasure"
     );
-    slot.erased(head.next());
+    handle.erased(head.next());
     let refused = import(&views, &path).await.unwrap_err();
     assert!(
         matches!(refused, ImportError::BeforeErasure { position, .. } if position == head),

@@ -2,11 +2,13 @@
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
-use crate::{
-    digest::TableDigest,
-    rescan,
-    row::{select, table},
-    table::{AnyRows as _, FoldError, Rows},
+use crate::engine::{
+    files::rescan,
+    folding::{
+        digest::TableDigest,
+        row::{select, table},
+        table::{AnyRows as _, FoldError, Rows},
+    },
 };
 
 table! {

@@ -12,21 +12,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::{ALL, LONG, open, rows};
 use crate::{
-    proof::Mismatch,
-    rescan,
-    set::ViewSet,
+    engine::{
+        comparing::{
+            trace::{EventAt, TracedRow},
+            verify::Verified,
+        },
+        files::{mismatch::Mismatch, rescan},
+        set::ViewSet,
+        views::Views,
+    },
     testing::{
         log,
         story::{member, nickname_changed, random_story, registered},
     },
-    trace::{EventAt, TracedRow},
-    verify::Verified,
-    views::Views,
 };
 
 /// Where the file is that is read.
 pub(super) fn database(views: &Views, name: &str) -> PathBuf {
-    let readers = views.slot(name).unwrap().readers().unwrap();
+    let readers = views.handle(name).unwrap().readers().unwrap();
     readers.connect_options().get_filename().to_owned()
 }
 
@@ -223,7 +226,7 @@ async fn a_row_that_is_gone_and_one_that_no_event_made_are_named() {
 /// Alters a row, and writes the digest that fits, so that the file contradicts itself nowhere.
 pub(super) async fn forged(views: &Views, name: &str, statement: &str) {
     let mut file = by_hand(views, name, statement).await;
-    let view = &views.slot(name).unwrap().view;
+    let view = &views.handle(name).unwrap().view;
     let content = rescan::content(&mut file, &**view).await.unwrap();
     for (table, digest) in &content.0 {
         sqlx::query("update content set rows = ?, sum = ? where table_name = ?")

@@ -7,22 +7,24 @@ use super::{
     verify::{assert_back, by_hand, differs, event, forged, renamed},
 };
 use crate::{
-    ask::RebuildStep,
-    decode::Decoded,
-    inspect::InspectError,
-    proof::Mismatch,
-    row::table,
-    set::{ViewSet, of},
-    settings::ViewSettings,
-    slot::ViewState,
-    table::{AnyRows, FoldError, Rows},
+    engine::{
+        comparing::{inspect::InspectError, verify::Verified},
+        files::mismatch::Mismatch,
+        folding::{
+            decode::Decoded,
+            row::table,
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        running::{status::ViewState, worker_command::RebuildStep},
+        set::{ViewSet, of},
+        settings::ViewSettings,
+        views::Views,
+    },
     testing::{
         log,
         story::{nickname_changed, registered},
     },
-    verify::Verified,
-    view::View,
-    views::Views,
 };
 
 #[tokio::test]

@@ -6,13 +6,17 @@ use meguri_events::{BlockEvent, Event, MemberId};
 use meguri_log::{Position, Timestamp};
 
 use crate::{
-    cell::Column,
-    decode::Decoded,
-    page::{Cursor, Page, before, within_limits},
-    read::{QueryError, Reader},
-    row::table,
-    table::{AnyRows, FoldError, Rows},
-    view::View,
+    engine::{
+        folding::{
+            cell::Column,
+            decode::Decoded,
+            row::table,
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        reading::{QueryError, Reader},
+    },
+    views::page::{Cursor, Page, before, within_limits},
 };
 
 table! {

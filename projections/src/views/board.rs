@@ -4,7 +4,7 @@ use meguri_events::PostId;
 use meguri_search::name_form;
 
 use super::posts::{self, Posts, Rewritten, Words};
-use crate::{
+use crate::engine::folding::{
     decode::Decoded,
     row::table,
     table::{AnyRows, FoldError, Rows},

@@ -8,13 +8,17 @@ use uuid::Uuid;
 
 use super::rooms::exchange_of;
 use crate::{
-    cell::Column,
-    decode::Decoded,
-    page::{Cursor, Page, within_limits},
-    read::{QueryError, Reader},
-    row::{select, table},
-    table::{AnyRows, FoldError, Rows},
-    view::View,
+    engine::{
+        folding::{
+            cell::Column,
+            decode::Decoded,
+            row::{select, table},
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        reading::{QueryError, Reader},
+    },
+    views::page::{Cursor, Page, within_limits},
 };
 
 table! {

@@ -6,7 +6,7 @@ use meguri_events::{
 };
 use meguri_log::{Position, Timestamp, Version};
 
-use crate::{
+use crate::engine::folding::{
     cell::{Json, text_column},
     decode::{Decoded, erases},
     kinds::joined,

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use meguri_events::{Event, ExchangeEvent, KeyClass, MemberEvent, MemberId, Prefecture};
 use meguri_log::Timestamp;
 
-use crate::{
-    cell::Column,
-    decode::{Decoded, erases},
-    read::{QueryError, Reader},
-    row::table,
-    table::{AnyRows, FoldError, Rows},
-    view::View,
+use crate::engine::{
+    folding::{
+        cell::Column,
+        decode::{Decoded, erases},
+        row::table,
+        table::{AnyRows, FoldError, Rows},
+        view::View,
+    },
+    reading::{QueryError, Reader},
 };
 
 table! {

@@ -5,7 +5,7 @@ use meguri_events::{
     PostId, Sealed,
 };
 
-use crate::{
+use crate::engine::folding::{
     decode::Decoded,
     kinds::joined,
     table::{AnyRows, FoldError, Rows},

@@ -4,23 +4,27 @@ use meguri_events::{Event, VocabularyEvent};
 use meguri_log::Position;
 
 use super::posts::{self, Posts};
-use crate::{
+use crate::engine::folding::{
     cell::Json,
     decode::Decoded,
     kinds::joined,
     row::table,
+    search::IndexSource,
     table::{AnyRows, FoldError, Rows},
-    view::View,
+    view::{Searched, View},
 };
 
 mod answer;
-pub(crate) mod codes;
+mod codes;
+mod document;
+mod key;
 mod matches;
 mod query;
 
 pub use answer::{FoundPost, Part, PostFacets, SearchAnswer};
+pub use key::SearchKey;
 pub use matches::PostMatch;
-pub use query::{SearchKey, SearchNear, SearchQueries, SearchQuery, SearchSort, Vocabulary};
+pub use query::{SearchNear, SearchQueries, SearchQuery, SearchSort, Vocabulary};
 
 table! {
     /// A word that search keeps whole.
@@ -130,6 +134,10 @@ impl View for Search {
     fn tables(&mut self) -> Vec<&mut dyn AnyRows> {
         vec![&mut self.posts, &mut self.words, &mut self.groups]
     }
+}
+
+impl Searched for Search {
+    const SOURCE: &'static dyn IndexSource = &document::Posts;
 }
 
 /// The row, if there is one.

@@ -4,13 +4,17 @@ use meguri_events::{Event, ExchangeEvent, ExchangeId, KeyClass, MemberId, Sealed
 use meguri_log::{Position, Timestamp};
 
 use crate::{
-    cell::Column,
-    decode::{Decoded, erases},
-    page::{Cursor, Page, before, within_limits},
-    read::{QueryError, Reader},
-    row::{list, table},
-    table::{AnyRows, FoldError, Rows},
-    view::View,
+    engine::{
+        folding::{
+            cell::Column,
+            decode::{Decoded, erases},
+            row::{list, table},
+            table::{AnyRows, FoldError, Rows},
+            view::View,
+        },
+        reading::{QueryError, Reader},
+    },
+    views::page::{Cursor, Page, before, within_limits},
 };
 
 table! {

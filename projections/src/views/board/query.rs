@@ -7,10 +7,14 @@ use meguri_search::name_form;
 
 use super::super::posts::{Post, PostKind};
 use crate::{
-    cell::{Cell, Column},
-    page::{Cursor, Page, within_limits},
-    read::{QueryError, Reader},
-    row::list,
+    engine::{
+        folding::{
+            cell::{Cell, Column},
+            row::list,
+        },
+        reading::{QueryError, Reader},
+    },
+    views::page::{Cursor, Page, within_limits},
 };
 
 /// Reads the board.

@@ -3,7 +3,7 @@
 use meguri_events::{KeyClass, MemberErased, MemberId};
 
 use super::Rooms;
-use crate::decode::erases;
+use crate::engine::folding::decode::erases;
 
 impl Rooms {
     /// Asks for every row that may hold what this member typed.

@@ -5,10 +5,14 @@ use sqlx::SqliteConnection;
 
 use super::{Evaluation, Exchange, ExchangeStatus, Message, RoomThanks, Terms};
 use crate::{
-    cell::{Cell, Column},
-    page::{Cursor, PAGE_ITEMS_MAX, Page, before, within_limits},
-    read::{QueryError, Reader},
-    row::select,
+    engine::{
+        folding::{
+            cell::{Cell, Column},
+            row::select,
+        },
+        reading::{QueryError, Reader},
+    },
+    views::page::{Cursor, PAGE_ITEMS_MAX, Page, before, within_limits},
 };
 
 /// Reads rooms.

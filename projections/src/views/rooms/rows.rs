@@ -6,7 +6,7 @@ use meguri_events::{ExchangeId, MemberId, Mode, PostId, ReasonCode, Sealed};
 use meguri_log::{Position, Timestamp, Version};
 
 use super::Opening;
-use crate::{cell::text_column, decode::Decoded, row::table, table::FoldError};
+use crate::engine::folding::{cell::text_column, decode::Decoded, row::table, table::FoldError};
 
 /// Where an exchange stands (H24).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

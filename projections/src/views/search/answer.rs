@@ -5,7 +5,7 @@ use std::ops::Range;
 use meguri_events::{Category, Prefecture};
 use meguri_search::{Analyzer, Facets, Found, Terms, highlight};
 
-use super::{codes, query::SearchKey};
+use super::{codes, key::SearchKey};
 use crate::views::posts::{Post, PostKind};
 
 /// Characters of the description that are shown, around what fits.

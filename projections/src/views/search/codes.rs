@@ -6,7 +6,7 @@ use crate::views::posts::PostKind;
 
 const KINDS: [PostKind; 2] = [PostKind::Need, PostKind::Offer];
 
-pub(crate) fn of_kind(kind: PostKind) -> u8 {
+pub(super) fn of_kind(kind: PostKind) -> u8 {
     place(&KINDS, &kind)
 }
 
@@ -14,7 +14,7 @@ pub(super) fn kind(code: u8) -> Option<PostKind> {
     KINDS.get(usize::from(code)).copied()
 }
 
-pub(crate) fn of_category(category: Category) -> u8 {
+pub(super) fn of_category(category: Category) -> u8 {
     place(Category::ALL, &category)
 }
 

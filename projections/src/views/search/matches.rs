@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use super::{codes, query::SearchQueries, query::blocking};
 use crate::{
-    cell::Column as _,
-    read::QueryError,
+    engine::{folding::cell::Column as _, reading::QueryError},
     views::posts::{Post, PostKind},
 };
 
