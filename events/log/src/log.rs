@@ -38,7 +38,7 @@ use crate::{
     sqlite::SqliteStore,
     store::{Head, Store},
     stream::{Position, StreamName, Version},
-    vault::{Belonging, Kek, LostKeysError, Vault},
+    vault::{Belonging, BelongingError, Kek, LostKeysError, Vault},
     writer::{RESOLVE_FOR, Writer},
 };
 
@@ -119,7 +119,8 @@ impl Log {
             Ok(Belonging::Own) => {}
             Ok(Belonging::Emptied) => return Err(OpenError::Emptied),
             Ok(Belonging::Other) => return Err(OpenError::OtherLog),
-            Err(error) => return Err(OpenError::Vault(error.into())),
+            Err(BelongingError::Log(error)) => return Err(error.into()),
+            Err(BelongingError::Vault(error)) => return Err(OpenError::Vault(error.into())),
         }
         let guard = ClockGuard::new(Arc::clone(&clock), head, options.clock_jump_max);
         let guard = Arc::new(guard);

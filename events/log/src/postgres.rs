@@ -27,7 +27,7 @@ use crate::{
     options::OpenError,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
-    release::{APPLIED, not_migrated, require_current},
+    release::{APPLIED, not_migrated, require_current, require_tables},
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
     tree::Frontier,
@@ -35,6 +35,8 @@ use crate::{
 
 /// What makes the tables, and brings those of an earlier release up to date.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+const TABLES: &str =
+    "select relname::text from pg_class where relkind = 'r' and pg_table_is_visible(oid)";
 /// Connections that read.
 const READERS_MAX: u32 = 6;
 /// A migration may take as long as so many answers.
@@ -86,12 +88,18 @@ impl PostgresStore {
     /// Makes the tables of a new log, or brings those of an older release up to date.
     ///
     /// # Errors
-    /// [`OpenError::NewerRelease`], or that it cannot be reached.
+    /// [`OpenError::NewerRelease`], [`OpenError::Damaged`] where one is gone, or that it cannot be
+    /// reached.
     pub(crate) async fn migrate(&self, answer: Duration) -> Result<(), OpenError> {
         let migrating = MIGRATIONS.run(&self.listening);
         let migrated = timeout(answer * MIGRATION_ANSWERS, migrating).await;
         let migrated = migrated.map_err(|_| StoreError::from(ConnectionError::NoAnswer))?;
-        migrated.map_err(not_migrated)
+        migrated.map_err(not_migrated)?;
+        let there: Result<Vec<String>, StoreError> = on!(self.readers, |reader| async {
+            let there = sqlx::query_scalar(TABLES).fetch_all(reader).await;
+            there.map_err(reading)
+        });
+        require_tables(&there?.into_iter().collect(), &MIGRATIONS)
     }
 
     /// Refuses a log of another release, where nothing is brought up to date.

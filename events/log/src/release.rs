@@ -1,4 +1,7 @@
-//! Which release has written a log last, by the migrations that are noted in it.
+//! Which release has written a log last, by the migrations that are noted in it, and whether all
+//! that these have made is there.
+
+use std::collections::HashSet;
 
 use sqlx::migrate::{MigrateError, Migrator};
 
@@ -30,4 +33,38 @@ pub(crate) fn not_migrated(error: MigrateError) -> OpenError {
         return OpenError::NewerRelease;
     }
     OpenError::Unavailable(error.to_string())
+}
+
+/// Refuses a log that has lost a table: nothing that is made in its place holds what was in it.
+pub(crate) fn require_tables(there: &HashSet<String>, ours: &Migrator) -> Result<(), OpenError> {
+    let made = ours
+        .iter()
+        .flat_map(|migration| tables(migration.sql.as_str()));
+    let lost: Vec<_> = made.filter(|table| !there.contains(*table)).collect();
+    match lost.first() {
+        Some(table) => Err(OpenError::Damaged {
+            what: "the log",
+            reason: format!("its table {table} is gone: put back a backup of it"),
+            count: lost.len(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The tables that the statements of a migration make. None is ever renamed or dropped.
+fn tables(statements: &str) -> impl Iterator<Item = &str> {
+    let made = statements.split("create table ").skip(1);
+    made.filter_map(|rest| rest.split_whitespace().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_of_a_migration_are_those_that_it_makes() {
+        let statements = "-- what is kept\ncreate table events (position bigint);\n\
+                          create index by_stream on events (stream);\ncreate table tiles (n bigint);";
+        assert_eq!(tables(statements).collect::<Vec<_>>(), ["events", "tiles"]);
+    }
 }

@@ -34,7 +34,7 @@ use crate::{
     options::OpenError,
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
-    release::{APPLIED, not_migrated, require_current},
+    release::{APPLIED, not_migrated, require_current, require_tables},
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
     tree::Frontier,
@@ -52,6 +52,7 @@ const POLL_EVERY: Duration = Duration::from_millis(20);
 const WATCH_MAX: Duration = Duration::from_mins(2);
 /// What makes the tables, and brings those of an earlier release up to date.
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+const TABLES: &str = "select name from sqlite_schema where type = 'table'";
 /// One statement for each number of rows, and a few more.
 const STATEMENTS_CACHED: usize = 160;
 
@@ -80,6 +81,9 @@ impl SqliteStore {
             .await
             .map_err(reading)?;
         MIGRATIONS.run(&first).await.map_err(not_migrated)?;
+        let there = sqlx::query_scalar(TABLES).fetch_all(&first).await;
+        let there: Vec<String> = there.map_err(reading)?;
+        require_tables(&there.into_iter().collect(), &MIGRATIONS)?;
         let writer = connections(1, options.clone(), answer);
         // It stays until another one has the file open, so that the journal is not taken away
         // between the two.

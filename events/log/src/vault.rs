@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use zeroize::Zeroizing;
 
-pub(crate) use belonging::Belonging;
+pub(crate) use belonging::{Belonging, BelongingError};
 pub use erasing::Unfinished;
 pub use generation::{LostKey, LostKeysError};
 pub use kek::{Kek, KekError};

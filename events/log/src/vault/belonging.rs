@@ -24,6 +24,17 @@ pub(crate) enum Belonging {
     Other,
 }
 
+/// Why a vault could not say whose it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BelongingError {
+    /// The log was not read.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// The vault was not read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
 /// Whether the first entry is what it is made of. One that is not, or is not there, is damage that
 /// the audit finds, and says nothing of another log.
 async fn is_of_its_event(first: &Entry, store: &dyn Store) -> Result<bool, StoreError> {
@@ -38,24 +49,22 @@ async fn is_of_its_event(first: &Entry, store: &dyn Store) -> Result<bool, Store
 
 impl Vault {
     /// Whether this is the log that it has held the keys of; one that it sees first is from now on.
-    pub(crate) async fn belongs_to(&self, store: &dyn Store) -> Result<Belonging, VaultError> {
+    pub(crate) async fn belongs_to(&self, store: &dyn Store) -> Result<Belonging, BelongingError> {
         let known = self.0.database.meta(FIRST_ENTRY).await?;
-        let unavailable = |error: StoreError| VaultError::Unavailable(error.to_string());
-        let head = store.head().await.map_err(unavailable)?;
+        let head = store.head().await?;
         if head.position == Position::ZERO {
             return Ok(match known {
                 Some(_) => Belonging::Emptied,
                 None => Belonging::Own,
             });
         }
-        let entries = store.read_entries(Position::ZERO, Position::new(1)).await;
-        let entries = entries.map_err(unavailable)?;
+        let entries = store.read_entries(Position::ZERO, Position::new(1)).await?;
         match (known, entries.first()) {
             (None, Some(first)) => {
                 self.0.database.meta_once(FIRST_ENTRY, first).await?;
             }
             (Some(known), Some(first)) if known.as_slice() != first.as_slice() => {
-                if is_of_its_event(first, store).await.map_err(unavailable)? {
+                if is_of_its_event(first, store).await? {
                     return Ok(Belonging::Other);
                 }
             }

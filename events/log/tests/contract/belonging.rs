@@ -5,6 +5,7 @@ use std::sync::Arc;
 use meguri_log::{Location, Log, LogOptions, OpenError, Position, SystemClock};
 use meguri_test_logs::{Backend, Home};
 
+use super::immutability::Database;
 use super::{append, event};
 
 meguri_test_logs::on_both_backends![
@@ -12,6 +13,7 @@ meguri_test_logs::on_both_backends![
     another_log_is_refused_beside_the_vault_of_one,
     a_vault_knows_its_log_though_everything_of_the_first_event_is_redacted,
     a_log_without_events_opens_again_and_again,
+    a_log_that_has_lost_a_table_is_refused_and_not_completed,
     a_vault_in_the_database_of_its_log_is_refused_however_it_is_spelled,
 ];
 
@@ -68,6 +70,23 @@ async fn a_vault_knows_its_log_though_everything_of_the_first_event_is_redacted(
     log.empty_event(Position::new(1)).await.unwrap();
     log.close().await;
     home.open().await.close().await;
+}
+
+async fn a_log_that_has_lost_a_table_is_refused_and_not_completed(backend: Backend) {
+    let home = Home::new(backend);
+    home.open().await.close().await;
+    for table in Database::of(&home).await.tables().await {
+        let home = Home::new(backend);
+        home.open().await.close().await;
+        let lost = Database::of(&home).await;
+        lost.run(&format!("drop table {table}")).await.unwrap();
+        for _ in 0..2 {
+            let refused = Log::open(&home.options(Arc::new(SystemClock))).await;
+            let said = refused.unwrap_err().to_string();
+            let gone = format!("the log is damaged: its table {table} is gone");
+            assert!(said.starts_with(&gone), "{said}");
+        }
+    }
 }
 
 async fn a_log_without_events_opens_again_and_again(backend: Backend) {

@@ -47,6 +47,23 @@ impl Database {
         Self::Postgres(sqlx::PgPool::connect(url).await.unwrap())
     }
 
+    /// The tables of ours in it.
+    pub(super) async fn tables(&self) -> Vec<String> {
+        let mut tables = match self {
+            Self::Sqlite(pool) => {
+                let tables = "select name from sqlite_schema where type = 'table'";
+                sqlx::query_scalar(tables).fetch_all(pool).await
+            }
+            Self::Postgres(pool) => {
+                let tables = "select tablename::text from pg_tables where schemaname = 'public'";
+                sqlx::query_scalar(tables).fetch_all(pool).await
+            }
+        }
+        .unwrap();
+        tables.retain(|table: &String| !table.starts_with('_') && !table.starts_with("sqlite_"));
+        tables
+    }
+
     pub(super) async fn run(&self, statement: &str) -> Result<u64, String> {
         let query = AssertSqlSafe(statement.to_owned());
         match self {
