@@ -12,6 +12,8 @@ use crate::{
 
 /// How long one who was refused waits.
 const AGAIN: Duration = Duration::from_millis(400);
+/// Of ten thousand who were given something, so many leave then.
+const LEAVE: u32 = 1_000;
 
 /// Lets the followers of a process begin.
 pub(crate) fn begin(world: &Arc<World>, running: &Running) {
@@ -31,17 +33,11 @@ pub(crate) fn begin(world: &Arc<World>, running: &Running) {
 /// Follows the log from some position on, until it is closed.
 async fn follow(world: &World, running: &Running) {
     let process = running.process;
-    let known = running.log.known_head().get();
-    let mut after = Position::new(match world.random.below(3) {
-        0 => 0,
-        1 => known,
-        _ => world.random.below(known + 1),
-    });
-    let number = join(world, after);
+    let (mut number, mut after) = join_somewhere(world, running);
     loop {
         let mut follower = running.log.follow(after);
         loop {
-            let leaves = world.random.chance(400);
+            let leaves = world.random.chance(LEAVE);
             match follower.next().await {
                 Ok(block) => {
                     let saw = block.events.iter().filter_map(|event| {
@@ -67,7 +63,23 @@ async fn follow(world: &World, running: &Running) {
                 break;
             }
         }
+        // Half of them go on where they were. The others are somebody new, who may begin between
+        // two events that were written, and are shared, together.
+        if world.random.chance(5_000) {
+            (number, after) = join_somewhere(world, running);
+        }
     }
+}
+
+/// One who begins at the beginning, at the end, or somewhere between.
+fn join_somewhere(world: &World, running: &Running) -> (usize, Position) {
+    let known = running.log.known_head().get();
+    let after = Position::new(match world.random.below(3) {
+        0 => 0,
+        1 => known,
+        _ => world.random.below(known + 1),
+    });
+    (join(world, after), after)
 }
 
 fn join(world: &World, after: Position) -> usize {

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use crate::machine;
+use crate::{Outcome, machine};
 use life::Life;
 use told::Told;
 use witness::SimulatedWitness;
@@ -44,19 +44,6 @@ const TROUBLE: Duration = Duration::from_secs(25);
 const QUIET: Duration = Duration::from_secs(90);
 /// What waits between two blows, in milliseconds.
 const BETWEEN_MS: u64 = 700;
-
-/// What became of a world.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// What should not have happened.
-    pub violations: Vec<String>,
-    /// How many notes were seen.
-    pub seen: usize,
-    /// How many events the log has at the end.
-    pub events: u64,
-    /// How large its last checkpoint is.
-    pub published: u64,
-}
 
 /// What may happen in a world.
 #[derive(Debug, Clone, Copy)]
@@ -111,16 +98,8 @@ struct World {
     calm: AtomicBool,
 }
 
-/// Runs the world of a seed.
-///
-/// # Panics
-/// Where this machine has no folder for the files of the world.
-pub fn run(seed: u64, vault: &Vault, trace: Arc<dyn Trace>) -> Outcome {
-    machine::run(live(seed, vault.clone(), trace))
-}
-
 /// Everything that happens in a world.
-async fn live(seed: u64, vault: Vault, trace: Arc<dyn Trace>) -> Outcome {
+pub(crate) async fn live(seed: u64, vault: Vault, trace: Arc<dyn Trace>) -> Outcome {
     let random = Random::new(seed);
     let rules = Rules::draw(&random);
     trace.note(None, format_args!("publishers: {rules:?}"));
@@ -266,12 +245,11 @@ fn end(world: &World, database: &Database, lives: Vec<Life>) -> Outcome {
     for life in lives {
         life.end();
     }
-    let (violations, seen) = world.told.sum();
     Outcome {
-        violations,
-        seen,
+        wrong: world.told.wrong(),
         events,
         published,
+        ..Outcome::default()
     }
 }
 

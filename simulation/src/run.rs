@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use meguri_log::{
-    OpenError, Vault,
+    OpenError, Position, Vault,
     simulation::{Faults, Machine},
 };
 use tokio::time::{Duration, sleep, timeout};
@@ -12,8 +12,9 @@ use crate::{
     client::{Client, append_everywhere},
     follow,
     history::{self, Verdict, Violation},
-    machine,
-    recorder::Recorded,
+    kind::WorldKind,
+    machine, publisher,
+    recorder::{Recorded, Recorder},
     trouble,
     world::World,
 };
@@ -37,16 +38,45 @@ pub struct Simulator {
 pub struct Run {
     /// The seed.
     pub seed: u64,
+    /// The kind of its world.
+    pub kind: WorldKind,
     /// SHA-256 over everything that happened, in order.
     pub digest: [u8; 32],
     /// How many things happened.
     pub steps: u64,
     /// What the history says.
     pub verdict: Verdict,
-    /// What else is wrong.
-    pub wrong: Option<Wrong>,
+    /// What else was seen.
+    pub outcome: Outcome,
     /// Everything that happened, where it was to be kept.
     pub trace: Vec<String>,
+}
+
+/// What was seen of a world beside its history. Nothing is wrong where nothing happens: so it also
+/// says how much did.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What is wrong.
+    pub wrong: Vec<Wrong>,
+    /// How many events the log has at the end.
+    pub events: u64,
+    /// How large the last checkpoint is that was published.
+    pub published: u64,
+    /// How often what a view served was compared with the log.
+    pub served: u64,
+    /// How much was erased.
+    pub erased: u64,
+}
+
+impl Outcome {
+    /// What a world of clients comes to.
+    fn of_clients(lived: Result<(), Wrong>, world: &World) -> Self {
+        Self {
+            wrong: lived.err().into_iter().collect(),
+            events: world.database.events_after(Position::ZERO).len() as u64,
+            ..Self::default()
+        }
+    }
 }
 
 /// What is wrong although no promise about the past is broken.
@@ -79,12 +109,11 @@ impl Simulator {
     /// # Panics
     /// Where the operating system gives no timer.
     pub fn run(&self, seed: u64, keeps_trace: bool) -> Run {
-        let vault = self.vault.clone();
-        let (recorded, wrong) = machine::run(async {
-            let world = World::new(seed, vault, keeps_trace);
-            let wrong = live(&world).await.err();
-            world.last_timeline();
-            (world.recorder.finish(), wrong)
+        let (kind, vault) = (WorldKind::of(seed), self.vault.clone());
+        let (recorded, outcome) = machine::run(async {
+            let recorder = Recorder::new(keeps_trace);
+            let outcome = happen(kind, seed, vault, &recorder).await;
+            (recorder.finish(), outcome)
         });
         let Recorded {
             digest,
@@ -94,16 +123,38 @@ impl Simulator {
         } = recorded;
         Run {
             seed,
+            kind,
             digest,
             steps,
             verdict: history::check(&history),
-            wrong,
+            outcome,
             trace: lines,
         }
     }
 }
 
-/// Everything that happens in a world.
+/// Everything that happens in a world of this kind.
+async fn happen(kind: WorldKind, seed: u64, vault: Vault, recorder: &Arc<Recorder>) -> Outcome {
+    let recorder = Arc::clone(recorder);
+    match kind {
+        WorldKind::Clients => {
+            let world = World::new(seed, vault, recorder);
+            let lived = live(&world).await;
+            world.last_timeline();
+            Outcome::of_clients(lived, &world)
+        }
+        WorldKind::Publishers => publisher::live(seed, vault, recorder).await,
+        #[cfg(feature = "views")]
+        WorldKind::Views => crate::views::live(seed, vault, recorder).await,
+        #[cfg(not(feature = "views"))]
+        WorldKind::Views => Outcome {
+            wrong: vec![Wrong::Broken("no views are built in".into())],
+            ..Outcome::default()
+        },
+    }
+}
+
+/// Everything that happens in a world of clients.
 async fn live(world: &Arc<World>) -> Result<(), Wrong> {
     let mut clients = Vec::new();
     for process in 0..world.plan.processes {
@@ -163,7 +214,7 @@ async fn calm_down(world: &Arc<World>) -> Result<(), Wrong> {
 
 /// Everybody who has followed the whole log in the end has seen what it holds.
 fn agree(world: &World) -> Result<(), Wrong> {
-    let events = world.database.events_after(meguri_log::Position::ZERO);
+    let events = world.database.events_after(Position::ZERO);
     let ids = events.iter().filter_map(|event| event.header()?.ok());
     let ids: Vec<_> = ids.map(|header| header.id).collect();
     world.recorder.history(|history| {
@@ -190,13 +241,13 @@ async fn within<T>(
 impl Run {
     /// Whether a promise was broken.
     pub fn is_violation(&self) -> bool {
-        self.wrong.is_some() || !self.verdict.violations.is_empty()
+        !self.outcome.wrong.is_empty() || !self.verdict.violations.is_empty()
     }
 
     /// What went wrong, each thing once.
     pub fn complaints(&self) -> BTreeSet<String> {
         let violations = self.verdict.violations.iter().map(Violation::to_string);
-        let wrong = self.wrong.iter().map(Wrong::to_string);
+        let wrong = self.outcome.wrong.iter().map(Wrong::to_string);
         violations.chain(wrong).collect()
     }
 }

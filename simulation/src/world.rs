@@ -50,10 +50,9 @@ pub(crate) struct Running {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, vault: Vault, keeps_lines: bool) -> Arc<Self> {
+    pub(crate) fn new(seed: u64, vault: Vault, recorder: Arc<Recorder>) -> Arc<Self> {
         let random = Random::new(seed);
         let plan = Plan::new(&random);
-        let recorder = Recorder::new(keeps_lines);
         recorder.moment(None, format_args!("{plan:?}"));
         let trace = Arc::<Recorder>::clone(&recorder);
         let database = Database::new(plan.kind, random.clone(), plan.faults.clone(), trace);

@@ -1,32 +1,74 @@
-//! `simulate FIRST COUNT` runs seeds; `simulate SEED` runs one and shows all that happens.
+//! `simulate FIRST COUNT [WORLDS]` runs seeds, only those of some kind of world where that is named;
+//! `simulate SEED` runs one and shows all that happens.
 
 use std::{
     env,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use meguri_simulation::{Run, Simulator};
+use meguri_simulation::{Run, Simulator, WorldKind};
 
-/// What all seeds came to together.
+/// What the seeds of one kind of world came to together.
 #[derive(Default)]
 struct Sum {
-    seeds: AtomicU64,
-    steps: AtomicU64,
-    events: AtomicU64,
-    acknowledged: AtomicU64,
-    failed: AtomicBool,
-    shown: Mutex<()>,
+    seeds: u64,
+    steps: u64,
+    events: u64,
+    acknowledged: u64,
+    published: u64,
+    served: u64,
+    erased: u64,
+    took: Duration,
+}
+
+impl Sum {
+    fn add(&mut self, run: &Run, took: Duration) {
+        self.seeds += 1;
+        self.steps += run.steps;
+        self.events += run.outcome.events;
+        self.acknowledged += run.verdict.counted.acknowledged as u64;
+        self.published += run.outcome.published;
+        self.served += run.outcome.served;
+        self.erased += run.outcome.erased;
+        self.took += took;
+    }
+}
+
+/// Which seeds are run.
+struct Range {
+    first: u64,
+    count: u64,
+    /// Only worlds of this kind.
+    kind: Option<WorldKind>,
+}
+
+impl Range {
+    fn has(&self, kind: WorldKind) -> bool {
+        kind.is_built_in() && self.kind.is_none_or(|only| only == kind)
+    }
+}
+
+/// What all threads share.
+struct Search {
+    range: Range,
+    next: AtomicU64,
+    /// The first seed that breaks a promise, as far as is known, and its run.
+    broken: Mutex<Option<Run>>,
+    sums: Mutex<[Sum; WorldKind::ALL.len()]>,
+    /// Of all runs together: the same in every order in which they end.
+    digest: Mutex<[u8; 32]>,
 }
 
 #[expect(clippy::print_stdout, reason = "a command for people")]
 fn main() -> ExitCode {
-    let numbers: Option<Vec<u64>> = env::args().skip(1).map(|it| it.parse().ok()).collect();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let simulator = match Simulator::new() {
         Ok(simulator) => simulator,
         Err(error) => {
@@ -34,14 +76,29 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match numbers.as_deref() {
-        Some([seed]) => one(&simulator, *seed),
-        Some([first, count]) => many(&simulator, *first, *count),
-        _ => {
-            println!("simulate SEED, or simulate FIRST COUNT");
-            ExitCode::FAILURE
-        }
+    if let [seed] = arguments[..]
+        && let Ok(seed) = seed.parse()
+    {
+        return one(&simulator, seed);
     }
+    let Some(range) = range(&arguments) else {
+        println!("simulate SEED, or simulate FIRST COUNT [clients|publishers|views]");
+        return ExitCode::FAILURE;
+    };
+    many(&simulator, range)
+}
+
+fn range(arguments: &[&str]) -> Option<Range> {
+    let (first, count, kind) = match arguments {
+        [first, count] => (first, count, None),
+        [first, count, kind] => (first, count, Some(kind.parse().ok()?)),
+        _ => return None,
+    };
+    Some(Range {
+        first: first.parse().ok()?,
+        count: count.parse().ok()?,
+        kind,
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "a command for people")]
@@ -53,58 +110,117 @@ fn one(simulator: &Simulator, seed: u64) -> ExitCode {
     for complaint in run.complaints() {
         println!("VIOLATION: {complaint}");
     }
-    let steps = run.steps;
+    let (kind, steps, counted) = (run.kind, run.steps, run.verdict.counted);
     let digest = run.digest.map(|byte| format!("{byte:02x}")).concat();
-    println!("{steps} steps, {:?}, digest {digest}", run.verdict.counted);
+    println!("a world of {kind}, {steps} steps, {counted:?}, digest {digest}");
     exit(run.is_violation())
 }
 
-#[expect(clippy::print_stdout, reason = "a command for people")]
-fn many(simulator: &Simulator, first: u64, count: u64) -> ExitCode {
-    let (sum, begun) = (Sum::default(), Instant::now());
+fn many(simulator: &Simulator, range: Range) -> ExitCode {
+    let begun = Instant::now();
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let search = Search {
+        range,
+        next: AtomicU64::new(0),
+        broken: Mutex::default(),
+        sums: Mutex::default(),
+        digest: Mutex::default(),
+    };
     thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(simulator, first, count, &sum));
+            scope.spawn(|| search.work(simulator));
         }
     });
-    let seconds = begun.elapsed().as_secs_f64();
-    let get = |number: &AtomicU64| number.load(Ordering::SeqCst);
-    let (seeds, steps) = (get(&sum.seeds).min(count), get(&sum.steps));
-    println!(
-        "{seeds} seeds from {first}, {steps} steps, {} events, {} acknowledgements, \
-         {seconds:.1} s on {threads} threads",
-        get(&sum.events),
-        get(&sum.acknowledged),
-    );
-    exit(sum.failed.load(Ordering::SeqCst))
+    search.tell(begun.elapsed(), threads);
+    let broken = search.broken.into_inner();
+    let broken = broken.unwrap_or_else(PoisonError::into_inner);
+    if let Some(broken) = &broken {
+        show(&search.range, simulator, broken);
+    }
+    exit(broken.is_some())
 }
 
-/// Takes the next seed until there are no more, or one is violated.
-fn work(simulator: &Simulator, first: u64, count: u64, sum: &Sum) {
-    while !sum.failed.load(Ordering::SeqCst) {
-        let number = sum.seeds.fetch_add(1, Ordering::SeqCst);
-        if number >= count {
-            return;
+impl Search {
+    /// Takes the next seed until there are no more, or an earlier one breaks a promise.
+    fn work(&self, simulator: &Simulator) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::SeqCst);
+            let seed = self.range.first + number;
+            if number >= self.range.count || self.is_broken_before(seed) {
+                return;
+            }
+            if !self.range.has(WorldKind::of(seed)) {
+                continue;
+            }
+            let begun = Instant::now();
+            let run = simulator.run(seed, false);
+            let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+            sums[run.kind as usize].add(&run, begun.elapsed());
+            drop(sums);
+            let mut digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+            let both = digest.iter_mut().zip(run.digest);
+            both.for_each(|(all, one)| *all ^= one);
+            drop(digest);
+            if run.is_violation() {
+                let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+                if broken.as_ref().is_none_or(|first| seed < first.seed) {
+                    *broken = Some(run);
+                }
+            }
         }
-        let run = simulator.run(first + number, false);
-        let counted = run.verdict.counted;
-        sum.steps.fetch_add(run.steps, Ordering::SeqCst);
-        sum.events
-            .fetch_add(counted.events as u64, Ordering::SeqCst);
-        let acknowledged = counted.acknowledged as u64;
-        sum.acknowledged.fetch_add(acknowledged, Ordering::SeqCst);
-        if run.is_violation() && !sum.failed.swap(true, Ordering::SeqCst) {
-            show(&simulator.run(run.seed, true), number, sum);
+    }
+
+    fn is_broken_before(&self, seed: u64) -> bool {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.as_ref().is_some_and(|run| run.seed < seed)
+    }
+
+    #[expect(clippy::print_stdout, reason = "a command for people")]
+    fn tell(&self, took: Duration, threads: usize) {
+        let sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        for kind in WorldKind::ALL {
+            let sum = &sums[kind as usize];
+            if !kind.is_built_in() {
+                println!("{kind}: not built in");
+            } else if sum.seeds > 0 {
+                println!(
+                    "{kind}: {} seeds, {} steps, {} events, {} acknowledgements, {} published, \
+                     {} times a view was compared, {} erasures, {:.1} s of a thread",
+                    sum.seeds,
+                    sum.steps,
+                    sum.events,
+                    sum.acknowledged,
+                    sum.published,
+                    sum.served,
+                    sum.erased,
+                    sum.took.as_secs_f64(),
+                );
+            }
         }
+        let seeds: u64 = sums.iter().map(|sum| sum.seeds).sum();
+        let (first, seconds) = (self.range.first, took.as_secs_f64());
+        let digest = *self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = digest.map(|byte| format!("{byte:02x}")).concat();
+        println!(
+            "{seeds} seeds from {first}, {seconds:.1} s on {threads} threads, digest {digest}"
+        );
     }
 }
 
+/// Shows the first seed that breaks a promise, with the end of its trace.
 #[expect(clippy::print_stdout, reason = "a command for people")]
-fn show(run: &Run, number: u64, sum: &Sum) {
-    let _one_at_a_time = sum.shown.lock().unwrap_or_else(PoisonError::into_inner);
-    println!("{run}");
-    println!("found after {} seeds", number + 1);
+fn show(range: &Range, simulator: &Simulator, broken: &Run) {
+    let again = simulator.run(broken.seed, true);
+    println!("{again}");
+    if again.digest != broken.digest {
+        println!("it was another run when it was found:");
+        for complaint in broken.complaints() {
+            println!("VIOLATION: {complaint}");
+        }
+    }
+    let (seed, kind) = (broken.seed, broken.kind);
+    let tried = kind.seeds(range.first).take_while(|it| *it <= seed).count();
+    println!("found by seed {seed}, the {tried}th of its kind");
 }
 
 fn exit(is_violation: bool) -> ExitCode {

@@ -8,6 +8,8 @@ use std::{
 use meguri_log::simulation::Trace;
 use meguri_proofs::{Checkpoint, Hash, Note, Tree, VerifierKey, hash_to_base64};
 
+use crate::Wrong;
+
 /// Everything that was seen of one key.
 pub(super) struct Told {
     key: VerifierKey,
@@ -114,9 +116,11 @@ impl Told {
         self.seen().violations.push(what);
     }
 
-    pub(super) fn sum(&self) -> (Vec<String>, usize) {
+    /// All that was wrong.
+    pub(super) fn wrong(&self) -> Vec<Wrong> {
         let seen = self.seen();
-        (seen.violations.clone(), seen.notes.len())
+        let violations = seen.violations.iter().cloned();
+        violations.map(Wrong::Broken).collect()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -1,6 +1,7 @@
 //! The process that runs the views, and the images of its folder that its deaths leave.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -10,16 +11,14 @@ use std::{
     time::Duration,
 };
 
-use meguri_log::{
-    Log,
-    simulation::{Link, Machine},
-};
+use meguri_log::simulation::Link;
 use meguri_projections::{ViewSet, ViewSettings, ViewState, ViewStatus, Views, hear_commits};
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
-    VIEW, World,
-    reading::{Served, read},
+    Process, World,
+    model::{VIEWS, difference},
+    reading::{Served, live, read},
 };
 
 /// How long a process waits before it tries again to begin.
@@ -35,9 +34,12 @@ pub(super) struct Server {
     running: Running,
     task: Option<JoinHandle<()>>,
     commits: Arc<Commits>,
-    /// Whether it was live when it died, with nothing lost since but the machine.
-    was_live: bool,
-    is_revised: bool,
+    /// The views of which a file was live when it died, with nothing lost since but the machine.
+    was_live: BTreeSet<&'static str>,
+    /// The files that were live when one last looked, of views that nobody has had built anew since.
+    settled: BTreeMap<&'static str, String>,
+    /// Views that count as changed.
+    revised: BTreeSet<&'static str>,
 }
 
 type Running = Arc<Mutex<Option<Views>>>;
@@ -81,8 +83,9 @@ impl Server {
             folder,
             running: Running::default(),
             task: None,
-            was_live: false,
-            is_revised: false,
+            was_live: BTreeSet::new(),
+            settled: BTreeMap::new(),
+            revised: BTreeSet::new(),
         };
         server.begin_again_if_dead(world);
         server
@@ -102,13 +105,16 @@ impl Server {
         self.commits = Commits::new(&self.folder);
         let commits = Arc::clone(&self.commits);
         hear_commits(self.folder.clone(), Arc::new(move || commits.before()));
-        let mut views = ViewSet::all().only(&[VIEW]);
+        let mut views = ViewSet::all().only(&VIEWS);
         if world.random.chance(1_000) {
-            self.is_revised = !self.is_revised;
-            self.was_live = false;
+            let view = world.any_view();
+            if !self.revised.remove(view) {
+                self.revised.insert(view);
+            }
+            self.is_built_anew(view);
         }
-        if self.is_revised {
-            views = views.revised(VIEW);
+        for view in &self.revised {
+            views = views.revised(view);
         }
         let settings = ViewSettings {
             // Far builds decode on threads of their own.
@@ -119,11 +125,17 @@ impl Server {
             views,
             ..ViewSettings::default()
         };
-        let (link, machine) = (self.link.clone(), world.machine.clone());
+        let (link, process) = (self.link.clone(), world.process());
         let (folder, running) = (self.folder.clone(), Arc::clone(&self.running));
         self.task = Some(tokio::spawn(serve(
-            link, machine, folder, settings, running,
+            link, process, folder, settings, running,
         )));
+    }
+
+    /// What is live of this view may be another file from now on.
+    fn is_built_anew(&mut self, view: &str) {
+        self.was_live.remove(view);
+        self.settled.remove(view);
     }
 
     /// Dies now. Whatever it has not written to its folder is lost.
@@ -147,7 +159,9 @@ impl Server {
         let Some(task) = self.task.take_if(|_| imaged) else {
             return;
         };
-        self.was_live = is_live(&self.commits.image);
+        let image = &self.commits.image;
+        let views = VIEWS.into_iter();
+        self.was_live = views.filter(|view| live(image, view).is_some()).collect();
         self.link.end();
         task.abort();
         *running(&self.running) = None;
@@ -155,7 +169,7 @@ impl Server {
         self.folder = self.commits.image.clone();
         self.process += 10;
         self.commits = Commits::new(&self.folder);
-        let dead = format_args!("has died, and left {}", self.was_live);
+        let dead = format_args!("has died, and left {:?}", self.was_live);
         world.trace.note(Some(self.process - 10), dead);
     }
 
@@ -170,57 +184,122 @@ impl Server {
         self.commits.until_image.store(NEVER, Ordering::SeqCst);
     }
 
-    /// Somebody has it built anew.
-    pub(super) async fn rebuild(&self, world: &World) {
-        let views = running(&self.running).clone();
-        if let Some(views) = views
-            && views.rebuild(VIEW).await.is_ok()
-        {
-            let what = format_args!("is asked for a rebuild");
-            world.trace.note(Some(self.process), what);
+    /// Somebody has a view built anew.
+    pub(super) async fn rebuild(&mut self, world: &World) {
+        let (view, views) = (world.any_view(), running(&self.running).clone());
+        if let Some(views) = views {
+            self.is_built_anew(view);
+            if views.rebuild(view).await.is_ok() {
+                let what = format_args!("is asked for a rebuild of {view}");
+                world.trace.note(Some(self.process), what);
+            }
         }
     }
 
-    pub(super) fn state(&self) -> Option<ViewStatus> {
+    pub(super) fn state(&self, view: &str) -> Option<ViewStatus> {
         let views = running(&self.running).clone()?;
-        views.status().into_iter().next()
+        views.status().into_iter().find(|it| it.name == view)
     }
 
     /// What it serves now, if it does.
-    pub(super) async fn served(&self) -> Option<Served> {
-        let state = self.state()?;
+    pub(super) async fn served(&self, view: &str) -> Option<Served> {
+        let state = self.state(view)?;
         if state.state != ViewState::Live {
             return None;
         }
-        read(&self.folder).await
+        read(&self.folder, view).await
     }
 
     /// Compares what it serves with what the log adds up to.
     pub(super) async fn look(&mut self, world: &mut World) {
-        let Some(status) = self.state() else { return };
-        if self.was_live && world.is_gentle && status.state != ViewState::Live {
-            let what = format!("it died while it was live, and now it is {status:?}");
+        for view in VIEWS {
+            self.look_at(view, world).await;
+        }
+    }
+
+    async fn look_at(&mut self, view: &'static str, world: &mut World) {
+        let Some(status) = self.state(view) else {
+            return;
+        };
+        let was_live = self.was_live.remove(view);
+        if was_live && world.is_gentle && status.state != ViewState::Live {
+            let what = format!("{view} was live when its process died, and now it is {status:?}");
             world.violate(what);
         }
-        // Found as it was left.
-        self.was_live = false;
-        let Some(served) = self.served().await else {
+        let Some(served) = self.served(view).await else {
             return;
         };
         world.outcome.served += 1;
-        let what = format_args!("serves {} rows at {}", served.rows.len(), served.position);
+        let (count, position) = (served.rows.len(), served.position);
+        let what = format_args!("serves {count} rows of {view} at {position}");
         world.trace.note(Some(self.process), what);
-        if world.is_in_doubt() {
+        let Some(file) = live(&self.folder, view) else {
+            return;
+        };
+        if world.is_in_doubt(view, &file) {
             return;
         }
-        let expected = world.expected(served.position);
-        if served.position > world.head() || served.root != expected.root {
-            let what = format!("it serves another log: {served:?} of {}", world.head());
+        self.is_still(view, &file, world);
+        let expected = world.expected(view, position);
+        if position > world.head() || served.root != expected.root {
+            let what = format!(
+                "{view} serves another log: what it was made of up to {position} has the root \
+                 {:?}, and the log, which ends at {}, {:?}",
+                served.root,
+                world.head(),
+                expected.root
+            );
             world.violate(what);
-        } else if served.rows != expected.rows {
-            let what = format!("it serves {served:?}, and the log says {:?}", expected.rows);
-            world.violate(what);
+        } else if let Some(difference) = difference(&served.rows, &expected.rows) {
+            world.violate(format!("{view} serves at {position}: {difference}"));
         }
+    }
+
+    /// Where nothing was wrong with the log, nobody throws away a file and builds another without
+    /// being asked to: then what it held was not what it said of itself.
+    fn is_still(&mut self, view: &'static str, file: &str, world: &mut World) {
+        let before = self.settled.insert(view, file.to_owned());
+        if self.state(view).is_some_and(|it| it.build.is_some()) {
+            // It takes over before long.
+            self.settled.remove(view);
+        }
+        if world.is_gentle && before.as_deref().is_some_and(|before| before != file) {
+            world.violate(format!(
+                "{view} threw away a file with which nothing should be wrong, and built another"
+            ));
+        }
+    }
+
+    /// The files that there are, of all views.
+    pub(super) fn files(&self) -> BTreeSet<(&'static str, String)> {
+        let of = |view: &'static str| {
+            let files = fs::read_dir(self.folder.join(view)).into_iter().flatten();
+            let files = files.flatten().map(|entry| entry.file_name());
+            files.map(move |name| (view, name.to_string_lossy().into_owned()))
+        };
+        VIEWS.into_iter().flat_map(of).collect()
+    }
+
+    /// All files of a view, and of what there was of it before, that hold this text.
+    pub(super) fn files_with(&self, texts: &[String]) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.folder.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let bytes = fs::read(&path).unwrap_or_default();
+                let holds = |text: &&String| {
+                    let mut parts = bytes.windows(text.len());
+                    parts.any(|part| part == text.as_bytes())
+                };
+                found.extend(texts.iter().find(holds).map(|text| (path, text.clone())));
+            }
+        }
+        found
     }
 }
 
@@ -245,17 +324,12 @@ fn running(running: &Running) -> MutexGuard<'_, Option<Views>> {
 /// The whole life of a process. It ends by being aborted.
 async fn serve(
     link: Link,
-    machine: Machine,
+    process: Process,
     folder: PathBuf,
     settings: ViewSettings,
     known: Running,
 ) {
-    let log = loop {
-        match Log::simulated(&link, &machine).await {
-            Ok(log) => break log,
-            Err(_) => sleep(AGAIN).await,
-        }
-    };
+    let log = process.open(&link).await;
     let views = loop {
         match Views::open(log.clone(), folder.clone(), settings.clone()).await {
             Ok(views) => break views,
@@ -268,10 +342,6 @@ async fn serve(
     link.say(format_args!("the views are open"));
     *running(&known) = Some(views);
     std::future::pending::<()>().await;
-}
-
-fn is_live(folder: &Path) -> bool {
-    folder.join(VIEW).join("current").exists()
 }
 
 /// Copies a folder as it is on disk at this moment.

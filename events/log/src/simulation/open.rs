@@ -1,6 +1,6 @@
 //! Opening a log on a database in memory.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use zeroize::Zeroizing;
 
@@ -41,6 +41,19 @@ impl Machine {
         let clock = Arc::new(SystemClock);
         let answer = Duration::from_secs(30);
         let vault = Vault::open("sqlite::memory:", &kek, true, clock, TOKEN_LIFETIME, answer);
+        Ok(vault.await?)
+    }
+
+    /// The vault in this file, for processes that seal: each opens it by itself. It may be opened
+    /// and asked where answers are waited for on the spot.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn vault_at(file: &Path, clock: &Arc<dyn Clock>) -> Result<Vault, OpenError> {
+        let kek = Kek::Given(Zeroizing::new([7; 32]));
+        let (location, clock) = (format!("sqlite:{}", file.display()), Arc::clone(clock));
+        let answer = Duration::from_secs(30);
+        let vault = Vault::open(&location, &kek, true, clock, TOKEN_LIFETIME, answer);
         Ok(vault.await?)
     }
 }
