@@ -61,9 +61,9 @@ doctests: ## every example in the documentation
 doc: ## the documentation, warnings are errors
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 
-simulate: ## the simulation: SEEDS=n of them from FIRST=n on, or SEED=n alone with all that happens
-	@$(CARGO) run --quiet --locked --profile simulation -p meguri-simulation --no-default-features --bin simulate -- \
-	$(or $(SEED),$(or $(FIRST),0) $(or $(SEEDS),1000))
+simulate: ## the simulation: SEEDS=n of them from FIRST=n on (WORLDS=kind), or SEED=n alone with all that happens
+	@$(CARGO) run --quiet --locked --profile simulation -p meguri-simulation --bin simulate -- \
+	$(or $(SEED),$(or $(FIRST),0) $(or $(SEEDS),1000) $(WORLDS))
 
 mutations: ## bugs that are put in on purpose, and after how many seeds the simulation finds them
 	@simulation/mutations/run
