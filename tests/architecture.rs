@@ -58,6 +58,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "meguri-simulation",
         &[
+            "meguri-commands",
+            "meguri-domain",
             "meguri-events",
             "meguri-log",
             "meguri-projections",

@@ -151,6 +151,16 @@ const UNSUPERVISED: &[(&str, usize, &str)] = &[
         "follows until its process ends",
     ),
     (
+        "simulation/src/policies.rs",
+        1,
+        "who acts in a world, until that ends",
+    ),
+    (
+        "simulation/src/policies/process.rs",
+        1,
+        "a process of a world, whose end is part of it",
+    ),
+    (
         "simulation/src/publisher/life.rs",
         1,
         "a process of a world, whose end is part of it",

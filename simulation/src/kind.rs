@@ -4,10 +4,11 @@ use std::{fmt, str::FromStr};
 
 use meguri_log::simulation::Random;
 
-/// So many of a thousand seeds are worlds of publishers, and of views: both have files, and take
-/// more time than a log alone.
+/// So many of a thousand seeds are worlds of these kinds: they have files, and take more time than a
+/// log alone.
 const PUBLISHERS: u64 = 60;
 const VIEWS: u64 = 10;
+const POLICIES: u64 = 10;
 
 /// What runs in a world beside the log itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,25 +19,40 @@ pub enum WorldKind {
     Publishers,
     /// Views of a log, and the erasure of what was sealed.
     Views,
+    /// Commands, and policies that follow on what has happened.
+    Policies,
 }
 
 /// A text is not the name of a kind of world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("worlds are of clients, publishers, or views")]
+#[error("worlds are of clients, publishers, views, or policies")]
 pub struct UnknownKind;
 
 impl WorldKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Clients, Self::Publishers, Self::Views];
+    pub const ALL: [Self; 4] = [
+        Self::Clients,
+        Self::Publishers,
+        Self::Views,
+        Self::Policies,
+    ];
 
     /// The kind of a seed's world. It is drawn by itself, so that a world is not another one where
     /// only the shares of the kinds are.
     pub fn of(seed: u64) -> Self {
-        match Random::new(!seed).below(1_000) {
-            drawn if drawn < VIEWS => Self::Views,
-            drawn if drawn < VIEWS + PUBLISHERS => Self::Publishers,
-            _ => Self::Clients,
+        let mut drawn = Random::new(!seed).below(1_000);
+        let shares = [
+            (PUBLISHERS, Self::Publishers),
+            (VIEWS, Self::Views),
+            (POLICIES, Self::Policies),
+        ];
+        for (share, kind) in shares {
+            match drawn.checked_sub(share) {
+                Some(rest) => drawn = rest,
+                None => return kind,
+            }
         }
+        Self::Clients
     }
 
     /// Whether worlds of this kind are built in.
@@ -44,6 +60,7 @@ impl WorldKind {
         match self {
             Self::Clients | Self::Publishers => true,
             Self::Views => cfg!(feature = "views"),
+            Self::Policies => cfg!(feature = "policies"),
         }
     }
 
@@ -59,6 +76,7 @@ impl fmt::Display for WorldKind {
             Self::Clients => "clients",
             Self::Publishers => "publishers",
             Self::Views => "views",
+            Self::Policies => "policies",
         })
     }
 }

@@ -13,6 +13,8 @@ mod follow;
 mod kind;
 mod machine;
 mod plan;
+#[cfg(feature = "policies")]
+mod policies;
 mod publisher;
 mod recorder;
 mod run;

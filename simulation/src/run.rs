@@ -66,6 +66,8 @@ pub struct Outcome {
     pub served: u64,
     /// How much was erased.
     pub erased: u64,
+    /// How many events policies have appended.
+    pub followed_up: u64,
 }
 
 impl Outcome {
@@ -146,9 +148,11 @@ async fn happen(kind: WorldKind, seed: u64, vault: Vault, recorder: &Arc<Recorde
         WorldKind::Publishers => publisher::live(seed, vault, recorder).await,
         #[cfg(feature = "views")]
         WorldKind::Views => crate::views::live(seed, vault, recorder).await,
-        #[cfg(not(feature = "views"))]
-        WorldKind::Views => Outcome {
-            wrong: vec![Wrong::Broken("no views are built in".into())],
+        #[cfg(feature = "policies")]
+        WorldKind::Policies => crate::policies::live(seed, vault, recorder).await,
+        #[cfg(not(all(feature = "views", feature = "policies")))]
+        _ => Outcome {
+            wrong: vec![Wrong::Broken(format!("worlds of {kind} are not built in"))],
             ..Outcome::default()
         },
     }

@@ -1,4 +1,4 @@
-//! Worlds of publishers and of views that are run with every change, and seeds that have found a bug
+//! Worlds of publishers, views and policies that are run with every change, and seeds that have found a bug
 //! that was put in on purpose.
 
 #![cfg(test)]
@@ -77,9 +77,21 @@ fn what_a_view_serves_is_what_its_log_adds_up_to_whatever_dies_fails_or_falls_ba
 }
 
 #[test]
+#[cfg(feature = "policies")]
+fn what_follows_is_done_once_whoever_dies() {
+    let outcomes = outcomes(WorldKind::Policies);
+    let acted = each(&outcomes, |it| it.followed_up);
+    assert!(acted > 5, "{acted} times in a world a policy acts");
+}
+
+#[test]
 fn a_world_of_any_kind_is_one_run_however_often_it_is_run() {
     let simulator = Simulator::new().unwrap();
-    let kinds = [(WorldKind::Publishers, 8), (WorldKind::Views, 2)];
+    let kinds = [
+        (WorldKind::Publishers, 8),
+        (WorldKind::Views, 2),
+        (WorldKind::Policies, 2),
+    ];
     for (kind, count) in kinds.into_iter().filter(|(kind, _)| kind.is_built_in()) {
         for seed in kind.seeds(0).take(count) {
             let (first, again) = (simulator.run(seed, true), simulator.run(seed, true));

@@ -1,19 +1,24 @@
 //! The book of the policies: what is to be done, folded from the log into a file of its own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use meguri_events::MemberId;
-use meguri_log::{Block, Position};
+use meguri_log::{Block, Position, off_the_runtime};
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use super::fold::{Erased, fold_one, sql};
 use super::{PolicyError, parked};
 
+mod connection;
 mod due;
 mod left;
+
+pub(super) use connection::ask;
+use connection::{Lent, OneConnection};
 
 const SCHEMA: &str = include_str!("book.sql");
 /// The folder of the books, in the one that is given, and how their files are called.
@@ -42,10 +47,12 @@ pub(super) const FOLDED: &[&str] = &[
 ];
 
 /// What is to be done, and up to where the log was folded into it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Book {
-    pool: SqlitePool,
+    connection: OneConnection,
     path: PathBuf,
+    /// It was thrown away, and no other one was begun.
+    is_gone: bool,
 }
 
 impl Book {
@@ -70,7 +77,7 @@ impl Book {
                     Err(PolicyError::Book(error)) if is_damage(&error) => {}
                     begun => return begun.map(|()| book),
                 }
-                book.pool.close().await;
+                book.connection.close().await;
             }
             Err(error) if is_damage(&error) => {}
             Err(error) => return Err(error.into()),
@@ -86,7 +93,8 @@ impl Book {
 
     /// Throws the book away, and begins another.
     pub(super) async fn throw_away(&mut self) -> Result<(), PolicyError> {
-        self.pool.close().await;
+        self.connection.close().await;
+        self.is_gone = true;
         let dir = self.path.parent().unwrap_or(Path::new(""));
         *self = Self::anew(dir, &self.path).await?;
         Ok(())
@@ -94,7 +102,7 @@ impl Book {
 
     /// Whether it was thrown away, and no other one was begun.
     pub(super) fn is_gone(&self) -> bool {
-        self.pool.is_closed()
+        self.is_gone
     }
 
     async fn connect(path: &Path) -> Result<Self, sqlx::Error> {
@@ -105,119 +113,121 @@ impl Book {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            // One whose transaction could not be ended is closed: SQLite ends one by itself when
-            // the disk fails, and the count of what is open would stay up for ever.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .connect_with(options)
-            .await?;
-        let path = path.to_owned();
-        let book = Self { pool, path };
+        let book = Self {
+            connection: OneConnection::new(options),
+            path: path.to_owned(),
+            is_gone: false,
+        };
         book.prepare().await?;
         Ok(book)
     }
 
     async fn prepare(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
-        let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema")
-            .fetch_one(&mut *transaction)
-            .await?;
-        if tables == 0 {
-            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await
+        ask!(self, |book| async {
+            let mut transaction = book.begin_with("begin immediate").await?;
+            let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema")
+                .fetch_one(&mut *transaction)
+                .await?;
+            if tables == 0 {
+                sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        });
+        Ok(())
     }
 
     /// Whether there were events that could not be read: perhaps they can be now.
     async fn has_unreadable(&self) -> Result<bool, sqlx::Error> {
         let any = "select exists (select 1 from unreadable)";
-        sqlx::query_scalar(any).fetch_one(&self.pool).await
+        Ok(ask!(self, |book| sqlx::query_scalar(any).fetch_one(book)))
     }
 
-    pub(super) fn pool(&self) -> &SqlitePool {
-        &self.pool
+    pub(super) async fn lend(&self) -> Result<Lent<'_>, sqlx::Error> {
+        self.connection.lend().await
     }
 
     /// Closes the book, and notes how it was left.
     pub(super) async fn close(&self) {
-        self.pool.close().await;
+        self.connection.close().await;
         left::leave(&self.path);
     }
 
     /// Up to where the log was folded.
     pub(super) async fn position(&self) -> Result<Position, PolicyError> {
-        let position: i64 = sqlx::query_scalar("select position from folded")
-            .fetch_one(&self.pool)
-            .await?;
+        let folded = sqlx::query_scalar("select position from folded");
+        let position: i64 = ask!(self, |book| folded.fetch_one(book));
         let negative = |error| sqlx::Error::Decode(Box::new(error));
         Ok(Position::new(u64::try_from(position).map_err(negative)?))
     }
 
     /// Forgets everything.
     pub(super) async fn begin_again(&self) -> Result<(), PolicyError> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
-        for table in [
-            "reported",
-            "held",
-            "departed",
-            "erasing",
-            "kept",
-            "unreadable",
-        ] {
-            let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
-            sqlx::query(delete).execute(&mut *transaction).await?;
-        }
-        sqlx::query("update folded set position = 0")
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
+        ask!(self, |book| async {
+            let mut transaction = book.begin_with("begin immediate").await?;
+            for table in [
+                "reported",
+                "held",
+                "departed",
+                "erasing",
+                "kept",
+                "unreadable",
+            ] {
+                let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
+                sqlx::query(delete).execute(&mut *transaction).await?;
+            }
+            sqlx::query("update folded set position = 0")
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await
+        });
+        Ok(())
     }
 
     /// Folds a block, all of it or nothing; what another runner has folded already is left out.
     /// Answers the erasures that are in it.
     pub(super) async fn fold(&self, block: &Block) -> Result<Vec<Erased>, PolicyError> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
-        let folded: i64 = sqlx::query_scalar("select position from folded")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let mut erased = Vec::new();
-        for recorded in &block.events {
-            if sql(recorded.position().get()) > folded {
-                match fold_one(&mut transaction, recorded).await {
-                    Ok(said) => erased.extend(said),
-                    Err(PolicyError::Event { position, text }) => {
-                        parked::note_unreadable(&mut transaction, recorded, &text).await?;
-                        tracing::error!(
-                            %position, event_type = recorded.event_type(), text,
-                            "a policy cannot read an event: what follows from it is not done"
-                        );
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        sqlx::query("update folded set position = max(position, $1)")
-            .bind(sql(block.up_to.get()))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(erased)
+        Ok(ask!(self, |book| fold_block(book, block)))
     }
 
     /// Notes that a member's tokens and password are gone: no event says so.
     pub(super) async fn locked_out(&self, member: MemberId) -> Result<(), PolicyError> {
-        sqlx::query("update departed set locked_out = 1 where member = $1")
-            .bind(member.stream())
-            .execute(&self.pool)
-            .await?;
+        let lock_out = sqlx::query("update departed set locked_out = 1 where member = $1");
+        let lock_out = lock_out.bind(member.stream());
+        ask!(self, |book| lock_out.execute(book));
         Ok(())
     }
+}
+
+async fn fold_block(
+    book: &mut SqliteConnection,
+    block: &Block,
+) -> Result<Vec<Erased>, PolicyError> {
+    let mut transaction = book.begin_with("begin immediate").await?;
+    let folded: i64 = sqlx::query_scalar("select position from folded")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let mut erased = Vec::new();
+    for recorded in &block.events {
+        if sql(recorded.position().get()) > folded {
+            match fold_one(&mut transaction, recorded).await {
+                Ok(said) => erased.extend(said),
+                Err(PolicyError::Event { position, text }) => {
+                    parked::note_unreadable(&mut transaction, recorded, &text).await?;
+                    tracing::error!(
+                        %position, event_type = recorded.event_type(), text,
+                        "a policy cannot read an event: what follows from it is not done"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    sqlx::query("update folded set position = max(position, $1)")
+        .bind(sql(block.up_to.get()))
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(erased)
 }
 
 /// The name of the book of this schema.
@@ -233,10 +243,22 @@ pub(super) fn path_in(dir: &Path) -> PathBuf {
 
 /// Makes the folder; a file in its place is none of ours.
 async fn make_folder(dir: &Path) -> std::io::Result<()> {
-    if dir.is_file() {
-        tokio::fs::remove_file(dir).await?;
-    }
-    tokio::fs::create_dir_all(dir).await
+    let dir = dir.to_owned();
+    on_disk(move || {
+        if dir.is_file() {
+            fs::remove_file(&dir)?;
+        }
+        fs::create_dir_all(&dir)
+    })
+    .await
+}
+
+/// Does work on files where it holds nobody up.
+async fn on_disk(
+    work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+) -> std::io::Result<()> {
+    let done = off_the_runtime(work).await;
+    done.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
 /// Whether the book fails because it is damaged: trying again does not help.
@@ -260,14 +282,18 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
 
 /// Removes all books but the one of this name, with the files beside them. Nothing else is touched.
 async fn remove_all_but(dir: &Path, kept: &str) -> Result<(), PolicyError> {
-    let mut files = tokio::fs::read_dir(dir).await?;
-    while let Some(file) = files.next_entry().await? {
-        let name = file.file_name();
-        let name = name.to_string_lossy();
-        let is_kept = !kept.is_empty() && name.starts_with(kept);
-        if name.starts_with(PREFIX) && !is_kept {
-            tokio::fs::remove_file(file.path()).await?;
+    let (dir, kept) = (dir.to_owned(), kept.to_owned());
+    let removed = on_disk(move || {
+        for file in fs::read_dir(dir)? {
+            let file = file?;
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            let is_kept = !kept.is_empty() && name.starts_with(&kept);
+            if name.starts_with(PREFIX) && !is_kept {
+                fs::remove_file(file.path())?;
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    });
+    Ok(removed.await?)
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::PolicyError;
-use super::book::{self, Book};
+use super::book::{self, Book, ask};
 use super::duty::Duty;
 use super::fold::sql;
 
@@ -149,11 +149,12 @@ impl Book {
         let key = hex::encode(duty.key().key);
         let (kind, target) = duty.row();
         let before = sqlx::query_scalar("select tries from parked where key = $1");
-        let before: Option<i64> = before.bind(&key).fetch_optional(self.pool()).await?;
+        let before = before.bind(&key);
+        let before: Option<i64> = ask!(self, |book| before.fetch_optional(book));
         let tries = before.unwrap_or(0).saturating_add(1);
         let doubled = LEFT_ALONE.saturating_mul(1 << (tries - 1).clamp(0, 16));
         let again_at = now.micros() + micros(doubled.min(LEFT_ALONE_MAX));
-        sqlx::query(
+        let park = sqlx::query(
             "insert into parked values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              on conflict (key) do update set again_at = excluded.again_at, \
              tries = excluded.tries, reason = excluded.reason",
@@ -167,29 +168,26 @@ impl Book {
         .bind(now.micros())
         .bind(again_at)
         .bind(tries)
-        .bind(cut(reason))
-        .execute(self.pool())
-        .await?;
+        .bind(cut(reason));
+        ask!(self, |book| park.execute(book));
         Ok(tries)
     }
 
     /// A duty was done: it is not parked any more.
     pub(super) async fn unpark(&self, duty: &Duty) -> Result<(), sqlx::Error> {
-        sqlx::query("delete from parked where key = $1")
-            .bind(hex::encode(duty.key().key))
-            .execute(self.pool())
-            .await?;
+        let unpark = sqlx::query("delete from parked where key = $1");
+        let unpark = unpark.bind(hex::encode(duty.key().key));
+        ask!(self, |book| unpark.execute(book));
         Ok(())
     }
 
     /// Forgets parked duties that are none any more, and counts the others, and the events that
     /// cannot be read.
     pub(super) async fn count_undone(&self, now: Timestamp) -> Result<(i64, i64), sqlx::Error> {
-        sqlx::query("delete from parked where again_at < $1")
-            .bind(now.micros().saturating_sub(micros(FORGOTTEN_AFTER)))
-            .execute(self.pool())
-            .await?;
+        let forget = sqlx::query("delete from parked where again_at < $1");
+        let forget = forget.bind(now.micros().saturating_sub(micros(FORGOTTEN_AFTER)));
+        ask!(self, |book| forget.execute(book));
         let both = "select (select count(*) from parked), (select count(*) from unreadable)";
-        sqlx::query_as(both).fetch_one(self.pool()).await
+        Ok(ask!(self, |book| sqlx::query_as(both).fetch_one(book)))
     }
 }

@@ -24,6 +24,7 @@ struct Sum {
     published: u64,
     served: u64,
     erased: u64,
+    followed_up: u64,
     took: Duration,
 }
 
@@ -36,6 +37,7 @@ impl Sum {
         self.published += run.outcome.published;
         self.served += run.outcome.served;
         self.erased += run.outcome.erased;
+        self.followed_up += run.outcome.followed_up;
         self.took += took;
     }
 }
@@ -82,7 +84,7 @@ fn main() -> ExitCode {
         return one(&simulator, seed);
     }
     let Some(range) = range(&arguments) else {
-        println!("simulate SEED, or simulate FIRST COUNT [clients|publishers|views]");
+        println!("simulate SEED, or simulate FIRST COUNT [clients|publishers|views|policies]");
         return ExitCode::FAILURE;
     };
     many(&simulator, range)
@@ -185,7 +187,8 @@ impl Search {
             } else if sum.seeds > 0 {
                 println!(
                     "{kind}: {} seeds, {} steps, {} events, {} acknowledgements, {} published, \
-                     {} times a view was compared, {} erasures, {:.1} s of a thread",
+                     {} times a view was compared, {} erasures, {} times a policy acted, \
+                     {:.1} s of a thread",
                     sum.seeds,
                     sum.steps,
                     sum.events,
@@ -193,6 +196,7 @@ impl Search {
                     sum.published,
                     sum.served,
                     sum.erased,
+                    sum.followed_up,
                     sum.took.as_secs_f64(),
                 );
             }

@@ -8,7 +8,7 @@ use meguri_log::{Position, Timestamp};
 
 use super::super::PolicyError;
 use super::super::duty::{Action, Duty, Trigger};
-use super::Book;
+use super::{Book, ask};
 
 type Ending = (String, String, i64, String, Option<String>);
 type FollowUp = (String, String, i64, i64, String, Option<String>);
@@ -31,15 +31,14 @@ impl Book {
     }
 
     async fn due_lock_outs(&self, now: Timestamp, limit: i64) -> Result<Vec<Duty>, PolicyError> {
-        let rows: Vec<Departed> = sqlx::query_as(
+        let due = sqlx::query_as(
             "select member, position, event, correlation from departed \
              where locked_out = 0 and not exists (select 1 from parked \
              where kind = 'lock-out' and target = member and again_at > $1) limit $2",
         )
         .bind(now.micros())
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(limit);
+        let rows: Vec<Departed> = ask!(self, |book| due.fetch_all(book));
         let duty = |(member, at, event, correlation): Departed| {
             let member = MemberId::from_stream(&member);
             duty(Some(Action::LockOut), member, at, &event, correlation)
@@ -48,16 +47,15 @@ impl Book {
     }
 
     async fn due_ends(&self, now: Timestamp, limit: i64) -> Result<Vec<Duty>, PolicyError> {
-        let rows: Vec<Ending> = sqlx::query_as(
+        let due = sqlx::query_as(
             "select stream, departed.member, departed.position, event, correlation \
              from departed join held using (member) where not exists (select 1 from parked \
              where kind = 'end' and target = departed.member || ' ' || stream \
              and again_at > $1) limit $2",
         )
         .bind(now.micros())
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(limit);
+        let rows: Vec<Ending> = ask!(self, |book| due.fetch_all(book));
         let duty = |(stream, member, at, event, correlation): Ending| {
             let member = MemberId::from_stream(&member);
             duty(Action::end(&stream), member, at, &event, correlation)
@@ -76,7 +74,7 @@ impl Book {
                 .saturating_sub(i64::try_from(period.as_micros()).unwrap_or(i64::MAX))
         };
         let complete_before = before(periods.complete_after);
-        let rows: Vec<FollowUp> = sqlx::query_as(
+        let due = sqlx::query_as(
             "select exchange, silent, reported_at, position, event, correlation from reported \
              where (reported_at <= $1 or (reported_at <= $2 and reminded = 0)) \
              and not exists (select 1 from parked where target = exchange and again_at > $4 \
@@ -86,9 +84,8 @@ impl Book {
         .bind(complete_before)
         .bind(before(periods.remind_after))
         .bind(limit)
-        .bind(now.micros())
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(now.micros());
+        let rows: Vec<FollowUp> = ask!(self, |book| due.fetch_all(book));
         let duty = |(exchange, silent, reported_at, at, event, correlation): FollowUp| {
             let action = Action::follow_up(&exchange, reported_at <= complete_before);
             let member = MemberId::from_stream(&silent);
@@ -98,7 +95,7 @@ impl Book {
     }
 
     async fn due_erasures(&self, now: Timestamp, limit: i64) -> Result<Vec<Duty>, PolicyError> {
-        let rows: Vec<Erasing> = sqlx::query_as(
+        let due = sqlx::query_as(
             "select member, 1, position, event, correlation from erasing \
              where not exists (select 1 from parked \
              where kind = 'destroy-keys' and target = erasing.event and again_at > $1) \
@@ -109,9 +106,8 @@ impl Book {
              limit $2",
         )
         .bind(now.micros())
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(limit);
+        let rows: Vec<Erasing> = ask!(self, |book| due.fetch_all(book));
         let duty = |(member, begun, at, event, correlation): Erasing| {
             let action = if begun == 1 {
                 Action::DestroyKeys
