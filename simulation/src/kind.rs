@@ -30,12 +30,7 @@ pub struct UnknownKind;
 
 impl WorldKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
-        Self::Clients,
-        Self::Publishers,
-        Self::Views,
-        Self::Policies,
-    ];
+    pub const ALL: [Self; 4] = [Self::Clients, Self::Publishers, Self::Views, Self::Policies];
 
     /// The kind of a seed's world. It is drawn by itself, so that a world is not another one where
     /// only the shares of the kinds are.
@@ -86,7 +81,6 @@ impl FromStr for WorldKind {
 
     fn from_str(name: &str) -> Result<Self, UnknownKind> {
         let mut all = Self::ALL.into_iter();
-        all.find(|kind| kind.to_string() == name)
-            .ok_or(UnknownKind)
+        all.find(|kind| kind.to_string() == name).ok_or(UnknownKind)
     }
 }

@@ -282,7 +282,12 @@ impl World {
 
     fn expected(&self, view: &str, at: Position) -> Expected {
         let typed = self.written.typed();
-        expected(view, &self.database.events_after(Position::ZERO), at, &typed)
+        expected(
+            view,
+            &self.database.events_after(Position::ZERO),
+            at,
+            &typed,
+        )
     }
 
     /// A process of this world.

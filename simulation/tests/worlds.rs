@@ -85,18 +85,11 @@ fn what_follows_is_done_once_whoever_dies() {
 }
 
 #[test]
-fn a_world_of_any_kind_is_one_run_however_often_it_is_run() {
+fn a_world_of_publishers_is_one_run_however_often_it_is_run() {
     let simulator = Simulator::new().unwrap();
-    let kinds = [
-        (WorldKind::Publishers, 8),
-        (WorldKind::Views, 2),
-        (WorldKind::Policies, 2),
-    ];
-    for (kind, count) in kinds.into_iter().filter(|(kind, _)| kind.is_built_in()) {
-        for seed in kind.seeds(0).take(count) {
-            let (first, again) = (simulator.run(seed, true), simulator.run(seed, true));
-            assert_eq!(differing(&first, &again), None, "seed {seed}");
-        }
+    for seed in WorldKind::Publishers.seeds(0).take(8) {
+        let (first, again) = (simulator.run(seed, true), simulator.run(seed, true));
+        assert_eq!(differing(&first, &again), None, "seed {seed}");
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use meguri_events::MemberId;
 use meguri_log::{Block, Position, off_the_runtime};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection as _, SqliteConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::fold::{Erased, fold_one, sql};
 use super::{PolicyError, parked};

@@ -144,7 +144,8 @@ impl Walk {
                 }
             }
             "CompletionReported" => {
-                let at: Option<Timestamp> = serde_json::from_value(data["reported_at"].clone()).ok();
+                let at: Option<Timestamp> =
+                    serde_json::from_value(data["reported_at"].clone()).ok();
                 held.reported = held.reported.or(at.map(Timestamp::as_micros));
             }
             "CompletionReminded" => {

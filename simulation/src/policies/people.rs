@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use meguri_commands::{
-    Agreement, Caller, CommandError, Commands, Done, NewExchange, NewPost,
-};
+use meguri_commands::{Agreement, Caller, CommandError, Commands, Done, NewExchange, NewPost};
 use meguri_events::{
     Category, Event, ExchangeId, KeyClass, MemberEvent, MemberId, MemberProfile, MemberRegistered,
     Mode, PostId, Sealed,
@@ -251,7 +249,9 @@ impl Known {
             }
         }
         let left = &known.left;
-        known.members.retain(|member| !left.contains(&member.stream()));
+        known
+            .members
+            .retain(|member| !left.contains(&member.stream()));
         known
     }
 

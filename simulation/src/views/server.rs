@@ -36,8 +36,10 @@ pub(super) struct Server {
     commits: Arc<Commits>,
     /// The views of which a file was live when it died, with nothing lost since but the machine.
     was_live: BTreeSet<&'static str>,
-    /// The files that were live when one last looked, of views that nobody has had built anew since.
-    settled: BTreeMap<&'static str, String>,
+    /// The files that were live when one last looked.
+    seen: BTreeMap<&'static str, String>,
+    /// Views that somebody has had built anew, and whose live file has not changed since.
+    anew: BTreeSet<&'static str>,
     /// Views that count as changed.
     revised: BTreeSet<&'static str>,
 }
@@ -84,7 +86,8 @@ impl Server {
             running: Running::default(),
             task: None,
             was_live: BTreeSet::new(),
-            settled: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            anew: BTreeSet::new(),
             revised: BTreeSet::new(),
         };
         server.begin_again_if_dead(world);
@@ -133,9 +136,9 @@ impl Server {
     }
 
     /// What is live of this view may be another file from now on.
-    fn is_built_anew(&mut self, view: &str) {
+    fn is_built_anew(&mut self, view: &'static str) {
         self.was_live.remove(view);
-        self.settled.remove(view);
+        self.anew.insert(view);
     }
 
     /// Dies now. Whatever it has not written to its folder is lost.
@@ -258,12 +261,9 @@ impl Server {
     /// Where nothing was wrong with the log, nobody throws away a file and builds another without
     /// being asked to: then what it held was not what it said of itself.
     fn is_still(&mut self, view: &'static str, file: &str, world: &mut World) {
-        let before = self.settled.insert(view, file.to_owned());
-        if self.state(view).is_some_and(|it| it.build.is_some()) {
-            // It takes over before long.
-            self.settled.remove(view);
-        }
-        if world.is_gentle && before.as_deref().is_some_and(|before| before != file) {
+        let before = self.seen.insert(view, file.to_owned());
+        let is_another = before.is_some_and(|before| before != file);
+        if is_another && !self.anew.remove(view) && world.is_gentle {
             world.violate(format!(
                 "{view} threw away a file with which nothing should be wrong, and built another"
             ));
@@ -292,11 +292,9 @@ impl Server {
                     continue;
                 }
                 let bytes = fs::read(&path).unwrap_or_default();
-                let holds = |text: &&String| {
-                    let mut parts = bytes.windows(text.len());
-                    parts.any(|part| part == text.as_bytes())
-                };
-                found.extend(texts.iter().find(holds).map(|text| (path, text.clone())));
+                let held = String::from_utf8_lossy(&bytes);
+                let text = texts.iter().find(|text| held.contains(text.as_str()));
+                found.extend(text.map(|text| (path, text.clone())));
             }
         }
         found

@@ -267,7 +267,9 @@ impl Writer {
         let destroyed = vault.destroy_keys(subject, class, last).await;
         let renewed = vault.renew_key(subject, class).await;
         if let Err(error) = destroyed.and(renewed) {
-            return self.link.say(format_args!("keys are not destroyed: {error}"));
+            return self
+                .link
+                .say(format_args!("keys are not destroyed: {error}"));
         }
         if let Err(error) = self.log.empty_erased(subject).await {
             return self.link.say(format_args!("nothing is emptied: {error}"));
