@@ -9,6 +9,8 @@ pub mod history;
 
 mod client;
 mod clock;
+#[cfg(any(feature = "views", feature = "policies"))]
+mod encoded;
 mod follow;
 mod kind;
 mod machine;

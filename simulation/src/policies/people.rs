@@ -1,7 +1,6 @@
 //! Members who post, open exchanges, agree, report, erase what they typed, and leave.
 
 use std::{
-    borrow::Cow,
     collections::BTreeSet,
     fmt,
     sync::{Arc, PoisonError},
@@ -10,17 +9,16 @@ use std::{
 
 use meguri_commands::{Agreement, Caller, CommandError, Commands, Done, NewExchange, NewPost};
 use meguri_events::{
-    Category, Event, ExchangeId, KeyClass, MemberEvent, MemberId, MemberProfile, MemberRegistered,
-    Mode, PostId, Sealed,
+    Category, ExchangeId, KeyClass, MemberEvent, MemberId, MemberProfile, MemberRegistered, Mode,
+    PostId, Sealed,
 };
-use meguri_log::{
-    Append, AppendError, Cause, Condition, Expected, NewEvent, NewSection, Position, Recorded,
-};
+use meguri_log::{Append, AppendError, Cause, Condition, Expected, Position, Recorded, StreamName};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Open, World};
+use crate::encoded::new_event;
 
 /// The longest that somebody thinks before the next thing, in milliseconds.
 const THINK_MS: u64 = 600;
@@ -168,27 +166,11 @@ impl Person {
             }),
             mail: Sealed::Known(format!("{number:x}@example.org")),
         };
-        let event = Event::from(MemberEvent::from(registered)).encode();
-        let event = event.map_err(|error| CommandError::Broken(error.to_string()))?;
-        let sections = event.sections.into_iter().map(|section| NewSection {
-            section: Cow::Borrowed(section.name),
-            subject: section.subject,
-            class: Cow::Borrowed(section.class),
-            plaintext: section.plaintext,
-        });
-        let stream: meguri_log::StreamName = member
+        let stream: StreamName = member
             .stream()
             .parse()
             .expect("INVARIANT: a member's stream has a name");
-        let high = u128::from(random.below(u64::MAX));
-        let event = NewEvent {
-            id: Uuid::from_u128(high << 64 | number),
-            stream: stream.clone(),
-            event_type: event.event_type.into(),
-            schema: event.schema,
-            data: event.data,
-            sealed: sections.collect(),
-        };
+        let event = new_event(random, &stream, &MemberEvent::from(registered).into());
         let append = Append {
             cause: Cause {
                 actor: member.stream(),
@@ -289,7 +271,7 @@ impl Known {
 
     fn opened(&mut self, stream: &str, opener: String, asked: String) {
         let exchange = ExchangeId::from_stream(stream);
-        let opened = exchange.map(|id| (id, opener, asked, false));
-        self.exchanges.extend(opened);
+        self.exchanges
+            .extend(exchange.map(|id| (id, opener, asked, false)));
     }
 }

@@ -2,7 +2,6 @@
 //! typed erased.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,12 +16,13 @@ use meguri_events::{
     NicknameChanged, Sealed, ThanksSent,
 };
 use meguri_log::{
-    Append, Cause, Condition, Expected, Log, NewEvent, NewSection, Position, Recorded, StreamName,
-    Version,
+    Append, Cause, Condition, Expected, Log, Position, Recorded, StreamName, Version,
     simulation::{Database, Link, Random},
 };
 use tokio::time::sleep;
 use uuid::Uuid;
+
+use crate::encoded::new_event;
 
 use super::model::{Erasures, Typed, VIEWS, erasures, expected};
 
@@ -92,9 +92,8 @@ impl Writer {
             }
             for _ in 0..=self.random.below(2) {
                 let known = self.known();
-                if let Some(step) = self.next(&known) {
-                    self.append(&known, step).await;
-                }
+                let step = self.next(&known);
+                self.append(&known, step).await;
             }
         }
     }
@@ -115,26 +114,8 @@ impl Writer {
 
     /// What fails, or is overtaken by a fall back, is asked for by nobody again.
     async fn append(&self, known: &Known, step: Step) -> bool {
-        let encoded = step.event.encode();
-        let encoded = encoded.expect("INVARIANT: its texts are short");
-        let high = u128::from(self.random.below(u64::MAX));
-        let id = Uuid::from_u128(high << 64 | u128::from(self.random.below(u64::MAX)));
-        self.written.typed().type_in(id, step.texts);
-        let sections = encoded.sections.into_iter().map(|section| NewSection {
-            section: Cow::Borrowed(section.name),
-            subject: section.subject,
-            class: Cow::Borrowed(section.class),
-            plaintext: section.plaintext,
-        });
-        let stream = name(&step.stream);
-        let event = NewEvent {
-            id,
-            stream: stream.clone(),
-            event_type: encoded.event_type.into(),
-            schema: encoded.schema,
-            data: encoded.data,
-            sealed: sections.collect(),
-        };
+        let event = new_event(&self.random, &name(&step.stream), &step.event);
+        self.written.typed().type_in(event.id, step.texts);
         let relied = step.relies_on.iter().chain([&step.stream]);
         let conditions = relied.map(|stream| Condition {
             stream: name(stream),
@@ -156,7 +137,7 @@ impl Writer {
     }
 
     /// What one member does next, as what is there allows.
-    fn next(&self, known: &Known) -> Option<Step> {
+    fn next(&self, known: &Known) -> Step {
         let number = self.random.below(MEMBERS);
         let (by, other) = (
             member(number),
@@ -164,7 +145,7 @@ impl Writer {
         );
         let is_there = |member: MemberId| known.versions.contains_key(&member.stream());
         if !is_there(by) {
-            return Some(self.register(by));
+            return self.register(by);
         }
         // Nothing is sealed under a key that is being destroyed.
         let waits = |class: KeyClass| {
@@ -172,12 +153,12 @@ impl Writer {
             known.erasures.get(&owner).is_some_and(|(_, done)| !done)
         };
         match self.random.below(10) {
-            0..=3 if is_there(other) && !waits(KeyClass::Message) => Some(self.thank(by, other)),
-            4 | 5 if !waits(KeyClass::Profile) => Some(self.rename(by)),
+            0..=3 if is_there(other) && !waits(KeyClass::Message) => self.thank(by, other),
+            4 | 5 if !waits(KeyClass::Profile) => self.rename(by),
             6 if self.written.erases && !CLASSES.into_iter().any(waits) => {
                 self.have_erased(known, by)
             }
-            _ => Some(block(known, by, other)),
+            _ => block(known, by, other),
         }
     }
 
@@ -239,7 +220,7 @@ impl Writer {
     }
 
     /// Has what a member typed in one class erased, all of it until now.
-    fn have_erased(&self, known: &Known, by: MemberId) -> Option<Step> {
+    fn have_erased(&self, known: &Known, by: MemberId) -> Step {
         let class = CLASSES[usize::from(self.random.chance(5_000))];
         let subject = by.stream();
         let before = known.erasures.get(&(subject.clone(), class.code().into()));
@@ -252,12 +233,12 @@ impl Writer {
             kept: Vec::new(),
             kept_until: None,
         };
-        Some(Step {
+        Step {
             stream: subject,
             event: MemberEvent::from(erased).into(),
             texts: Vec::new(),
             relies_on: Vec::new(),
-        })
+        }
     }
 
     /// What a policy does: destroys the keys that an erasure names, and says so.
