@@ -18,9 +18,9 @@ use meguri_benches::percentile;
 use meguri_commands::{
     Caller, CommandSettings, Commands, NewExchange, NewMember, NewMessage, NewNickname, NewPost,
 };
+use meguri_engine::Views;
 use meguri_events::{Category, ExchangeId, MemberId, Mode, NeedId};
 use meguri_log::{Log, Position, SystemClock};
-use meguri_projections::{ViewSettings, Views};
 use meguri_test_logs::{Backend, Home};
 use tokio::time::MissedTickBehavior;
 
@@ -141,7 +141,7 @@ async fn measure(backend: Backend, commands_a_second: u64) {
         .await
         .unwrap();
     let dir = home.folder().join("views");
-    let views = Views::open(log.clone(), dir, ViewSettings::default())
+    let views = Views::open(log.clone(), dir, meguri_views::settings())
         .await
         .unwrap();
     let settings = CommandSettings {

@@ -20,9 +20,9 @@ use futures::StreamExt as _;
 use indicatif::ProgressBar;
 use meguri::{command_line::DemoArgs, demo};
 use meguri_benches::{median, peak_memory_mib, rate, timed};
+use meguri_engine::{ViewSettings, Views};
 use meguri_events::{Event, Opened};
 use meguri_log::{Filter, Kek, Location, Log, LogOptions, Position, SystemClock};
-use meguri_projections::{ViewSet, ViewSettings, Views};
 use meguri_test_logs::{Backend, Home};
 use sqlx::{
     Connection as _, PgPool, Row as _, SqliteConnection, SqlitePool, sqlite::SqliteConnectOptions,
@@ -49,8 +49,8 @@ const ROWS_ALONE: [&str; 5] = ["board", "profiles", "thanks", "rooms", "history"
 async fn build(log: &Log, views: &str, names: &[String]) -> f64 {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let settings = ViewSettings {
-        views: ViewSet::all().only(&names),
-        ..ViewSettings::default()
+        views: meguri_views::all().only(&names),
+        ..meguri_views::settings()
     };
     let head = log.head().await.unwrap().position;
     let (views, taken) = timed(async {

@@ -16,17 +16,14 @@ use std::{
 };
 
 use meguri_benches::{Numbers, percentile, rate};
+use meguri_engine::{ViewSettings, Views};
 use meguri_events::{Category, Prefecture};
 use meguri_log::{Kek, Location, Log, LogOptions};
-use meguri_projections::{
-    ViewSet, ViewSettings, Views,
-    views::{
-        board::ModeWanted,
-        posts::PostKind,
-        search::{SearchNear, SearchQuery, SearchSort},
-    },
-};
 use meguri_search::Analyzer;
+use meguri_views::Moment;
+use meguri_views::{
+    board::ModeWanted, posts::PostKind, search::SearchNear, search::SearchQuery, search::SearchSort,
+};
 
 #[path = "search/fts.rs"]
 mod fts;
@@ -144,8 +141,10 @@ async fn serve(folder: &Path, dictionary: &Path) {
     let log = open_log(folder).await;
     let analyzer = Analyzer::with_dictionary(dictionary, &[]).unwrap();
     let settings = ViewSettings {
-        views: ViewSet::all().only(&["search"]).searching_by(&analyzer),
-        ..ViewSettings::default()
+        views: meguri_views::all()
+            .only(&["search"])
+            .searching_by(&analyzer),
+        ..meguri_views::settings()
     };
     let begun = Instant::now();
     let dir = folder.join("views");
@@ -155,8 +154,9 @@ async fn serve(folder: &Path, dictionary: &Path) {
         .wait_for("search", log.known_head(), LONG)
         .await
         .unwrap();
+    let search = Moment::live(&views).search();
     if is_new {
-        let posts = views.search().search(&plain("")).await.unwrap().total;
+        let posts = search.search(&plain("")).await.unwrap().total;
         let posts = usize::try_from(posts).unwrap();
         println!(
             "built from the log: {posts} posts, {:.0}/s",
@@ -167,13 +167,13 @@ async fn serve(folder: &Path, dictionary: &Path) {
     }
     for (name, query) in KINDS {
         let times = clients(async |numbers| {
-            views.search().search(&query(numbers)).await.unwrap();
+            search.search(&query(numbers)).await.unwrap();
         });
         tell(name, times.await);
     }
     let times = clients(async |numbers| {
         let prefix = PREFIXES[numbers.below(PREFIXES.len())].to_owned();
-        views.search().suggest(prefix, 10).await.unwrap();
+        search.suggest(prefix, 10).await.unwrap();
     });
     tell("suggestions", times.await);
     println!("resident: {}", resident());

@@ -10,10 +10,10 @@ use axum::routing::get;
 use meguri_commands::policies::UndoneCount;
 use meguri_commands::{CommandSettings, Commands, keep_snapshots, policies};
 use meguri_domain::FollowUpPeriods;
+use meguri_engine::control::Server;
+use meguri_engine::{OpenViewsError, ViewSettings, Views};
 use meguri_http::{Limits, Tokens, guard};
 use meguri_log::{Clock, LastSigned, Log, Publisher, SystemClock};
-use meguri_projections::control::Server;
-use meguri_projections::{OpenViewsError, ViewSettings, Views};
 use meguri_read_api::{BackupStanding, Metrics, PolicyStanding, ReadApi};
 use meguri_supervision::{OnFailure, Outcome};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -55,7 +55,7 @@ impl Default for Parts {
             clock: Arc::new(SystemClock),
             commands: CommandSettings::default(),
             limits: Limits::default(),
-            views: ViewSettings::default(),
+            views: meguri_views::settings(),
             last_signed: None,
         }
     }

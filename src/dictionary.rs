@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use meguri_projections::ViewSettings;
+use meguri_engine::ViewSettings;
 use meguri_search::Analyzer;
 use meguri_search::dictionary::{SOURCES, build};
 

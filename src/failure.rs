@@ -4,13 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use meguri_commands::{CommandError, RedactError};
+use meguri_engine::control::ControlError;
+use meguri_engine::{ImportError, OpenViewsError, PrepareError};
 use meguri_evidence::Verdict;
 use meguri_log::{
     AppendError, AuditError, BadStreamName, FileFound, KekError, OpenError, OpenSealError,
     PublishedError, ReadError, SigningKeyError, TreeError, VaultError,
 };
-use meguri_projections::control::ControlError;
-use meguri_projections::{ImportError, OpenViewsError, PrepareError};
 use meguri_proofs::BadKey;
 use meguri_read_api::evidence::{BadChoice, GatherError};
 use meguri_search::AnalyzerError;

@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use meguri_commands::{CommandError, Commands, policies::Trigger};
+use meguri_engine::{Views, WaitError};
 use meguri_events::{MemberId, PostId};
 use meguri_log::{BadFilter, Filter, HeaderError, Position, ReadError, Recorded, Timestamp};
-use meguri_projections::{QueryError, Views, WaitError, views::search::PostMatch};
+use meguri_views::Moment;
+use meguri_views::{QueryError, search::PostMatch};
 use tokio_util::sync::CancellationToken;
 
 /// How far back a server that starts looks for posts of which nobody was told.
@@ -156,10 +158,15 @@ impl Telling {
             self.views.wait_for(view, position, VIEW_WAIT).await?;
         }
         let hidden = match MemberId::from_stream(author) {
-            Some(author) => self.views.blocks().hidden_from(author).await?,
+            Some(author) => {
+                Moment::live(&self.views)
+                    .blocks()
+                    .hidden_from(author)
+                    .await?
+            }
             None => Vec::new(),
         };
-        let search = self.views.search();
+        let search = Moment::live(&self.views).search();
         match search.matches(post, &hidden, MATCHES_MAX).await {
             Ok(mut found) => {
                 found.retain(|found| found.post.posted < position);

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use meguri_engine::{OpenViewsError, Prepared, Views};
 use meguri_log::Log;
-use meguri_projections::{OpenViewsError, Prepared, Views};
 use tokio::net::{TcpListener, lookup_host};
 use tokio::time::Instant;
 

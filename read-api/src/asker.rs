@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use meguri_events::MemberId;
 use meguri_http::{Auditor, Member, Problem, kinds};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 
 use crate::ReadApi;
 

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use meguri_events::MemberId;
 use meguri_http::{Member, Problem, kinds};
+use meguri_views::Moment;
 
 use crate::views::{View, refusal};
 use crate::{ReadApi, asker};
@@ -68,7 +69,7 @@ impl ReadApi {
         let known = self.views.head().get();
         let needed = min_position.map_or(known, |asked| asked.max(known));
         self.views_at_least(&[View::Blocks], Some(needed)).await?;
-        let hidden = self.views.blocks().hidden_from(member).await;
+        let hidden = Moment::live(&self.views).blocks().hidden_from(member).await;
         hidden.map(Hidden).map_err(refusal)
     }
 }

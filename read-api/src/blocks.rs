@@ -3,7 +3,8 @@
 use axum::extract::State;
 use meguri_events::MemberId;
 use meguri_http::{Member, Problem, Problems, Query};
-use meguri_projections::views::rooms::Exchange;
+use meguri_views::Moment;
+use meguri_views::rooms::Exchange;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,11 +67,14 @@ pub(crate) async fn list_blocks(
     let after = list::cursor(query.cursor.as_deref())?;
     let views = [View::Blocks, View::Rooms, View::Profiles];
     let seen = api.views_at_least(&views, query.min_position).await?;
-    let blocks = api.views.blocks();
+    let blocks = Moment::live(&api.views).blocks();
     let page = blocks.blocked_by(member, after, query.limit).await;
     let page = page.map_err(refusal)?;
     let blocked: Vec<MemberId> = page.items.iter().map(|block| block.blocked).collect();
-    let open = api.views.rooms().open_between(member, &blocked).await;
+    let open = Moment::live(&api.views)
+        .rooms()
+        .open_between(member, &blocked)
+        .await;
     let open = open.map_err(refusal)?;
     let names = Names::of(&api, blocked).await?;
     let answer = List::of(page, |block| BlockAnswer {

@@ -1,10 +1,10 @@
 //! The board: open Needs and Offers, newest first, with filters.
 
 use axum::extract::State;
+use meguri_engine::AsOf;
 use meguri_events::Prefecture;
 use meguri_http::{Problem, Problems, Query, kinds};
-use meguri_projections::AsOf;
-use meguri_projections::views::board::BoardQuery;
+use meguri_views::board::BoardQuery;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

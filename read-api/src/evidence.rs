@@ -20,7 +20,7 @@ use meguri_events::{ExchangeId, MemberId};
 use meguri_evidence::Zip;
 use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
 use meguri_log::PublishedError;
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;

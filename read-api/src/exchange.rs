@@ -1,12 +1,12 @@
 //! Exchanges of the member who asks: the list, and what every answer about one says.
 
 use axum::extract::State;
+use meguri_engine::AsOf;
 use meguri_events::{MemberId, PostId};
 use meguri_http::{Member, Problem, Problems, Query};
 use meguri_log::Timestamp;
-use meguri_projections::AsOf;
-use meguri_projections::views::posts::PostKind;
-use meguri_projections::views::rooms::Exchange;
+use meguri_views::posts::PostKind;
+use meguri_views::rooms::Exchange;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use meguri_engine::AsOf;
 use meguri_http::{Json, Problem, Sentence, kinds};
 use meguri_log::{Position, Timestamp};
-use meguri_projections::AsOf;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::IntoParams;
 

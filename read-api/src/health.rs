@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use meguri_engine::{ViewState, ViewStatus};
 use meguri_http::{Json, Problem, Problems, kinds};
 use meguri_log::{ClockState, Head};
-use meguri_projections::{ViewState, ViewStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,10 +1,10 @@
 //! Everything that happened in one exchange: who did it, when, and because of what.
 
 use axum::extract::State;
+use meguri_engine::AsOf;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
-use meguri_projections::AsOf;
-use meguri_projections::views::history::{Asking, HistoryEntry};
+use meguri_views::{history::Asking, history::HistoryEntry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};

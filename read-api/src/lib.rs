@@ -43,9 +43,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
+use meguri_engine::Views;
 use meguri_http::{Tokens, documented};
 use meguri_log::{Log, Publication};
-use meguri_projections::Views;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;

@@ -1,7 +1,7 @@
 //! Lists in pages: `{items, next}`.
 
 use meguri_http::{Problem, Sentence, kinds};
-use meguri_projections::{Cursor, Page};
+use meguri_views::{Cursor, Page};
 use serde::{Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub(crate) const LIMIT_DEFAULT: u32 = 20;
 
 /// Most entries of a page.
-pub(crate) const LIMIT_MAX: u32 = meguri_projections::PAGE_ITEMS_MAX;
+pub(crate) const LIMIT_MAX: u32 = meguri_views::PAGE_ITEMS_MAX;
 
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]

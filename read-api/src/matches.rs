@@ -4,7 +4,7 @@ use axum::extract::State;
 use meguri_events::{Event, MatchEvent, PostId, PostMatched};
 use meguri_http::{Member, Problem, Problems, Query, kinds};
 use meguri_log::Recorded;
-use meguri_projections::views::posts::PostKind;
+use meguri_views::posts::PostKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 

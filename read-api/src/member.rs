@@ -2,11 +2,12 @@
 
 use axum::extract::State;
 use meguri_domain::UserName;
+use meguri_engine::AsOf;
 use meguri_events::Prefecture;
 use meguri_http::{Member, Path, Problem, Problems, Query};
-use meguri_projections::views::profiles::Profile;
-use meguri_projections::views::thanks::ThanksGiven;
-use meguri_projections::{AsOf, Moment, QueryError};
+use meguri_views::profiles::Profile;
+use meguri_views::thanks::ThanksGiven;
+use meguri_views::{Moment, QueryError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -217,7 +218,7 @@ pub(crate) async fn read_me(
         .views(&views, &views, when.min_position, when.as_of)
         .await?;
     let position = seen.position();
-    let today = match api.views.profiles().by_id(member).await {
+    let today = match Moment::live(&api.views).profiles().by_id(member).await {
         Ok(today) => today,
         // The token proves that the member exists: the view has not seen the registration yet.
         Err(QueryError::NotFound) => return Err(not_yet(position.next(), position)),
@@ -251,7 +252,11 @@ async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
 async fn by_user_name(api: &ReadApi, user_name: &str, hidden: &Hidden) -> Result<Profile, Problem> {
     // As everywhere: capitals and full width make no other name.
     let name = UserName::parse(user_name).map_or_else(|_| user_name.to_owned(), String::from);
-    let found = match api.views.profiles().by_user_name(&name).await {
+    let found = match Moment::live(&api.views)
+        .profiles()
+        .by_user_name(&name)
+        .await
+    {
         Ok(profile) if hidden.has(profile.id) => Err(QueryError::NotFound),
         found => found,
     };

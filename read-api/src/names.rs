@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use meguri_events::MemberId;
 use meguri_http::Problem;
-use meguri_projections::views::profiles::Profile;
+use meguri_views::Moment;
+use meguri_views::profiles::Profile;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,7 +42,7 @@ impl Names {
         if members.is_empty() {
             return Ok(Self(BTreeMap::new()));
         }
-        let found = api.views.profiles().by_ids(members).await;
+        let found = Moment::live(&api.views).profiles().by_ids(members).await;
         found.map(Self).map_err(crate::views::refusal)
     }
 

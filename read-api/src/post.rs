@@ -3,8 +3,8 @@
 use axum::extract::State;
 use meguri_events::{NeedId, OfferId, PostId};
 use meguri_http::{Path, Problem, Problems, Query};
-use meguri_projections::QueryError;
-use meguri_projections::views::posts::Post;
+use meguri_views::QueryError;
+use meguri_views::posts::Post;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,10 +1,14 @@
 //! One exchange with its room (チャットルーム): for its two parties, and for nobody else.
 
 use axum::extract::State;
+use meguri_engine::AsOf;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Member, Path, Problem, Query, ReadProblems};
-use meguri_projections::AsOf;
-use meguri_projections::views::rooms::{Evaluation, Exchange, Message, Room, RoomThanks, Terms};
+use meguri_views::Moment;
+use meguri_views::{
+    rooms::Evaluation, rooms::Exchange, rooms::Message, rooms::Room, rooms::RoomThanks,
+    rooms::Terms,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -220,7 +224,11 @@ pub(crate) async fn read_exchange(
         .await?;
     let mut room = seen.rooms().room(id, member).await.map_err(refusal)?;
     if seen.is_past() {
-        let today = api.views.rooms().room(id, member).await.map_err(refusal)?;
+        let today = Moment::live(&api.views)
+            .rooms()
+            .room(id, member)
+            .await
+            .map_err(refusal)?;
         take_back(&mut room.evaluations, today.evaluations);
     }
     let names = Names::of(&api, [room.exchange.opener, room.exchange.asked]).await?;

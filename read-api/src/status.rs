@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use meguri_engine::{BuildStatus, Diff, TableDiff, Tokenizer, ViewState, ViewStatus};
 use meguri_http::{Problem, Problems, Query};
 use meguri_log::{ClockAhead, ClockState, Position, Publication, Timestamp};
-use meguri_projections::{BuildStatus, Diff, TableDiff, TextCut, ViewState, ViewStatus};
 use meguri_supervision::{LoopState, LoopStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -227,7 +227,7 @@ pub(crate) struct ViewAnswer {
     /// What its text is cut into words by: `dictionary`, or `boundaries` where none is installed.
     #[schema(schema_with = codes::text_cut)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    text_cut_by: Option<&'static str>,
+    tokenizer: Option<&'static str>,
     /// Up to the erasure at this position nothing of what is erased is left in any of its files;
     /// absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -377,7 +377,7 @@ impl From<ViewStatus> for ViewAnswer {
             stopped_before,
             build: view.build.map(BuildAnswer::from),
             changes: view.changes.map(ChangesAnswer::from),
-            text_cut_by: view.text_cut_by.map(TextCut::name),
+            tokenizer: view.tokenizer.map(Tokenizer::name),
             erased_up_to: view.erased_up_to.map(Position::get),
             erasure_due: view.erasure_due.map(Position::get),
             parked_streams: Some(view.parked_streams).filter(|parked| *parked > 0),

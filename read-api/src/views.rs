@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use meguri_engine::{AsOf, PastError, ViewState, ViewStatus, WaitError};
 use meguri_http::{Problem, kinds, waiting};
 use meguri_log::{Position, ReadError};
-use meguri_projections::{AsOf, Moment, PastError, QueryError, ViewState, ViewStatus, WaitError};
+use meguri_views::{Moment, QueryError};
 use tokio::time::Instant;
 
 use crate::ReadApi;
@@ -138,7 +139,7 @@ impl ReadApi {
         let Some(as_of) = as_of else {
             let all = [then, today].concat();
             let seen = self.views_at_least(&all, min_position).await?;
-            return Ok(self.views.now(seen));
+            return Ok(Moment::now(&self.views, seen));
         };
         if min_position.is_some() {
             return Err(Problem::new(kinds::BAD_REQUEST).detail(
@@ -149,7 +150,7 @@ impl ReadApi {
         let position = self.views.position_of(as_of).await.map_err(no_past)?;
         self.views_at_least(today, Some(position.get())).await?;
         let then: Vec<&str> = then.iter().map(|view| view.name()).collect();
-        let moment = waiting(self.views.as_of(&then, position, AS_OF_WAIT_MAX)).await?;
+        let moment = waiting(Moment::as_of(&self.views, &then, position, AS_OF_WAIT_MAX)).await?;
         moment.map_err(no_past)
     }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use meguri_engine::Certified;
 use meguri_events::{Event, KeyRange, MemberEvent, MemberId, RedactionEvent};
 use meguri_evidence::Verdict;
 use meguri_log::{
     Accounts, AuditStep, Audited, ErasedKeys, Header, Log, Position, RedactedEvent, Version,
 };
-use meguri_projections::{Certified, ViewSet};
 use serde_json::{Value, json};
 
 use crate::command_line::CheckArgs;
@@ -240,7 +240,7 @@ fn found_in(view: &Certified) -> impl Iterator<Item = (&'static str, String)> {
 /// What the views say that they have consumed.
 async fn certificates(log: &Log, settings: &Settings) -> Result<Vec<Certified>, Failure> {
     let folder = storage::views_folder(settings);
-    let certified = ViewSet::all().certified(&folder, log).await;
+    let certified = meguri_views::all().certified(&folder, log).await;
     certified.map_err(|error| Failure::Asked {
         what: folder.display().to_string(),
         reason: error.to_string(),

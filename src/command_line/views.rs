@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use meguri_engine::AsOf;
 use meguri_events::OrderRef;
-use meguri_projections::{AsOf, ViewSet};
 
 use crate::failure::Failure;
 
@@ -166,12 +166,12 @@ pub struct ViewAccessArgs {
 
 /// Names of views.
 fn view() -> PossibleValuesParser {
-    PossibleValuesParser::new(ViewSet::all().names())
+    PossibleValuesParser::new(meguri_views::all().names())
 }
 
 /// Names of views, and what stands for all of them.
 fn view_or_all() -> PossibleValuesParser {
-    let mut names = ViewSet::all().names();
+    let mut names = meguri_views::all().names();
     names.push(ALL_VIEWS);
     PossibleValuesParser::new(names)
 }

@@ -12,7 +12,7 @@ pub enum OnPoison {
     Park,
 }
 
-impl From<OnPoison> for meguri_projections::OnPoison {
+impl From<OnPoison> for meguri_engine::OnPoison {
     fn from(setting: OnPoison) -> Self {
         match setting {
             OnPoison::Stop => Self::Stop,

@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use meguri_engine::{BuildPhase, BuildStatus, Progress};
 use meguri_log::Position;
-use meguri_projections::{BuildPhase, BuildStatus, Progress};
 
 use crate::diagnostics::Diagnostics;
 use crate::figures::{grouped, lasting};

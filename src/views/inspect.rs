@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use meguri_projections::control::{Answer, Request};
-use meguri_projections::{AsOf, Other};
+use meguri_engine::{AsOf, Other};
+use meguri_engine::{control::Answer, control::Request};
 
 use super::bars::Bar;
 use super::outcome::outcome;

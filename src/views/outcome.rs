@@ -1,8 +1,8 @@
 //! How something that was asked of the views ended.
 
+use meguri_engine::RebuildStep;
+use meguri_engine::{control::Answer, control::Request};
 use meguri_log::Position;
-use meguri_projections::RebuildStep;
-use meguri_projections::control::{Answer, Request};
 
 use super::bars::Bar;
 use super::owner::Owner;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::future::join_all;
-use meguri_log::{Log, Position};
-use meguri_projections::control::{self, Answer, Client, Request};
-use meguri_projections::{
-    OpenViewsError, Snapshot, ViewSet, ViewSettings, ViewState, ViewStatus, Views,
+use meguri_engine::{
+    OpenViewsError, ViewCopy, ViewSet, ViewSettings, ViewState, ViewStatus, Views,
 };
+use meguri_engine::{control, control::Answer, control::Client, control::Request};
+use meguri_log::{Log, Position};
 use tokio::sync::mpsc;
 
 use super::bars::Bar;
@@ -52,7 +52,7 @@ impl Owner {
         let of_views = ViewSettings {
             views: about.views().await?,
             on_poison: settings.on_poison.value.into(),
-            ..ViewSettings::default()
+            ..meguri_views::settings()
         };
         let of_views = dictionary::searching(settings, of_views)?;
         let folder = storage::views_folder(settings);
@@ -182,7 +182,7 @@ impl About {
     }
 
     fn all() -> Self {
-        let names = ViewSet::all().names();
+        let names = meguri_views::all().names();
         Self::Views(names.into_iter().map(str::to_owned).collect())
     }
 
@@ -199,9 +199,9 @@ impl About {
         Ok(match self {
             Self::Views(names) => {
                 let names: Vec<_> = names.iter().map(String::as_str).collect();
-                ViewSet::all().only(&names)
+                meguri_views::all().only(&names)
             }
-            Self::File(file) => ViewSet::all().only(&[&Snapshot::of_file(file).await?.view]),
+            Self::File(file) => meguri_views::all().only(&[&ViewCopy::of_file(file).await?.view]),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use meguri_projections::{
+use meguri_engine::{
     Bisected, BuiltPast, Diff, EventAt, Fields, RowDiff, TableDiff, TracedRow, Verified,
 };
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use meguri_projections::control::Request;
+use meguri_engine::control::Request;
 
 use super::bars::Bar;
 use super::outcome::{Outcome, outcome};

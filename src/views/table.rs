@@ -5,8 +5,8 @@ use std::io::{IsTerminal as _, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use meguri_engine::{BuildStatus, ViewState, ViewStatus};
 use meguri_log::Position;
-use meguri_projections::{BuildStatus, ViewState, ViewStatus};
 
 use super::bars::{figures, style};
 use super::owner::Owner;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use meguri_projections::control::{Answer, Request};
+use meguri_engine::{control::Answer, control::Request};
 
 use super::bars::Bar;
 use super::outcome::{Outcome, outcome};

@@ -210,7 +210,7 @@ fn tokens(source: &str) -> Vec<String> {
         let of_name = sign.is_alphanumeric() || sign == '_';
         match tokens.last_mut() {
             Some(last) if (of_name && is_in_name) || (sign == ':' && last == ":") => {
-                last.push(sign)
+                last.push(sign);
             }
             _ if sign.is_whitespace() => {}
             _ => tokens.push(sign.to_string()),

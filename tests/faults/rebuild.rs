@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use meguri_engine::{RebuildStep, ViewSettings, Views};
 use meguri_events::{
     Category, Event, MemberId, Modes, NeedClosed, NeedEdited, NeedId, NeedPosted, PostOutline,
     PostText, ReasonCode,
 };
 use meguri_log::{Append, Cause, Kek, Location, Log, LogOptions, NewEvent, NewSection};
 use meguri_postgres_cluster::Cluster;
-use meguri_projections::{RebuildStep, ViewSettings, Views};
 
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ fn settings() -> ViewSettings {
     ViewSettings {
         block_events: 40,
         transaction_events: 300,
-        ..ViewSettings::default()
+        ..meguri_views::settings()
     }
 }
 

@@ -97,7 +97,7 @@ async fn the_whole_log_is_checked(installation: Installation) {
         "nothing is left behind"
     );
     assert_eq!(installation.unread(&["audit", "check"]), [Some(0); 2]);
-    let views = meguri_projections::ViewSet::all().names().len();
+    let views = meguri_views::all().names().len();
     let consumed = format!("views: {views} of {views} have consumed exactly this log");
     assert_eq!(sound[4], consumed);
     assert_eq!(sound[5], "sound: nothing was found that does not fit");

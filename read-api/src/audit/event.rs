@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use meguri_events::ExchangeId;
 use meguri_http::{Json, Path, Problem, kinds};
 use meguri_log::{Filter, Position};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 use serde::Serialize;
 
 use crate::ReadApi;

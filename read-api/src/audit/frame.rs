@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use meguri_http::{Language, Problem};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 
 use super::session;
 use super::words::either;

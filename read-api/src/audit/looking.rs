@@ -3,7 +3,7 @@
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Problem, kinds};
 use meguri_log::{Filter, Position, Recorded, StreamName, Timestamp};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 use uuid::Uuid;
 
 use super::search::Wanted;

@@ -8,7 +8,7 @@ use axum::response::Response;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Language, Problem, Query};
 use meguri_log::{Position, Recorded};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 use serde::Deserialize;
 
 use super::frame;

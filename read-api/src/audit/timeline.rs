@@ -5,7 +5,7 @@ use axum::response::Response;
 use meguri_domain::Side;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_http::{Language, Path, Problem, Query, kinds};
-use meguri_projections::views::history::Asking;
+use meguri_views::history::Asking;
 use serde::Deserialize;
 
 use super::row::Teller;

@@ -1,6 +1,6 @@
 //! What was found, as clients read it.
 
-use meguri_projections::views::search::{FoundPost, Part, PostFacets, SearchAnswer};
+use meguri_views::{search::FoundPost, search::Part, search::PostFacets, search::SearchAnswer};
 use serde::Serialize;
 use utoipa::ToSchema;
 

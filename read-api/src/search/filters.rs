@@ -2,11 +2,13 @@
 
 use std::str::FromStr;
 
+use meguri_engine::AsOf;
 use meguri_events::Prefecture;
 use meguri_http::{Problem, kinds};
 use meguri_log::Timestamp;
-use meguri_projections::AsOf;
-use meguri_projections::views::search::{SearchKey, SearchNear, SearchQuery, SearchSort};
+use meguri_views::{
+    search::SearchKey, search::SearchNear, search::SearchQuery, search::SearchSort,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

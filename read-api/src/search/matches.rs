@@ -3,7 +3,7 @@
 use axum::extract::State;
 use meguri_events::{NeedId, OfferId, PostId};
 use meguri_http::{Path, Problem, Problems, Query};
-use meguri_projections::views::search::PostMatch;
+use meguri_views::search::PostMatch;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
+use meguri_engine::{ViewSettings, Views};
 use meguri_events::{Event, MemberId};
 use meguri_http::{AUDITOR, Limits, MEMBER, Rate, Tokens};
 use meguri_log::{
     Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
     Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp, Witnesses,
 };
-use meguri_projections::{ViewSettings, Views};
 use meguri_read_api::{ReadApi, document, routes};
 use sqlx::Connection as _;
 use tempfile::TempDir;
@@ -88,7 +88,7 @@ fn options(folder: &std::path::Path, clock: &ManualClock) -> LogOptions {
 impl House {
     /// A house in which nothing has happened.
     pub(crate) async fn empty() -> Self {
-        Self::with(ViewSettings::default()).await
+        Self::with(meguri_views::settings()).await
     }
 
     /// The same, with its views run otherwise.
@@ -98,7 +98,7 @@ impl House {
 
     /// The same, whose streams are silent unless something happens.
     pub(crate) async fn silent() -> Self {
-        Self::started(ViewSettings::default(), None, Duration::from_hours(1)).await
+        Self::started(meguri_views::settings(), None, Duration::from_hours(1)).await
     }
 
     /// The same, whose accounts may ask for one thing and nothing more.
@@ -108,7 +108,7 @@ impl House {
             per_minute: 0,
         };
         Self::started(
-            ViewSettings::default(),
+            meguri_views::settings(),
             Some(once),
             Duration::from_millis(20),
         )

@@ -1,8 +1,8 @@
 //! What the views show as of a moment, and to whom.
 
+use meguri_engine::{PastBounds, ViewSettings};
 use meguri_events::{EvaluationRetracted, EvaluationWritten, MemberLeft, NicknameChanged, OfferId};
 use meguri_log::{Position, Timestamp};
-use meguri_projections::{PastBounds, ViewSettings};
 use serde_json::{Value, json};
 
 use crate::house::{Answer, House, START_MICROS};
@@ -310,7 +310,7 @@ async fn while_everything_that_is_kept_is_read_the_reader_is_asked_to_come_again
             files: 1,
             ..PastBounds::default()
         },
-        ..ViewSettings::default()
+        ..meguri_views::settings()
     };
     let house = House::with(settings).await.lives().await;
     let wait = std::time::Duration::from_secs(20);

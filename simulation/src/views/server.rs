@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
+use meguri_engine::{ViewSettings, ViewState, ViewStatus, Views, hear_commits};
 use meguri_log::simulation::Link;
-use meguri_projections::{ViewSet, ViewSettings, ViewState, ViewStatus, Views, hear_commits};
 use tokio::{task::JoinHandle, time::sleep};
 
 use super::{
@@ -108,7 +108,7 @@ impl Server {
         self.commits = Commits::new(&self.folder);
         let commits = Arc::clone(&self.commits);
         hear_commits(self.folder.clone(), Arc::new(move || commits.before()));
-        let mut views = ViewSet::all().only(&VIEWS);
+        let mut views = meguri_views::all().only(&VIEWS);
         if world.random.chance(1_000) {
             let view = world.any_view();
             if !self.revised.remove(view) {
@@ -126,7 +126,7 @@ impl Server {
             readers: 1,
             build_percent: 100,
             views,
-            ..ViewSettings::default()
+            ..meguri_views::settings()
         };
         let (link, process) = (self.link.clone(), world.process());
         let (folder, running) = (self.folder.clone(), Arc::clone(&self.running));
@@ -168,7 +168,7 @@ impl Server {
         self.link.end();
         task.abort();
         *running(&self.running) = None;
-        meguri_projections::forget_commits(&self.folder);
+        meguri_engine::forget_commits(&self.folder);
         self.folder = self.commits.image.clone();
         self.process += 10;
         self.commits = Commits::new(&self.folder);

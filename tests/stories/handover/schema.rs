@@ -8,8 +8,8 @@ use meguri::app::Parts;
 use meguri::command_line::ServeArgs;
 use meguri::serve;
 use meguri::settings::{Flags, Settings};
+use meguri_engine::{ViewSet, ViewSettings};
 use meguri_postgres_cluster::shared;
-use meguri_projections::{ViewSet, ViewSettings};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +68,7 @@ async fn serve(settings: &Arc<Settings>, views: ViewSet, replace: bool) -> Relea
     let parts = Parts {
         views: ViewSettings {
             views,
-            ..ViewSettings::default()
+            ..meguri_views::settings()
         },
         ..Parts::default()
     };
@@ -117,12 +117,14 @@ async fn versions(api: &Api) -> Vec<(String, u64)> {
 async fn a_changed_schema_goes_live(databases: Option<(String, String)>) {
     let folder = TempDir::new().unwrap();
     let settings = settings(&folder, databases);
-    let old = serve(&settings, ViewSet::all(), false).await;
+    let old = serve(&settings, meguri_views::all(), false).await;
     let load = Load::start(&old.api).await;
     load.progress().await;
     let before = versions(&old.api).await;
 
-    let changed = CHANGED.into_iter().fold(ViewSet::all(), ViewSet::revised);
+    let changed = CHANGED
+        .into_iter()
+        .fold(meguri_views::all(), ViewSet::revised);
     let new = serve(&settings, changed, true).await;
     old.running.await.unwrap();
     // The first question is answered by the new release: at no moment is a view not there.
@@ -140,7 +142,7 @@ async fn a_changed_schema_goes_live(databases: Option<(String, String)>) {
     // The way back: the old release finds the file that it had, and brings it forward.
     let load = Load::start_again(&new.api).await;
     load.progress().await;
-    let back = serve(&settings, ViewSet::all(), true).await;
+    let back = serve(&settings, meguri_views::all(), true).await;
     new.running.await.unwrap();
     load.progress().await;
     load.end().await;
