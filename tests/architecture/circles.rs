@@ -33,6 +33,10 @@ const WITH_CIRCLES: &[(&str, &str)] = &[
         "meguri-search",
         "a query is planned by the lexicon that it is made of",
     ),
+    (
+        "meguri-simulation",
+        "a run and the worlds that it runs know each other",
+    ),
 ];
 
 /// Where a module stands in its crate: its name and those of the modules that it is in.
