@@ -144,11 +144,7 @@ async fn measure(backend: Backend, commands_a_second: u64) {
     let views = Views::open(log.clone(), dir, meguri_views::settings())
         .await
         .unwrap();
-    let settings = CommandSettings {
-        account_rate: None,
-        ..CommandSettings::default()
-    };
-    let commands = Commands::new(log.clone(), settings);
+    let commands = Commands::new(log.clone(), CommandSettings::default());
     let [acknowledged, seen, found] = send(&commands, &views, commands_a_second).await;
     views.close().await;
     log.close().await;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::response::Redirect;
 use axum::routing::get;
 use meguri_commands::policies::UndoneCount;
@@ -126,11 +125,21 @@ impl App {
         let commands = Commands::new(log.clone(), command_settings(settings, parts.commands));
         let stopping = CancellationToken::new();
         let connections = connection_limits(settings);
-        let (tokens, render) = (Tokens::from_ref(&commands), rendering(&metrics));
+        let mut tokens = Tokens::new(log.vault().clone());
+        if let Some(rate) = parts.limits.per_account {
+            tokens = tokens.limited(rate);
+        }
+        let render = rendering(&metrics);
         let limits = limits(settings, parts.limits, &connections, tokens.clone());
-        let read = ReadApi::new(log.clone(), views.clone(), tokens, render, stopping.clone())
-            .streams_at_most(connections.all / 4)
-            .published_by(publisher.watch());
+        let read = ReadApi::new(
+            log.clone(),
+            views.clone(),
+            tokens.clone(),
+            render,
+            stopping.clone(),
+        )
+        .streams_at_most(connections.all / 4)
+        .published_by(publisher.watch());
         let (undone, left) = watch::channel(UndoneCount::default());
         let read = read.policies_stand_as(move || standing_of(*left.borrow()));
         let (backups, standing) = watch::channel(BackupStanding::default());
@@ -140,7 +149,7 @@ impl App {
             None => read,
         };
         let mut app = Self {
-            router: guard(router(&commands, &read)?, &limits),
+            router: guard(router(&commands, &read, tokens)?, &limits),
             connections,
             grace: settings.shutdown_grace.value.duration(),
             stopped: CancellationToken::new(),
@@ -359,10 +368,10 @@ async fn open_views(
 }
 
 /// The routes of both sides, and their description.
-fn router(commands: &Commands, read: &ReadApi) -> Result<Router, Failure> {
+fn router(commands: &Commands, read: &ReadApi, tokens: Tokens) -> Result<Router, Failure> {
     let proving = axum::middleware::from_fn_with_state(read.clone(), meguri_read_api::included);
     let all = OpenApiRouter::new()
-        .merge(meguri_commands::routes(commands.clone()).layer(proving))
+        .merge(meguri_api::writing(commands.clone(), tokens).layer(proving))
         .merge(meguri_read_api::routes(read.clone()));
     let (router, description) = all.split_for_parts();
     let document = meguri_read_api::document(description.clone())

@@ -116,11 +116,7 @@ pub async fn fill(
     if log.head().await?.position == Position::ZERO {
         clock.begin(community.span);
     }
-    let settings = CommandSettings {
-        account_rate: None,
-        ..CommandSettings::default()
-    };
-    let commands = Commands::new(log.clone(), settings);
+    let commands = Commands::new(log.clone(), CommandSettings::default());
     Director::new(&community, &commands, clock, args)
         .direct(bar)
         .await

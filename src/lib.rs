@@ -43,6 +43,7 @@ use std::io::Write;
 use answer::{Answer, Purpose};
 use command_line::{Command, CommandLine, ServeArgs};
 use failure::Failure;
+use meguri_domain::role;
 use settings::{Environment, Settings};
 
 /// Does what the command line asks for, and returns when that is done.
@@ -87,10 +88,8 @@ async fn run_command(
         Command::Views(command) => views::run(settings, command, out).await,
         Command::Erase(args) => erase::run(settings, args, out).await,
         Command::Vault(command) => vault::run(settings, command, out).await,
-        Command::Auditor(command) => token::run(settings, meguri_http::AUDITOR, command, out).await,
-        Command::Operator(command) => {
-            token::run(settings, meguri_http::OPERATOR, command, out).await
-        }
+        Command::Auditor(command) => token::run(settings, role::AUDITOR, command, out).await,
+        Command::Operator(command) => token::run(settings, role::OPERATOR, command, out).await,
         Command::Audit(command) => audit::run(settings, command, out).await,
         Command::Witness(args) => witness::run(settings, args, out).await,
         Command::Dictionary(command) => dictionary::run(settings, command, out).await,

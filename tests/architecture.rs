@@ -9,6 +9,15 @@ mod circles;
 /// Which crates of ours a crate may use: the arrows of ARCHITECTURE.md. A change here is a
 /// decision, and is written down in `docs/decisions/` first.
 const ARROWS: &[(&str, &[&str])] = &[
+    (
+        "meguri-api",
+        &[
+            "meguri-commands",
+            "meguri-domain",
+            "meguri-events",
+            "meguri-http",
+        ],
+    ),
     ("meguri-events", &[]),
     ("meguri-evidence", &["meguri-proofs"]),
     ("meguri-log", &["meguri-proofs", "meguri-supervision"]),
@@ -31,18 +40,29 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["meguri-log", "meguri-postgres-cluster", "meguri-simulation"],
     ),
     (
+        "meguri-test-community",
+        &[
+            "meguri-commands",
+            "meguri-events",
+            "meguri-log",
+            "meguri-postgres-cluster",
+        ],
+    ),
+    (
         "meguri-test-logs",
         &["meguri-log", "meguri-postgres-cluster"],
     ),
     ("meguri-domain", &["meguri-events"]),
-    ("meguri-http", &["meguri-log"]),
+    (
+        "meguri-http",
+        &["meguri-commands", "meguri-domain", "meguri-log"],
+    ),
     (
         "meguri-commands",
         &[
             "meguri-domain",
             "meguri-events",
             "meguri-log",
-            "meguri-http",
             "meguri-supervision",
         ],
     ),
@@ -90,6 +110,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "meguri",
         &[
+            "meguri-api",
             "meguri-commands",
             "meguri-domain",
             "meguri-events",
@@ -111,7 +132,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 const WITH_SIMULATION: &[&str] = &["meguri-simulation", "meguri-chaos"];
 
 /// What any test may use beside what its crate may.
-const FOR_TESTS: &[&str] = &["meguri-postgres-cluster", "meguri-test-logs"];
+const FOR_TESTS: &[&str] = &[
+    "meguri-postgres-cluster",
+    "meguri-test-community",
+    "meguri-test-logs",
+];
+
+/// The doors of the application. Nothing that they use, and nothing which that uses, speaks HTTP.
+const DOORS: &[&str] = &["meguri-commands"];
 
 /// The only crates of others which the pure crates may use: no I/O, no runtime, no randomness.
 const PURE: [(&str, &[&str]); 4] = [
@@ -268,21 +296,33 @@ fn cargo_test_in_the_root_runs_every_crate_but_those_that_simulate() {
     );
 }
 
-#[test]
-fn nothing_of_the_simulation_is_in_what_is_built_by_default() {
+/// Everything that a package is built of, one a line: name, version, features.
+fn tree(package: &str) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
-    let features = "{p} {f}";
-    command.args([
-        "tree",
-        "--offline",
-        "--edges=normal,build",
-        "--prefix=none",
-        "--format",
-        features,
-    ]);
+    command.args(["tree", "--offline", "--edges=normal,build", "--prefix=none"]);
+    command.args(["--format", "{p} {f}", "--package", package]);
     let output = command.current_dir(root()).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_doors_of_the_application_speak_no_http() {
+    let mut wrong = Vec::new();
+    for door in DOORS {
+        let tree = tree(door);
+        let speaks = |line: &&str| ["axum", "hyper", "tower-http"].contains(line);
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        wrong.extend(names.filter(speaks).map(|name| format!("{door} -> {name}")));
+    }
+    assert_none(&wrong, "HTTP below a door");
+}
+
+#[test]
+fn nothing_of_the_simulation_is_in_what_is_built_by_default() {
+    let said = tree("meguri");
     let ours = said.lines().find(|line| line.starts_with("meguri-log "));
     let ours = ours.unwrap_or_else(|| panic!("the log is among what is built: {said}"));
     assert!(!ours.contains("simulation"), "{ours}");

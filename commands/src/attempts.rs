@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use meguri_http::{Buckets, TooMany};
-
 use crate::CommandSettings;
+use crate::rate::{Buckets, TooMany};
 
 /// What is known of whoever gives a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +99,7 @@ impl Admitted<'_> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use meguri_http::Rate;
+    use crate::Rate;
 
     fn attempts() -> Attempts {
         let rate = |burst| Rate {

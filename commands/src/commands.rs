@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRef;
-use meguri_http::{RequestDigest, Tokens};
 use meguri_log::{Log, RequestKey};
 
 use crate::attempts::Attempts;
@@ -11,6 +9,15 @@ use crate::cache::Cache;
 use crate::password::Passwords;
 use crate::snapshots::Snapshots;
 use crate::{CommandSettings, Ids, SystemIds, Visitor};
+
+/// What is kept of a request that may be repeated under a key of its client: two hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestDigest {
+    /// SHA-256 of actor, route and the client's key.
+    pub key: [u8; 32],
+    /// SHA-256 of method, path and body: tells a repeated request from another one.
+    pub request: [u8; 32],
+}
 
 /// Carries out commands on a log. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -28,22 +35,16 @@ struct Shared {
     snapshots: Snapshots,
     passwords: Passwords,
     attempts: Attempts,
-    tokens: Tokens,
 }
 
 impl Commands {
     /// Commands on this log.
     pub fn new(log: Log, settings: CommandSettings) -> Self {
-        let mut tokens = Tokens::new(log.vault().clone());
-        if let Some(rate) = settings.account_rate {
-            tokens = tokens.limited(rate);
-        }
         let shared = Shared {
             cache: Cache::new(settings.states_cached),
             snapshots: Snapshots::open(settings.snapshots_in.as_deref(), settings.snapshot_every),
             passwords: Passwords::new(settings.password_cost, settings.hashing_at_once),
             attempts: Attempts::new(&settings),
-            tokens,
             settings,
             log,
         };
@@ -130,11 +131,5 @@ impl Commands {
 
     pub(crate) fn visitor(&self) -> &Visitor {
         &self.visitor
-    }
-}
-
-impl FromRef<Commands> for Tokens {
-    fn from_ref(commands: &Commands) -> Self {
-        commands.shared.tokens.clone()
     }
 }

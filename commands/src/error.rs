@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use meguri_domain::{
     BlockError, ClaimError, ExchangeError, MemberError, PostError, TextError, VocabularyError,
 };
-use meguri_http::{Problem, TooMany, kinds};
 use meguri_log::{AppendError, OpenSealError, ReadError, VaultError};
+
+use crate::TooMany;
 
 /// A rule does not allow what was asked. Deciding again gives the same until something changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,20 +23,20 @@ pub struct Refusal {
     pub kind: RefusalKind,
 }
 
-/// What kind of refusal it is: it decides the HTTP status.
+/// What kind of refusal it is: a rule's, a conflict with somebody else, or that nothing is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// A rule of the product (422).
+    /// A rule of the product.
     Rule,
-    /// Somebody else holds what only one can hold (409).
+    /// Somebody else holds what only one can hold.
     Taken,
-    /// The caller may not know of it (404).
+    /// The caller may not know of it.
     Hidden,
 }
 
 impl Refusal {
     /// The keys of somebody it concerns are destroyed.
-    pub(crate) const fn member_erased() -> Self {
+    pub const fn member_erased() -> Self {
         Self {
             code: "member-erased",
             ja: Cow::Borrowed("このメンバーの情報は消去されています。"),
@@ -45,7 +46,7 @@ impl Refusal {
     }
 
     /// An event of the stream was redacted.
-    pub(crate) const fn stream_frozen() -> Self {
+    pub const fn stream_frozen() -> Self {
         Self {
             code: "stream-frozen",
             ja: Cow::Borrowed("記録の一部が削除されているため、操作できません。"),
@@ -55,7 +56,7 @@ impl Refusal {
     }
 
     /// One coordinate without the other.
-    pub(crate) const fn half_a_place() -> Self {
+    pub const fn half_a_place() -> Self {
         Self {
             code: "half-a-place",
             ja: Cow::Borrowed("緯度と経度は両方入力してください。"),
@@ -220,44 +221,6 @@ impl From<AppendError> for CommandError {
                 Self::Unavailable(error.to_string())
             }
             AppendError::TooLarge(_) | AppendError::Invalid(_) => Self::Broken(error.to_string()),
-        }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { code, ja, en, kind } = refusal;
-        match kind {
-            RefusalKind::Rule => Self::refused(code, ja, en),
-            RefusalKind::Taken => Self::taken(code, ja, en),
-            RefusalKind::Hidden => Self::new(kinds::NOT_FOUND),
-        }
-    }
-}
-
-impl From<CommandError> for Problem {
-    fn from(error: CommandError) -> Self {
-        match error {
-            CommandError::Refused(refusal) => refusal.into(),
-            CommandError::NotFound => Self::new(kinds::NOT_FOUND),
-            CommandError::Stale { current } => {
-                Self::new(kinds::PRECONDITION_FAILED).with("version", current)
-            }
-            CommandError::WrongCredentials => Self::new(kinds::WRONG_CREDENTIALS),
-            CommandError::TooMany(too_many) => too_many.into(),
-            CommandError::Conflict => Self::new(kinds::CONFLICT).retry_after(1),
-            CommandError::KeyReused => Self::new(kinds::KEY_REUSED),
-            CommandError::Busy => Self::new(kinds::BUSY).retry_after(1),
-            CommandError::Unknown => Self::new(kinds::OUTCOME_UNKNOWN).retry_after(1),
-            CommandError::Frozen { .. } => Refusal::stream_frozen().into(),
-            CommandError::Unavailable(text) => {
-                tracing::error!(error = text, "a command could not be carried out");
-                Self::new(kinds::UNAVAILABLE).retry_after(1)
-            }
-            CommandError::Broken(text) => {
-                tracing::error!(error = text, "a command met something broken");
-                Self::new(kinds::INTERNAL)
-            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The write side: load, decide, append, and the policies that follow the log.
 //!
 //! [`Commands`] is what everything that writes goes through, with or without HTTP: its methods
-//! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. [`routes`] puts HTTP in
-//! front of it; [`policies`] act on what has happened, by the same commands.
+//! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. It knows nothing of HTTP;
+//! [`policies`] act on what has happened, by the same commands.
 
+mod address;
 mod attempts;
 mod block;
 mod cache;
@@ -21,8 +22,8 @@ mod member;
 mod password;
 pub mod policies;
 mod post;
+mod rate;
 mod redaction;
-mod routes;
 mod schemas;
 mod settings;
 mod snapshot;
@@ -31,8 +32,9 @@ mod tokens;
 mod visitor;
 mod vocabulary;
 
+pub use address::ClientAddress;
 pub use caller::Caller;
-pub use commands::Commands;
+pub use commands::{Commands, RequestDigest};
 pub use erasure::{Erasure, give_up_lost_keys, reapply_erasures};
 pub use error::{CommandError, Refusal, RefusalKind};
 pub use exchange::{
@@ -43,9 +45,9 @@ pub use ids::{Ids, SeededIds, SystemIds};
 pub use member::{NewMember, NewNickname, Registered};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password};
 pub use post::{NewPost, PostChanges};
+pub use rate::{Buckets, Rate, TooMany};
 pub use redaction::{RedactError, Redaction, redact};
-pub use routes::routes;
 pub use settings::{CommandSettings, ErasurePeriods, PasswordCost};
 pub use snapshots::keep_snapshots;
-pub use tokens::LoggedIn;
+pub use tokens::{LoggedIn, OwnToken};
 pub use visitor::Visitor;

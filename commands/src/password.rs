@@ -53,7 +53,7 @@ impl Password {
     }
 
     /// Refuses what is too short or too long for a new password, or holds what PRECIS forbids.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), Refusal> {
         let chars = self.form().chars().take(PASSWORD_CHARS_MAX + 1).count();
         let (code, ja, en) = if chars < PASSWORD_CHARS_MIN {
             (

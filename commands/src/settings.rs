@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use meguri_domain::FollowUpPeriods;
-use meguri_http::Rate;
+
+use crate::Rate;
 
 /// Settings of the write side. The defaults are those of production.
 #[derive(Debug, Clone)]
@@ -27,8 +28,6 @@ pub struct CommandSettings {
     /// Accounts made from one address. Programs of the same machine, and so a proxy that nobody
     /// named, are not limited.
     pub registration_rate: Rate,
-    /// Requests of one account, whatever token it uses; `None` does not limit.
-    pub account_rate: Option<Rate>,
     /// States kept in memory, at most.
     pub states_cached: NonZeroUsize,
     /// The data folder, in which [`keep_snapshots`](crate::keep_snapshots) keeps those of long
@@ -65,10 +64,6 @@ impl Default for CommandSettings {
                 burst: 300,
                 per_minute: 5,
             },
-            account_rate: Some(Rate {
-                burst: 1_000,
-                per_minute: 6_000,
-            }),
             states_cached: NonZeroUsize::MIN.saturating_add(50_000),
             snapshots_in: None,
             // What a command may well wait for: `docs/benchmarks.md`.

@@ -1,9 +1,12 @@
 //! Access tokens: logging in and out. None of it is an event.
 
+use meguri_domain::role::MEMBER;
 use meguri_domain::{Claim, UserName};
 use meguri_events::MemberId;
-use meguri_http::MEMBER;
-use meguri_log::{Position, StoredToken};
+use meguri_events::Timestamp;
+use meguri_log::{Position, StoredToken, TokenId};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::attempts::Familiar;
 use crate::fair_queue::Who;
@@ -21,6 +24,39 @@ pub struct LoggedIn {
     pub device: String,
     /// A position at which the member is to be seen.
     pub position: Position,
+}
+
+/// An access token as its owner sees it: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OwnToken {
+    /// By which it is revoked.
+    #[schema(example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
+    pub id: String,
+    /// When it was given, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub issued_at: Timestamp,
+    /// From when on it is refused, RFC 3339.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// The hour in which it was used last, RFC 3339; absent where it never was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// Whether it is the token of this request.
+    pub current: bool,
+}
+
+impl OwnToken {
+    fn new(token: &StoredToken, current: TokenId) -> Self {
+        let time = |time: meguri_log::Timestamp| Timestamp::from_micros(time.micros());
+        Self {
+            id: token.id.to_string(),
+            issued_at: time(token.issued_at),
+            expires_at: time(token.expires_at),
+            last_used_at: token.used_at.map(time),
+            current: token.id == current,
+        }
+    }
 }
 
 /// Whose password is given.
@@ -158,12 +194,23 @@ impl Commands {
         Ok(self.log().vault().revoke_token(token).await?)
     }
 
-    /// The valid access tokens of a subject, newest first.
+    /// The valid access tokens of a subject, newest first. `current` is the one it asks with.
     ///
     /// # Errors
     /// Technical ones only.
-    pub async fn tokens_of(&self, subject: &str) -> Result<Vec<StoredToken>, CommandError> {
-        Ok(self.log().vault().tokens_of(subject).await?)
+    pub async fn tokens_of(
+        &self,
+        subject: &str,
+        current: &str,
+    ) -> Result<Vec<OwnToken>, CommandError> {
+        let (tokens, current) = (
+            self.log().vault().tokens_of(subject).await?,
+            TokenId::of(current),
+        );
+        Ok(tokens
+            .iter()
+            .map(|token| OwnToken::new(token, current))
+            .collect())
     }
 
     /// Takes back one access token of a subject, by the id under which it is listed.

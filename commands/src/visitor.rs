@@ -1,12 +1,11 @@
 //! From where somebody asks who has not proven yet who they are.
 
-use meguri_http::ClientAddress;
 use meguri_log::{TokenId, Vault};
 use uuid::Uuid;
 
 use crate::attempts::Familiar;
 use crate::fair_queue::Who;
-use crate::{CommandError, Commands};
+use crate::{ClientAddress, CommandError, Commands};
 
 /// Days for which a device is known after a log-in.
 const DEVICE_DAYS: u32 = 365;
@@ -33,8 +32,8 @@ impl Visitor {
 
     /// Somebody who gives a password beside a valid token of the account.
     #[must_use]
-    pub fn with_token(self, token: TokenId) -> Self {
-        let token = Some(token);
+    pub fn with_token(self, token: &str) -> Self {
+        let token = Some(TokenId::of(token));
         Self { token, ..self }
     }
 

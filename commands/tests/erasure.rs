@@ -1,12 +1,12 @@
 //! Erasing a member: everything sealed for them is gone, what the log says of them stays.
 
 use meguri_commands::policies::Runner;
-use meguri_commands::{Caller, CommandError, NewNickname, Password, reapply_erasures};
+use meguri_commands::{Caller, NewNickname, reapply_erasures};
 use meguri_events::{ExchangeId, KeyClass};
 use meguri_log::{Append, Cause, Filter, Location, Log, NewEvent, Position, SectionContent};
 use serde_json::{Value, json};
 
-use crate::support::{Call, World};
+use meguri_test_community::{World, on_both_backends};
 
 /// Of every sealed section: its key's person and class, and whether it still opens.
 async fn sections(log: &Log) -> Vec<(String, String, bool)> {
@@ -126,7 +126,7 @@ on_both_backends! {
         let again = world.commands.erase(&aki, &[]).await.unwrap();
         assert_eq!((again.erased, world.count("MemberErased").await), (erasure.erased, 1));
         // The address is free again; the user name never is.
-        let mut new = crate::support::new_member("aki");
+        let mut new = meguri_test_community::new_member("aki");
         assert!(world.commands.register(new.clone(), None).await.is_err());
         "akiko".clone_into(&mut new.user_name);
         world.commands.register(new, None).await.unwrap();
@@ -288,29 +288,5 @@ on_both_backends! {
         assert_eq!(world.count("KeysDestroyed").await, 2);
         let erasure = world.commands.erase(&aki, &[]).await.unwrap();
         assert_eq!((erasure.kept, erasure.kept_until), (vec![], None));
-    }
-
-    async fn the_password_is_asked_for_again(world: &World) {
-        let password = "おだやかな朝のひかり";
-        let mut new = serde_json::to_value(crate::support::new_member("aki")).unwrap();
-        new["password"] = json!(password);
-        let app = world.app();
-        let registered = Call::new("POST", "/api/members").body(new).send(&app).await;
-        let token = registered.text("token");
-        let erase = |password: &str| {
-            Call::new("DELETE", "/api/me").by(&token).body(json!({"password": password}))
-        };
-        let refused = erase("something else").send(&app).await;
-        assert_eq!(refused.outcome(), (401, "wrong-credentials".to_owned()));
-        assert_eq!(world.count("MemberErased").await, 0);
-        let answer = erase(password).send(&app).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        assert_eq!(answer.body["keys_destroyed"], true);
-        assert_eq!(answer.body["erased"][0]["ja"], "プロフィール");
-        assert_eq!(answer.text("complete_by"), "2026-11-22T07:00:00.000000Z");
-        assert_eq!(erase(password).send(&app).await.status, 401, "the token is gone");
-        let nobody = world.member("haru").await;
-        let refused = world.commands.erase_oneself(&nobody, &Password::new(password)).await;
-        assert!(matches!(refused, Err(CommandError::WrongCredentials)), "who has none");
     }
 }

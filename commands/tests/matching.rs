@@ -4,7 +4,7 @@ use meguri_commands::{Caller, policies::Trigger};
 use meguri_events::{NeedId, PostId};
 use meguri_log::{StreamName, StreamRange, Version};
 
-use crate::support::{World, new_post};
+use meguri_test_community::{World, new_post, on_both_backends};
 
 /// A new Need: its id, and the event that a policy reacts to.
 async fn posted(world: &World, author: &Caller) -> (PostId, Trigger) {

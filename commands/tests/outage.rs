@@ -9,7 +9,7 @@ use meguri_log::RequestKey;
 use meguri_postgres_cluster::Cluster;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::World;
+use meguri_test_community::World;
 
 const MESSAGES: u8 = 40;
 

@@ -10,7 +10,7 @@ use sqlx::Connection as _;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{World, code, interrupted_after, new_post};
+use meguri_test_community::{World, code, interrupted_after, new_post, on_both_backends};
 
 /// A runner of its own folder, as another process would have.
 async fn runner(world: &World) -> Runner {
@@ -167,7 +167,7 @@ on_both_backends! {
 
     async fn who_left_is_locked_out_whatever_bit_of_the_book_has_turned_h01(world: &World) {
         let password = meguri_commands::Password::new("おだやかな朝のひかり");
-        let new = crate::support::new_member("aki");
+        let new = meguri_test_community::new_member("aki");
         let aki = world.commands.register_with_password(new, &password, None).await.unwrap();
         let caller = Caller::member(MemberId::new(aki.done.id()));
         world.commands.leave(&caller).await.unwrap();
@@ -286,7 +286,7 @@ on_both_backends! {
 
     async fn who_has_left_has_no_token_and_no_password_h01(world: &World) {
         let password = meguri_commands::Password::new("おだやかな朝のひかり");
-        let new = crate::support::new_member("aki");
+        let new = meguri_test_community::new_member("aki");
         let aki = world.commands.register_with_password(new, &password, None).await.unwrap();
         let caller = Caller::member(meguri_events::MemberId::new(aki.done.id()));
         world.commands.leave(&caller).await.unwrap();
@@ -297,7 +297,7 @@ on_both_backends! {
         assert_eq!(vault.token_holder(&aki.token).await.unwrap(), None);
         assert_eq!(vault.password_hash(aki.done.stream.as_str()).await.unwrap(), None);
         // The address is free again, the user name never is (K23).
-        let mut again = crate::support::new_member("aki");
+        let mut again = meguri_test_community::new_member("aki");
         assert_eq!(code(world.commands.register(again.clone(), None).await), "user-name-taken");
         "aki2".clone_into(&mut again.user_name);
         world.commands.register(again, None).await.unwrap();

@@ -6,7 +6,7 @@ use meguri_log::{
     Append, Cause, Filter, Log, NewEvent, Position, Recorded, SectionContent, StreamRange, Version,
 };
 
-use crate::support::World;
+use meguri_test_community::{World, on_both_backends};
 
 async fn at(log: &Log, position: Position) -> Recorded {
     let before = Position::new(position.get() - 1);

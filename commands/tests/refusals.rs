@@ -6,7 +6,7 @@ use meguri_events::ExchangeId;
 use meguri_log::{Location, Version};
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 
-use crate::support::{World, code};
+use meguri_test_community::{World, code, on_both_backends};
 
 /// Makes the first event of a stream unreadable: whoever reads the stream from its beginning fails.
 async fn break_the_beginning(world: &World, stream: &str) {

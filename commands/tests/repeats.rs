@@ -4,7 +4,9 @@ use meguri_commands::{Caller, CommandError, NewNickname, NewThanks, Password};
 use meguri_events::{MemberId, NeedId, PostId};
 use meguri_log::RequestKey;
 
-use crate::support::{World, code, interrupted_after, key, new_member, new_post, same};
+use meguri_test_community::{
+    World, code, interrupted_after, key, new_member, new_post, on_both_backends, same,
+};
 
 /// A crash after each second poll of a command; all commands are through long before.
 const CRASHES_MAX: u8 = 100;

@@ -14,6 +14,7 @@ mod matching;
 mod member;
 mod place;
 mod post;
+pub mod role;
 mod text;
 mod user_name;
 mod vocabulary;

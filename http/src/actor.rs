@@ -8,18 +8,13 @@ use async_trait::async_trait;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
+use meguri_commands::{Buckets, Rate};
+use meguri_domain::role::{AUDITOR, MEMBER, OPERATOR};
 use meguri_log::TokenId;
 use tokio::sync::watch;
 
 use crate::live_token::{LiveToken, Watched};
-use crate::{Buckets, Problem, Rate, kinds};
-
-/// Role of a member's token.
-pub const MEMBER: &str = "member";
-/// Role of an auditor's token.
-pub const AUDITOR: &str = "auditor";
-/// Role of an operator's token (事務局).
-pub const OPERATOR: &str = "operator";
+use crate::{Problem, kinds};
 
 /// Who holds a token.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,16 +15,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use meguri_commands::{Buckets, ClientAddress, Rate, TooMany};
+use meguri_domain::role::{AUDITOR, OPERATOR};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::head::{refuse_encoded, require_clear};
-use crate::{
-    AUDITOR, Buckets, ClientAddress, Holder, Limits, OPERATOR, Problem, Rate, Share, Shares,
-    TooMany, kinds,
-};
+use crate::{Holder, Limits, Problem, Share, Shares, kinds};
 
 /// The routes that tell how the server is. They have a reserve of their own.
 const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

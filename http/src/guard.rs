@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::client::names_others;
 use crate::gate::{Gate, admit};
-use crate::{ClientAddress, Language, Limits, Problem, TrustedProxies, kinds};
+
+use crate::{Client, Language, Limits, Problem, TrustedProxies, kinds};
 
 /// Header that carries the request's id, in both directions.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -51,7 +52,7 @@ async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let client = ClientAddress::resolve(&proxies, request.extensions(), request.headers());
+    let client = Client::resolve(&proxies, request.extensions(), request.headers());
     if client.is_near() && names_others(request.headers()) {
         static SAID: Once = Once::new();
         SAID.call_once(|| {

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, MatchedPath, OptionalFromRequestParts};
 use axum::http::Method;
 use axum::http::request::Parts;
+use meguri_commands::RequestDigest;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -36,15 +37,6 @@ pub struct IdempotencyKey {
     method: Method,
     route: String,
     path: String,
-}
-
-/// What the log keeps of an idempotent request: two hashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestDigest {
-    /// SHA-256 of actor, route and the client's key.
-    pub key: [u8; 32],
-    /// SHA-256 of method, path and body: tells a repeated request from another one.
-    pub request: [u8; 32],
 }
 
 impl IdempotencyKey {

@@ -7,6 +7,7 @@
 
 mod actor;
 mod client;
+mod command_error;
 mod declared;
 mod documented;
 mod gate;
@@ -24,20 +25,20 @@ mod request;
 mod shares;
 
 pub use actor::{
-    AUDITOR, Auditor, Bearer, Holder, MEMBER, Member, OPERATOR, Operator, TokenReader, Tokens,
-    TokensUnavailable,
+    Auditor, Bearer, Holder, Member, Operator, TokenReader, Tokens, TokensUnavailable,
 };
-pub use client::{BadNetwork, ClientAddress, TrustedProxies};
+pub use client::{BadNetwork, Client, TrustedProxies};
 pub use declared::declared_queries;
 pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
 pub use gate::{HeldUp, OverShare, waiting};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard, limit};
 pub use head::require_host;
-pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey, RequestDigest};
+pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey};
 pub use json::Json;
 pub use language::Language;
-pub use limits::{BODY_BYTES_MAX, Buckets, Limits, Rate, TooMany};
+pub use limits::{BODY_BYTES_MAX, Limits};
 pub use live_token::LiveToken;
+pub use meguri_commands::{ClientAddress, Rate};
 pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
 pub use query::{Path, Query};
 pub use request::IfMatch;

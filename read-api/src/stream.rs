@@ -8,7 +8,8 @@ use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId, PostId};
 use meguri_http::{
-    Bearer, ClientAddress, LiveToken, Member, Problem, Problems, Query, Share, Shares, kinds,
+    Bearer, Client, ClientAddress, LiveToken, Member, Problem, Problems, Query, Share, Shares,
+    kinds,
 };
 use meguri_log::{Block, Follower, Position, ReadError, Recorded};
 use serde::de::IntoDeserializer as _;
@@ -150,7 +151,7 @@ impl<S: Sync> FromRequestParts<S> for Resume {
 pub(crate) async fn follow_stream(
     State(api): State<ReadApi>,
     member: Option<Member>,
-    client: ClientAddress,
+    Client(client): Client,
     bearer: Option<Bearer>,
     resume: Resume,
     Query(query): Query<StreamQuery>,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use meguri_http::{Buckets, ClientAddress, Rate};
+use meguri_commands::{Buckets, ClientAddress, Rate};
 use tokio::task::{AbortHandle, Id};
 
 use super::ConnectionLimits;

@@ -13,7 +13,7 @@ fn client(trusted: &str, peer: &str, fields: &[(&'static str, &str)]) -> String 
     let mut extensions = Extensions::new();
     let peer: IpAddr = peer.parse().unwrap();
     extensions.insert(ConnectInfo(SocketAddr::from((peer, 80))));
-    let client = ClientAddress::resolve(&proxies, &extensions, &headers);
+    let client = Client::resolve(&proxies, &extensions, &headers);
     client.ip().unwrap().to_string()
 }
 

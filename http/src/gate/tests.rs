@@ -12,13 +12,14 @@ use axum::body::HttpBody;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use hyper::body::{Frame, SizeHint};
+use meguri_domain::role::MEMBER;
 use meguri_log::TokenId;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::{AUDITOR, Holder, MEMBER, OPERATOR, TokenReader, Tokens, TokensUnavailable, guard};
+use crate::{Holder, TokenReader, Tokens, TokensUnavailable, guard};
 
 const ATTACKER: &str = "192.0.2.1:1";
 const OTHER: &str = "192.0.2.2:1";

@@ -7,9 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
+use meguri_domain::role::{AUDITOR, MEMBER};
 use meguri_engine::{ViewSettings, Views};
 use meguri_events::{Event, MemberId};
-use meguri_http::{AUDITOR, Limits, MEMBER, Rate, Tokens};
+use meguri_http::{Limits, Rate, Tokens};
 use meguri_log::{
     Append, Cause, Kek, Location, Log, LogOptions, ManualClock, NewEvent, NewSection, Position,
     Publication, PublishOptions, Publisher, SigningKey, StreamName, Timestamp, Witnesses,

@@ -1,7 +1,7 @@
 //! Searching over HTTP.
 
+use meguri_domain::role::OPERATOR;
 use meguri_events::OfferId;
-use meguri_http::OPERATOR;
 use uuid::Uuid;
 
 use crate::house::House;

@@ -1,9 +1,11 @@
 //! Operators look after the words of search; nobody else does.
 
-use meguri_http::{MEMBER, OPERATOR};
+use meguri_domain::role::{MEMBER, OPERATOR};
 use serde_json::json;
 
-use crate::support::{Answered, Call, World};
+use meguri_test_community::{World, on_both_backends};
+
+use crate::http::{Answered, Call, app};
 
 /// A word, as a path has it.
 const OSHIKATSU: &str = "/api/operator/search/words/%E6%8E%A8%E3%81%97%E6%B4%BB";
@@ -21,7 +23,7 @@ fn version(answered: &Answered) -> u64 {
 on_both_backends! {
     async fn an_operator_changes_words_and_synonyms(world: &World) {
         let operator = token(world, "operator-yuki", OPERATOR).await;
-        let app = world.app();
+        let app = app(world);
         let send = async |method, path, body| -> Answered {
             Call::new(method, path).by(&operator).body(body).send(&app).await
         };
@@ -66,8 +68,8 @@ async fn nobody_else_changes_the_vocabulary() {
     .await;
     let body = json!({"words": ["PC", "パソコン"]});
     let refused = Call::new("PUT", PC).by(&member).body(body.clone());
-    assert_eq!(refused.send(&world.app()).await.status, 403);
+    assert_eq!(refused.send(&app(&world)).await.status, 403);
     let unknown = Call::new("PUT", PC).body(body);
-    assert_eq!(unknown.send(&world.app()).await.status, 401);
+    assert_eq!(unknown.send(&app(&world)).await.status, 401);
     assert!(world.types_in("vocabulary-search").await.is_empty());
 }

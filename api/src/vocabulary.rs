@@ -1,6 +1,7 @@
 //! Routes of operators: the vocabulary of search.
 
 use axum::extract::State;
+use meguri_commands::{Caller, Commands, Done};
 use meguri_domain::SearchWord;
 use meguri_events::{Reading, VocabularyWord, composed};
 use meguri_http::{
@@ -8,9 +9,6 @@ use meguri_http::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-use crate::handle::Done;
-use crate::{Caller, Commands};
 
 /// How a word is read.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -59,7 +57,7 @@ impl From<Done> for VocabularyChanged {
     request_body = WordReading,
     responses((status = 200, description = "In force", body = VocabularyChanged), WriteProblems),
 )]
-pub(super) async fn put_word(
+pub(crate) async fn put_word(
     State(app): State<Commands>,
     who: Operator,
     key: Option<IdempotencyKey>,
@@ -80,7 +78,7 @@ pub(super) async fn put_word(
         IdempotencyHeader),
     responses((status = 200, description = "Removed", body = VocabularyChanged), WriteProblems),
 )]
-pub(super) async fn delete_word(
+pub(crate) async fn delete_word(
     State(app): State<Commands>,
     who: Operator,
     key: Option<IdempotencyKey>,
@@ -101,7 +99,7 @@ pub(super) async fn delete_word(
     request_body = SynonymGroup,
     responses((status = 200, description = "In force", body = VocabularyChanged), WriteProblems),
 )]
-pub(super) async fn put_synonyms(
+pub(crate) async fn put_synonyms(
     State(app): State<Commands>,
     who: Operator,
     key: Option<IdempotencyKey>,
@@ -124,7 +122,7 @@ pub(super) async fn put_synonyms(
         IdempotencyHeader),
     responses((status = 200, description = "Dissolved", body = VocabularyChanged), WriteProblems),
 )]
-pub(super) async fn delete_synonyms(
+pub(crate) async fn delete_synonyms(
     State(app): State<Commands>,
     who: Operator,
     key: Option<IdempotencyKey>,

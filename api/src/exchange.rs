@@ -1,14 +1,14 @@
 //! Routes of exchanges: what the two parties do in their room.
 
 use axum::extract::State;
+use meguri_commands::{
+    Abort, Agreement, Cancellation, Commands, NewEvaluation, NewMessage, NewTerms, NewThanks,
+};
 use meguri_events::ExchangeId;
 use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Path, Problem, WriteProblems};
 use uuid::Uuid;
 
-use super::{Accepted, Answer};
-use crate::{
-    Abort, Agreement, Cancellation, Commands, NewEvaluation, NewMessage, NewTerms, NewThanks,
-};
+use crate::{Accepted, Answer, caller};
 
 /// Writes in the room (H05).
 ///
@@ -22,14 +22,14 @@ use crate::{
     request_body = NewMessage,
     responses((status = 200, description = "Posted", body = Accepted), WriteProblems),
 )]
-pub(super) async fn post_message(
+pub(crate) async fn post_message(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<NewMessage>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.post_message(&caller, ExchangeId::new(id), body).await?,
     ))
@@ -43,14 +43,14 @@ pub(super) async fn post_message(
     request_body = NewTerms,
     responses((status = 200, description = "Proposed", body = Accepted), WriteProblems),
 )]
-pub(super) async fn propose_terms(
+pub(crate) async fn propose_terms(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<NewTerms>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.propose_terms(&caller, ExchangeId::new(id), body)
             .await?,
@@ -67,14 +67,14 @@ pub(super) async fn propose_terms(
     request_body = Agreement,
     responses((status = 200, description = "Agreed", body = Accepted), WriteProblems),
 )]
-pub(super) async fn agree(
+pub(crate) async fn agree(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<Agreement>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.agree(&caller, ExchangeId::new(id), body).await?,
     ))
@@ -88,7 +88,7 @@ pub(super) async fn agree(
     request_body = Option<Cancellation>,
     responses((status = 200, description = "Cancelled", body = Accepted), WriteProblems),
 )]
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
@@ -96,7 +96,7 @@ pub(super) async fn cancel(
     body: Option<Json<Cancellation>>,
 ) -> Result<Answer, Problem> {
     let body = body.map(|Json(body)| body).unwrap_or_default();
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.cancel(&caller, ExchangeId::new(id), body).await?,
     ))
@@ -110,14 +110,14 @@ pub(super) async fn cancel(
     request_body = Abort,
     responses((status = 200, description = "Aborted", body = Accepted), WriteProblems),
 )]
-pub(super) async fn abort(
+pub(crate) async fn abort(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<Abort>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.abort(&caller, ExchangeId::new(id), body).await?,
     ))
@@ -130,13 +130,13 @@ pub(super) async fn abort(
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     responses((status = 200, description = "Reported", body = Accepted), WriteProblems),
 )]
-pub(super) async fn report_completion(
+pub(crate) async fn report_completion(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.report_completion(&caller, ExchangeId::new(id)).await?,
     ))
@@ -150,14 +150,14 @@ pub(super) async fn report_completion(
     request_body = NewEvaluation,
     responses((status = 200, description = "Written", body = Accepted), WriteProblems),
 )]
-pub(super) async fn write_evaluation(
+pub(crate) async fn write_evaluation(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<NewEvaluation>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.write_evaluation(&caller, ExchangeId::new(id), body)
             .await?,
@@ -171,13 +171,13 @@ pub(super) async fn write_evaluation(
     params(("id" = Uuid, Path, description = "The exchange"), IdempotencyHeader),
     responses((status = 200, description = "Retracted", body = Accepted), WriteProblems),
 )]
-pub(super) async fn retract_evaluation(
+pub(crate) async fn retract_evaluation(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.retract_evaluation(&caller, ExchangeId::new(id)).await?,
     ))
@@ -191,7 +191,7 @@ pub(super) async fn retract_evaluation(
     request_body = Option<NewThanks>,
     responses((status = 200, description = "Sent", body = Accepted), WriteProblems),
 )]
-pub(super) async fn send_thanks(
+pub(crate) async fn send_thanks(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
@@ -199,7 +199,7 @@ pub(super) async fn send_thanks(
     body: Option<Json<NewThanks>>,
 ) -> Result<Answer, Problem> {
     let body = body.map(|Json(body)| body).unwrap_or_default();
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(
         app.send_thanks(&caller, ExchangeId::new(id), body).await?,
     ))

@@ -1,12 +1,12 @@
 //! Routes of blocks.
 
 use axum::extract::State;
+use meguri_commands::{Commands, Done};
 use meguri_http::{IdempotencyHeader, IdempotencyKey, Json, Member, Path, Problem, WriteProblems};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::Commands;
-use crate::handle::Done;
+use crate::caller;
 
 /// A block was made, or taken back.
 ///
@@ -37,13 +37,13 @@ impl From<Done> for BlockChanged {
     params(("user_name" = String, Path, description = "Whom to block"), IdempotencyHeader),
     responses((status = 200, description = "Blocked", body = BlockChanged), WriteProblems),
 )]
-pub(super) async fn block_member(
+pub(crate) async fn block_member(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(user_name): Path<String>,
 ) -> Result<Json<BlockChanged>, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Json(app.block(&caller, &user_name).await?.into()))
 }
 
@@ -56,12 +56,12 @@ pub(super) async fn block_member(
     params(("user_name" = String, Path, description = "Who is blocked"), IdempotencyHeader),
     responses((status = 200, description = "Taken back", body = BlockChanged), WriteProblems),
 )]
-pub(super) async fn unblock_member(
+pub(crate) async fn unblock_member(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(user_name): Path<String>,
 ) -> Result<Json<BlockChanged>, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Json(app.unblock(&caller, &user_name).await?.into()))
 }

@@ -1,5 +1,6 @@
 //! What each kind of problem means: the page behind every problem's `type`.
 
+use meguri_commands::{CommandError, Password, Refusal, RefusalKind};
 use meguri_domain::{
     BlockError, ClaimError, ExchangeError, Field, MemberError, PostError, TextError,
     VocabularyError,
@@ -8,8 +9,6 @@ use meguri_events::Mode;
 use meguri_http::{Json, Language, Path, Problem, Problems, kinds};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::{CommandError, Password, Refusal, RefusalKind};
 
 /// A kind of problem. Its code never changes its meaning.
 #[derive(Serialize, ToSchema)]
@@ -38,7 +37,7 @@ pub(crate) struct KindsOfProblem {
     extensions(("x-summary-ja" = json!("問題の種類の一覧"))),
     responses((status = 200, description = "All kinds", body = KindsOfProblem), Problems),
 )]
-pub(super) async fn every_problem(language: Language) -> Json<KindsOfProblem> {
+pub(crate) async fn every_problem(language: Language) -> Json<KindsOfProblem> {
     let items = all()
         .iter()
         .map(|problem| told(problem, language))
@@ -58,7 +57,7 @@ pub(super) async fn every_problem(language: Language) -> Json<KindsOfProblem> {
         Problems,
     ),
 )]
-pub(super) async fn one_problem(
+pub(crate) async fn one_problem(
     Path(code): Path<String>,
     language: Language,
 ) -> Result<Json<KindOfProblem>, Problem> {

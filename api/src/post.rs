@@ -1,6 +1,7 @@
 //! Routes of posts: Needs and Offers, and the exchanges that are opened on them.
 
 use axum::extract::State;
+use meguri_commands::{Commands, NewExchange, NewPost, PostChanges};
 use meguri_events::{NeedId, OfferId, PostId};
 use meguri_http::{
     IdempotencyHeader, IdempotencyKey, IfMatch, Json, Member, Path, Problem, WriteProblems,
@@ -8,8 +9,7 @@ use meguri_http::{
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{Accepted, Answer};
-use crate::{Commands, NewExchange, NewPost, PostChanges};
+use crate::{Accepted, Answer, caller};
 
 /// The version the author has seen.
 #[derive(IntoParams)]
@@ -32,13 +32,13 @@ struct IfMatchHeader {
     params(IdempotencyHeader), request_body = NewPost,
     responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
 )]
-pub(super) async fn post_need(
+pub(crate) async fn post_need(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Json(body): Json<NewPost>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::created(app.post_need(&caller, body).await?))
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn post_need(
     request_body = PostChanges,
     responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
 )]
-pub(super) async fn edit_need(
+pub(crate) async fn edit_need(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
@@ -58,7 +58,7 @@ pub(super) async fn edit_need(
     Path(id): Path<Uuid>,
     Json(body): Json<PostChanges>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     let (id, seen) = (
         NeedId::new(id).into(),
         seen.map(|IfMatch(versions)| versions),
@@ -75,13 +75,13 @@ pub(super) async fn edit_need(
     params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
     responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
 )]
-pub(super) async fn close_need(
+pub(crate) async fn close_need(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.close_post(&caller, NeedId::new(id).into()).await?,
     ))
@@ -94,13 +94,13 @@ pub(super) async fn close_need(
     params(("id" = Uuid, Path, description = "The Need"), IdempotencyHeader),
     responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
 )]
-pub(super) async fn reopen_need(
+pub(crate) async fn reopen_need(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.reopen_post(&caller, NeedId::new(id).into()).await?,
     ))
@@ -114,14 +114,14 @@ pub(super) async fn reopen_need(
     request_body = NewExchange,
     responses((status = 201, description = "Opened", body = Accepted), WriteProblems),
 )]
-pub(super) async fn apply_to_help(
+pub(crate) async fn apply_to_help(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<NewExchange>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     let post = PostId::from(NeedId::new(id));
     Ok(Answer::created(
         app.open_exchange(&caller, post, body).await?,
@@ -135,13 +135,13 @@ pub(super) async fn apply_to_help(
     params(IdempotencyHeader), request_body = NewPost,
     responses((status = 201, description = "Posted", body = Accepted), WriteProblems),
 )]
-pub(super) async fn post_offer(
+pub(crate) async fn post_offer(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Json(body): Json<NewPost>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::created(app.post_offer(&caller, body).await?))
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn post_offer(
     request_body = PostChanges,
     responses((status = 200, description = "Rewritten", body = Accepted), WriteProblems),
 )]
-pub(super) async fn edit_offer(
+pub(crate) async fn edit_offer(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
@@ -161,7 +161,7 @@ pub(super) async fn edit_offer(
     Path(id): Path<Uuid>,
     Json(body): Json<PostChanges>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     let (id, seen) = (
         OfferId::new(id).into(),
         seen.map(|IfMatch(versions)| versions),
@@ -178,13 +178,13 @@ pub(super) async fn edit_offer(
     params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
     responses((status = 200, description = "Closed", body = Accepted), WriteProblems),
 )]
-pub(super) async fn close_offer(
+pub(crate) async fn close_offer(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.close_post(&caller, OfferId::new(id).into()).await?,
     ))
@@ -197,13 +197,13 @@ pub(super) async fn close_offer(
     params(("id" = Uuid, Path, description = "The Offer"), IdempotencyHeader),
     responses((status = 200, description = "Reopened", body = Accepted), WriteProblems),
 )]
-pub(super) async fn reopen_offer(
+pub(crate) async fn reopen_offer(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(
         app.reopen_post(&caller, OfferId::new(id).into()).await?,
     ))
@@ -217,14 +217,14 @@ pub(super) async fn reopen_offer(
     request_body = NewExchange,
     responses((status = 201, description = "Opened", body = Accepted), WriteProblems),
 )]
-pub(super) async fn request_help(
+pub(crate) async fn request_help(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
     Json(body): Json<NewExchange>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     let post = PostId::from(OfferId::new(id));
     Ok(Answer::created(
         app.open_exchange(&caller, post, body).await?,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::World;
+use meguri_http::Tokens;
+use meguri_test_community::World;
 
 async fn description() -> Value {
     let world = World::on_sqlite().await;
-    let (_, api) = meguri_commands::routes(world.commands.clone()).split_for_parts();
+    let tokens = Tokens::new(world.log().vault().clone());
+    let (_, api) = meguri_api::writing(world.commands.clone(), tokens).split_for_parts();
     serde_json::to_value(api).unwrap()
 }
 

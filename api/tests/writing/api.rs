@@ -3,7 +3,9 @@
 use axum::Router;
 use serde_json::{Value, json};
 
-use crate::support::{Answered, Call, World};
+use meguri_test_community::World;
+
+use crate::http::{Answered, Call, app};
 
 /// What a client sees of an answer. Tokens differ each time.
 fn seen(call: &str, answered: &Answered) -> Value {
@@ -41,7 +43,7 @@ struct Walk {
 impl Walk {
     fn on(world: &World) -> Self {
         Self {
-            app: world.app(),
+            app: app(&world),
             told: Vec::new(),
         }
     }
@@ -300,7 +302,7 @@ async fn an_edit_of_what_has_changed_since_is_refused_412() {
 #[tokio::test]
 async fn the_type_of_a_problem_leads_to_what_it_means() {
     let world = World::on_sqlite().await;
-    let app = world.app();
+    let app = app(&world);
     let refused = Call::new("POST", "/api/needs")
         .body(offer())
         .send(&app)

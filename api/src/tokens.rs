@@ -2,17 +2,13 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use meguri_events::Timestamp;
+use meguri_commands::{Commands, LoggedIn, OwnToken, Password, Visitor};
 use meguri_http::{
-    Bearer, ClientAddress, IdempotencyHeader, Json, Member, Path, Problem, ReadProblems,
-    WriteProblems,
+    Bearer, Client, IdempotencyHeader, Json, Member, Path, Problem, ReadProblems, WriteProblems,
 };
-use meguri_log::{StoredToken, TokenId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use crate::{Commands, LoggedIn, Password, Visitor};
 
 /// User name and password.
 #[derive(Deserialize, ToSchema)]
@@ -57,9 +53,9 @@ pub(crate) struct NewToken {
     params(IdempotencyHeader), request_body = Credentials,
     responses((status = 201, description = "Logged in", body = NewToken), WriteProblems),
 )]
-pub(super) async fn log_in(
+pub(crate) async fn log_in(
     State(app): State<Commands>,
-    address: ClientAddress,
+    Client(address): Client,
     Json(body): Json<Credentials>,
 ) -> Result<(StatusCode, Json<NewToken>), Problem> {
     let app = app.asked_from(Visitor::new(address, body.device));
@@ -84,7 +80,7 @@ pub(super) async fn log_in(
     extensions(("x-summary-ja" = json!("ログアウトする"))),
     responses((status = 204, description = "Logged out"), WriteProblems),
 )]
-pub(super) async fn log_out(
+pub(crate) async fn log_out(
     State(app): State<Commands>,
     _: Member,
     Bearer(token): Bearer,
@@ -100,56 +96,19 @@ pub(crate) struct OwnTokens {
     items: Vec<OwnToken>,
 }
 
-/// An access token as its owner sees it: never the token itself.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct OwnToken {
-    /// By which it is revoked.
-    #[schema(example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
-    id: String,
-    /// When it was given, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    issued_at: Timestamp,
-    /// From when on it is refused, RFC 3339.
-    #[schema(value_type = String, format = DateTime)]
-    expires_at: Timestamp,
-    /// The hour in which it was used last, RFC 3339; absent where it never was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    last_used_at: Option<Timestamp>,
-    /// Whether it is the token of this request.
-    current: bool,
-}
-
-impl OwnToken {
-    fn new(token: &StoredToken, current: TokenId) -> Self {
-        let time = |time: meguri_log::Timestamp| Timestamp::from_micros(time.micros());
-        Self {
-            id: token.id.to_string(),
-            issued_at: time(token.issued_at),
-            expires_at: time(token.expires_at),
-            last_used_at: token.used_at.map(time),
-            current: token.id == current,
-        }
-    }
-}
-
 /// Lists one's access tokens: where one is logged in, since when and until when.
 #[utoipa::path(
     get, path = "/me/tokens", tag = "tokens", security(("bearer" = [])),
     extensions(("x-summary-ja" = json!("自分のアクセストークンの一覧"))),
     responses((status = 200, description = "One's tokens", body = OwnTokens), ReadProblems),
 )]
-pub(super) async fn list_tokens(
+pub(crate) async fn list_tokens(
     State(app): State<Commands>,
     who: Member,
     Bearer(token): Bearer,
 ) -> Result<Json<OwnTokens>, Problem> {
-    let current = TokenId::of(&token);
-    let tokens = app.tokens_of(&who.subject).await?;
-    let items = tokens.iter().map(|token| OwnToken::new(token, current));
-    Ok(Json(OwnTokens {
-        items: items.collect(),
-    }))
+    let items = app.tokens_of(&who.subject, &token).await?;
+    Ok(Json(OwnTokens { items }))
 }
 
 /// Revokes one of one's access tokens: it is refused from now on, and live updates under it end.
@@ -159,7 +118,7 @@ pub(super) async fn list_tokens(
     params(("id" = String, Path, description = "The token, as `GET /api/me/tokens` lists it")),
     responses((status = 204, description = "Revoked"), WriteProblems),
 )]
-pub(super) async fn revoke_token(
+pub(crate) async fn revoke_token(
     State(app): State<Commands>,
     who: Member,
     Path(id): Path<String>,

@@ -1,13 +1,13 @@
 //! The route by which a member is forgotten.
 
 use axum::extract::State;
+use meguri_commands::{Commands, Erasure, Password, Visitor};
 use meguri_events::{KeyClass, Timestamp};
-use meguri_http::{Bearer, ClientAddress, Json, Member, Problem, WriteProblems};
-use meguri_log::TokenId;
+use meguri_http::{Bearer, Client, Json, Member, Problem, WriteProblems};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Commands, Erasure, Password, Visitor};
+use crate::caller;
 
 /// That it is really meant.
 #[derive(Deserialize, ToSchema)]
@@ -99,15 +99,15 @@ impl From<Erasure> for ErasureAnswer {
     request_body = ErasureConfirmation,
     responses((status = 200, description = "Erased", body = ErasureAnswer), WriteProblems),
 )]
-pub(super) async fn erase_me(
+pub(crate) async fn erase_me(
     State(app): State<Commands>,
     who: Member,
     Bearer(token): Bearer,
-    address: ClientAddress,
+    Client(address): Client,
     Json(body): Json<ErasureConfirmation>,
 ) -> Result<Json<ErasureAnswer>, Problem> {
-    let caller = app.caller(&who, None, &())?;
-    let visitor = Visitor::new(address, None).with_token(TokenId::of(&token));
+    let caller = caller(&app, &who, None, &())?;
+    let visitor = Visitor::new(address, None).with_token(&token);
     let app = app.asked_from(visitor);
     let erasure = app.erase_oneself(&caller, &body.password).await?;
     Ok(Json(erasure.into()))

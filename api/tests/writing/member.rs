@@ -2,11 +2,13 @@
 
 use meguri_commands::{Caller, NewNickname};
 use meguri_events::MemberId;
-use meguri_log::{Append, Cause, Filter, NewEvent, NewSection, Position};
+use meguri_test_community::meguri_log::{Append, Cause, Filter, NewEvent, NewSection, Position};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Call, World};
+use meguri_test_community::{World, on_both_backends};
+
+use crate::http::{Call, app};
 
 fn registration(name: &str, prefecture: Value) -> Call<'static> {
     let mut body = json!({
@@ -27,7 +29,7 @@ async fn registrations(world: &World) -> Vec<(u32, Value)> {
         .read_all(Position::ZERO, &filter, 100)
         .await
         .unwrap();
-    let header = |event: &meguri_log::Recorded| {
+    let header = |event: &meguri_test_community::meguri_log::Recorded| {
         let header = event.header().unwrap().unwrap();
         (header.schema, serde_json::from_str(header.data).unwrap())
     };
@@ -71,7 +73,7 @@ async fn registered_long_ago(world: &World, member: MemberId) {
 
 on_both_backends! {
     async fn a_member_says_in_which_prefecture_they_live_or_does_not_k23_k30(world: &World) {
-        let app = world.app();
+        let app = app(world);
         let mut ids = Vec::new();
         let told = [("aki", json!(47)), ("haru", json!(13.0)), ("natsu", json!(null))];
         for (name, prefecture) in told {
@@ -100,7 +102,7 @@ on_both_backends! {
 #[tokio::test]
 async fn a_prefecture_that_there_is_not_is_refused_with_what_is_wrong_k30() {
     let world = World::on_sqlite().await;
-    let app = world.app();
+    let app = app(&world);
     for nowhere in [
         json!(0),
         json!(48),

@@ -2,16 +2,16 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use meguri_commands::{Commands, NewMember, NewNickname, Password, Visitor};
 use meguri_events::Prefecture;
 use meguri_http::{
-    ClientAddress, IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems,
+    Client, IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Accepted, Answer};
-use crate::{Commands, NewMember, NewNickname, Password, Visitor};
+use crate::{Accepted, Answer, caller};
 
 /// A visitor has no name yet under which a key could be remembered.
 const NOBODY: &str = "nobody";
@@ -70,9 +70,9 @@ pub(crate) struct RegisteredMember {
     params(IdempotencyHeader), request_body = Registration,
     responses((status = 201, description = "Registered", body = RegisteredMember), WriteProblems),
 )]
-pub(super) async fn register(
+pub(crate) async fn register(
     State(app): State<Commands>,
-    address: ClientAddress,
+    Client(address): Client,
     key: Option<IdempotencyKey>,
     Json(body): Json<Registration>,
 ) -> Result<(StatusCode, Json<RegisteredMember>), Problem> {
@@ -110,13 +110,13 @@ pub(super) async fn register(
     params(IdempotencyHeader), request_body = NewNickname,
     responses((status = 200, description = "Changed", body = Accepted), WriteProblems),
 )]
-pub(super) async fn change_nickname(
+pub(crate) async fn change_nickname(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
     Json(body): Json<NewNickname>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &body)?;
+    let caller = caller(&app, &who, key.as_ref(), &body)?;
     Ok(Answer::changed(app.change_nickname(&caller, body).await?))
 }
 
@@ -130,11 +130,11 @@ pub(super) async fn change_nickname(
     params(IdempotencyHeader),
     responses((status = 200, description = "Left", body = Accepted), WriteProblems),
 )]
-pub(super) async fn leave(
+pub(crate) async fn leave(
     State(app): State<Commands>,
     who: Member,
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Problem> {
-    let caller = app.caller(&who, key.as_ref(), &())?;
+    let caller = caller(&app, &who, key.as_ref(), &())?;
     Ok(Answer::changed(app.leave(&caller).await?))
 }

@@ -1,4 +1,5 @@
-//! The routes that write, in front of [`Commands`]: one function each, and nothing decided here.
+//! JSON over HTTP, in front of the doors of the application: one function a route, and nothing
+//! decided here.
 
 mod block;
 mod erasure;
@@ -9,21 +10,39 @@ mod problems;
 mod tokens;
 mod vocabulary;
 
+use axum::extract::FromRef;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use meguri_commands::{Caller, Commands, Done};
 use meguri_events::MemberId;
-use meguri_http::{IdempotencyKey, IfMatch, Json, Member, Problem, documented, kinds};
+use meguri_http::{IdempotencyKey, IfMatch, Json, Member, Problem, Tokens, documented, kinds};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::handle::Done;
-use crate::{Caller, Commands};
+/// What the routes that write need.
+#[derive(Clone)]
+struct Writing {
+    commands: Commands,
+    tokens: Tokens,
+}
+
+impl FromRef<Writing> for Commands {
+    fn from_ref(writing: &Writing) -> Self {
+        writing.commands.clone()
+    }
+}
+
+impl FromRef<Writing> for Tokens {
+    fn from_ref(writing: &Writing) -> Self {
+        writing.tokens.clone()
+    }
+}
 
 /// The routes that write, below `/api`, and what their problems mean, below `/problems`.
-pub fn routes(commands: Commands) -> OpenApiRouter {
+pub fn writing(commands: Commands, tokens: Tokens) -> OpenApiRouter {
     let api = OpenApiRouter::new()
         .routes(routes!(member::register))
         .routes(routes!(member::change_nickname, erasure::erase_me))
@@ -63,7 +82,7 @@ pub fn routes(commands: Commands) -> OpenApiRouter {
         .routes(routes!(problems::every_problem))
         .routes(routes!(problems::one_problem))
         .nest("/api", api)
-        .with_state(commands)
+        .with_state(Writing { commands, tokens })
 }
 
 /// What was done: which member, post or exchange, at which version and position.
@@ -125,17 +144,15 @@ impl IntoResponse for Answer {
     }
 }
 
-impl Commands {
-    /// Who asks over HTTP, and the key under which the request may be repeated.
-    fn caller(
-        &self,
-        who: &Member,
-        key: Option<&IdempotencyKey>,
-        body: &impl Serialize,
-    ) -> Result<Caller, Problem> {
-        let member = MemberId::from_stream(&who.subject);
-        let member = member.ok_or_else(|| Problem::new(kinds::FORBIDDEN))?;
-        let key = key.map(|key| self.request_key(key.digest(&who.subject, body)));
-        Ok(Caller::member(member).with_key(key))
-    }
+/// Who asks over HTTP, and the key under which the request may be repeated.
+fn caller(
+    commands: &Commands,
+    who: &Member,
+    key: Option<&IdempotencyKey>,
+    body: &impl Serialize,
+) -> Result<Caller, Problem> {
+    let member = MemberId::from_stream(&who.subject);
+    let member = member.ok_or_else(|| Problem::new(kinds::FORBIDDEN))?;
+    let key = key.map(|key| commands.request_key(key.digest(&who.subject, body)));
+    Ok(Caller::member(member).with_key(key))
 }

@@ -1,4 +1,9 @@
 //! A community to test with: a log on either backend, a clock that is moved by hand, two members.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot make its community has to stop"
+)]
 
 use std::future::{Future, poll_fn};
 use std::path::Path;
@@ -6,24 +11,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
 use meguri_commands::{
     Agreement, Caller, CommandError, CommandSettings, Commands, Done, NewExchange, NewMember,
     NewPost, PasswordCost, SeededIds,
 };
 use meguri_events::{Category, ExchangeId, MemberId, Mode, OfferId, PostId};
-use meguri_http::{Limits, guard};
 use meguri_log::{
     Filter, Kek, Location, Log, LogOptions, ManualClock, Position, RequestKey, Timestamp,
 };
 use meguri_postgres_cluster::Cluster;
-use serde_json::Value;
 use tempfile::TempDir;
-use tower::ServiceExt;
+
+/// The log, for tests of crates that do not see it otherwise.
+pub use meguri_log;
 
 /// Runs each test on SQLite and on PostgreSQL.
+#[macro_export]
 macro_rules! on_both_backends {
     ($($(#[$meta:meta])* async fn $name:ident($world:ident: &World) $body:block)*) => {
         $($(#[$meta])* async fn $name($world: &World) $body)*
@@ -31,28 +34,34 @@ macro_rules! on_both_backends {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(&crate::support::World::on_sqlite().await).await;
+                super::$name(&$crate::World::on_sqlite().await).await;
             })*
         }
 
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(&crate::support::World::on_postgres().await).await;
+                super::$name(&$crate::World::on_postgres().await).await;
             })*
         }
     };
 }
 
-pub(crate) struct World {
-    pub(crate) clock: ManualClock,
-    pub(crate) commands: Commands,
-    pub(crate) location: Location,
+/// A community, and what moves it.
+#[derive(Debug)]
+pub struct World {
+    /// Tells the time.
+    pub clock: ManualClock,
+    /// The write side, whose ids are the same in each run.
+    pub commands: Commands,
+    /// Where the log is.
+    pub location: Location,
     dir: TempDir,
 }
 
 impl World {
-    pub(crate) async fn on_sqlite() -> Self {
+    /// On two files.
+    pub async fn on_sqlite() -> Self {
         let dir = TempDir::new().unwrap();
         let (log, vault) = (
             dir.path().join("log.sqlite"),
@@ -61,7 +70,8 @@ impl World {
         Self::at(Location::Sqlite { log, vault }, dir).await
     }
 
-    pub(crate) async fn on_postgres() -> Self {
+    /// On two databases of the throwaway cluster that the tests of a run share.
+    pub async fn on_postgres() -> Self {
         let cluster = meguri_postgres_cluster::shared().unwrap();
         let (log, vault) = (
             cluster.create_database().unwrap(),
@@ -71,7 +81,7 @@ impl World {
     }
 
     /// On a server of PostgreSQL of its own, which may be stopped.
-    pub(crate) async fn on_cluster(cluster: &Cluster) -> Self {
+    pub async fn on_cluster(cluster: &Cluster) -> Self {
         let database = || cluster.create_database().unwrap();
         let (log, vault) = (database(), database());
         Self::at(Location::Postgres { log, vault }, TempDir::new().unwrap()).await
@@ -90,36 +100,32 @@ impl World {
     }
 
     /// The same community through another process: its own writer, its own cache.
-    pub(crate) async fn another_process(&self) -> Commands {
+    pub async fn another_process(&self) -> Commands {
         self.another_process_with(settings()).await
     }
 
-    pub(crate) async fn another_process_with(&self, settings: CommandSettings) -> Commands {
+    /// The same, with other settings.
+    pub async fn another_process_with(&self, settings: CommandSettings) -> Commands {
         opened(&self.location, self.dir.path(), &self.clock, settings).await
     }
 
-    pub(crate) fn log(&self) -> &Log {
+    /// The log.
+    pub fn log(&self) -> &Log {
         self.commands.log()
     }
 
-    pub(crate) fn dir(&self) -> &Path {
+    /// The folder of its own.
+    pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    pub(crate) fn app(&self) -> Router {
-        app(&self.commands)
-    }
-
-    /// The routes of another process.
-    pub(crate) async fn app_with(&self, settings: CommandSettings) -> Router {
-        app(&self.another_process_with(settings).await)
-    }
-
-    pub(crate) fn pass_days(&self, days: i64) {
+    /// Moves the clock on.
+    pub fn pass_days(&self, days: i64) {
         self.clock.advance_seconds(days * 24 * 3600);
     }
 
-    pub(crate) async fn member(&self, name: &str) -> Caller {
+    /// Registers somebody.
+    pub async fn member(&self, name: &str) -> Caller {
         let done = self
             .commands
             .register(new_member(name), None)
@@ -128,7 +134,8 @@ impl World {
         Caller::member(MemberId::new(done.id()))
     }
 
-    pub(crate) async fn offer(&self, owner: &Caller) -> PostId {
+    /// Posts an offer.
+    pub async fn offer(&self, owner: &Caller) -> PostId {
         let done = self
             .commands
             .post_offer(owner, new_post("包丁研ぎ"))
@@ -138,7 +145,7 @@ impl World {
     }
 
     /// An exchange that is negotiated on a new offer of the owner.
-    pub(crate) async fn requested(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
+    pub async fn requested(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
         let offer = self.offer(owner).await;
         let done = self
             .commands
@@ -149,7 +156,7 @@ impl World {
     }
 
     /// An exchange that is in progress.
-    pub(crate) async fn started(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
+    pub async fn started(&self, owner: &Caller, requester: &Caller) -> ExchangeId {
         let exchange = self.requested(owner, requester).await;
         let terms = Agreement { terms_version: 0 };
         self.commands.agree(owner, exchange, terms).await.unwrap();
@@ -157,7 +164,7 @@ impl World {
     }
 
     /// How many events of this type there are.
-    pub(crate) async fn count(&self, event_type: &str) -> usize {
+    pub async fn count(&self, event_type: &str) -> usize {
         self.types()
             .await
             .iter()
@@ -166,7 +173,7 @@ impl World {
     }
 
     /// Type and actor of every event, in order.
-    pub(crate) async fn types(&self) -> Vec<(String, String)> {
+    pub async fn types(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let mut after = Position::ZERO;
         loop {
@@ -186,7 +193,8 @@ impl World {
         }
     }
 
-    pub(crate) async fn types_in(&self, stream: &str) -> Vec<String> {
+    /// The types of the events of a stream, in order.
+    pub async fn types_in(&self, stream: &str) -> Vec<String> {
         let stream = meguri_log::StreamName::new(stream).unwrap();
         let range = meguri_log::StreamRange::forward_from(meguri_log::Version::new(1));
         let events = self.log().read_stream(&stream, range).await.unwrap();
@@ -197,13 +205,8 @@ impl World {
     }
 }
 
-fn app(commands: &Commands) -> Router {
-    let (router, _) = meguri_commands::routes(commands.clone()).split_for_parts();
-    guard(router, &Limits::default())
-}
-
 /// Passwords cost next to nothing, and nobody is held up.
-pub(crate) fn settings() -> CommandSettings {
+pub fn settings() -> CommandSettings {
     CommandSettings {
         password_cost: PasswordCost {
             memory_kib: 64,
@@ -224,7 +227,8 @@ async fn opened(
     Commands::new(Log::open(&options).await.unwrap(), settings)
 }
 
-pub(crate) fn new_member(name: &str) -> NewMember {
+/// What somebody of this user name registers with.
+pub fn new_member(name: &str) -> NewMember {
     NewMember {
         user_name: name.to_owned(),
         nickname: name.to_owned(),
@@ -233,7 +237,8 @@ pub(crate) fn new_member(name: &str) -> NewMember {
     }
 }
 
-pub(crate) fn new_post(title: &str) -> NewPost {
+/// A post with this title.
+pub fn new_post(title: &str) -> NewPost {
     NewPost {
         title: title.to_owned(),
         description: "道具は持っていきます。".to_owned(),
@@ -250,14 +255,16 @@ pub(crate) fn new_post(title: &str) -> NewPost {
     }
 }
 
-pub(crate) fn request() -> NewExchange {
+/// What opens an exchange on an offer.
+pub fn request() -> NewExchange {
     NewExchange {
         message: "お願いできますか。".to_owned(),
         mode: Mode::InPerson,
     }
 }
 
-pub(crate) fn key(n: u8) -> RequestKey {
+/// A key of a request.
+pub fn key(n: u8) -> RequestKey {
     RequestKey {
         key: [n; 32],
         request: [n; 32],
@@ -266,7 +273,7 @@ pub(crate) fn key(n: u8) -> RequestKey {
 }
 
 /// The code of a refusal.
-pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, CommandError>) -> &'static str {
+pub fn code<T: std::fmt::Debug>(result: Result<T, CommandError>) -> &'static str {
     match result {
         Err(CommandError::Refused(refusal)) => refusal.code,
         other => panic!("not refused: {other:?}"),
@@ -274,12 +281,12 @@ pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, CommandError>) -> &'sta
 }
 
 /// Whether two answers say the same was done.
-pub(crate) fn same(one: &Done, two: &Done) -> bool {
+pub fn same(one: &Done, two: &Done) -> bool {
     (&one.stream, one.version, one.position) == (&two.stream, two.version, two.position)
 }
 
 /// Polls a future so many times and then drops it, as a crash would. Whether it had finished.
-pub(crate) async fn interrupted_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+pub async fn interrupted_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
     poll_fn(|context| {
@@ -290,111 +297,4 @@ pub(crate) async fn interrupted_after<F: Future>(polls: usize, future: F) -> Opt
         future.as_mut().poll(context).map(Some)
     })
     .await
-}
-
-/// A request over HTTP.
-pub(crate) struct Call<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: String,
-    pub(crate) token: Option<&'a str>,
-    pub(crate) headers: Vec<(&'a str, &'a str)>,
-    pub(crate) body: Option<Value>,
-    pub(crate) address: Option<&'a str>,
-}
-
-impl<'a> Call<'a> {
-    pub(crate) fn new(method: &'a str, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            token: None,
-            headers: vec![],
-            body: None,
-            address: None,
-        }
-    }
-
-    /// Over a connection from this address.
-    pub(crate) fn from(mut self, address: &'a str) -> Self {
-        self.address = Some(address);
-        self
-    }
-
-    pub(crate) fn by(mut self, token: &'a str) -> Self {
-        self.token = Some(token);
-        self
-    }
-
-    pub(crate) fn header(mut self, name: &'a str, value: &'a str) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    pub(crate) fn body(mut self, body: Value) -> Self {
-        self.body = Some(body);
-        self
-    }
-
-    pub(crate) async fn send(self, app: &Router) -> Answered {
-        let mut request = Request::builder().method(self.method).uri(&self.path);
-        for (name, value) in self.headers {
-            request = request.header(name, value);
-        }
-        if let Some(token) = self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        let body = match self.body {
-            None => Body::empty(),
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Body::from(body.to_string())
-            }
-        };
-        let mut request = request.body(body).unwrap();
-        if let Some(address) = self.address {
-            let peer = std::net::SocketAddr::new(address.parse().unwrap(), 4_711);
-            request
-                .extensions_mut()
-                .insert(axum::extract::ConnectInfo(peer));
-        }
-        let response = app.clone().oneshot(request).await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
-        let body = if bytes.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&bytes).unwrap()
-        };
-        Answered {
-            status,
-            headers,
-            body,
-        }
-    }
-}
-
-/// An answer over HTTP.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Answered {
-    pub(crate) fn text(&self, field: &str) -> String {
-        self.body[field]
-            .as_str()
-            .unwrap_or_else(|| panic!("{field}: {self:?}"))
-            .to_owned()
-    }
-
-    /// Status and, for a problem, its code.
-    pub(crate) fn outcome(&self) -> (u16, String) {
-        let kind = self.body["type"].as_str().unwrap_or_default();
-        (
-            self.status.as_u16(),
-            kind.trim_start_matches("/problems/").to_owned(),
-        )
-    }
 }

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use axum::Router;
-use meguri_commands::{CommandSettings, PasswordCost};
-use meguri_http::Rate;
+use meguri_commands::{CommandSettings, PasswordCost, Rate};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answered, Call, World, settings};
+use meguri_test_community::{World, on_both_backends, settings};
+
+use crate::http::{Answered, Call, app_with};
 
 const RIGHT: &str = "おだやかな朝のひかり";
 const WRONG: &str = "さわがしい夜のあかり";
@@ -84,7 +85,7 @@ fn strangers(count: u8) -> Vec<String> {
 
 on_both_backends! {
     async fn a_stranger_who_guesses_locks_nobody_but_themselves_out(world: &World) {
-        let app = world.app_with(limits()).await;
+        let app = app_with(world, limits()).await;
         let device = register(&app, "aki", HOME).await.text("device");
         for guess in 0..20 {
             let expected = if guess < 3 { refused() } else { too_many() };
@@ -101,7 +102,7 @@ on_both_backends! {
 
     async fn a_password_is_guessed_slowly_from_any_number_of_addresses(world: &World) {
         let limits = CommandSettings { log_in_rate_of_account: rate(5), ..limits() };
-        let app = world.app_with(limits.clone()).await;
+        let app = app_with(world, limits.clone()).await;
         let device = register(&app, "aki", HOME).await.text("device");
         let mut wrong = 0;
         for from in strangers(40) {
@@ -114,7 +115,7 @@ on_both_backends! {
         assert_eq!(log_in_on(&app, "aki", RIGHT, STRANGER, &device).await, 201);
         assert_eq!(log_in(&app, "haru", WRONG, STRANGER).await, refused());
         // Home is known after a restart, too.
-        let restarted = world.app_with(limits).await;
+        let restarted = app_with(world, limits).await;
         for from in strangers(40) {
             log_in(&restarted, "aki", WRONG, &from).await;
         }
@@ -123,7 +124,7 @@ on_both_backends! {
     }
 
     async fn repeating_a_registration_guesses_no_password_and_tells_nothing(world: &World) {
-        let app = world.app_with(limits()).await;
+        let app = app_with(world, limits()).await;
         let first = keyed(&app, registration("aki", RIGHT), "k-1", HOME).await;
         assert_eq!(first.0, 201);
         let mut guesses = Vec::new();
@@ -161,7 +162,7 @@ async fn made_up_names_use_up_what_one_address_has() {
         log_in_rate_of_place: rate(5),
         ..limits()
     };
-    let app = world.app_with(limits).await;
+    let app = app_with(&world, limits).await;
     register(&app, "aki", STRANGER).await;
     for guess in 0..20 {
         let expected = if guess < 5 { refused() } else { too_many() };
@@ -180,7 +181,7 @@ async fn made_up_names_use_up_what_one_address_has() {
 #[tokio::test]
 async fn names_that_nobody_can_have_are_limited_as_any_other() {
     let world = World::on_sqlite().await;
-    let app = world.app_with(limits()).await;
+    let app = app_with(&world, limits()).await;
     for guess in 0..6 {
         let expected = if guess < 3 { refused() } else { too_many() };
         let name = format!("!{guess}");
@@ -195,7 +196,7 @@ async fn names_that_nobody_can_have_are_limited_as_any_other() {
 #[tokio::test]
 async fn an_ipv6_stranger_is_a_network_and_not_an_address() {
     let world = World::on_sqlite().await;
-    let app = world.app_with(limits()).await;
+    let app = app_with(&world, limits()).await;
     register(&app, "aki", HOME).await;
     for guess in 0..8 {
         let expected = if guess < 3 { refused() } else { too_many() };
@@ -212,7 +213,7 @@ async fn a_device_is_let_in_for_its_member_for_a_year_and_has_limits_of_its_own(
         log_in_rate_of_account: rate(0),
         ..limits()
     };
-    let app = world.app_with(limits).await;
+    let app = app_with(&world, limits).await;
     let device = register(&app, "aki", HOME).await.text("device");
     let others = register(&app, "haru", HOME).await.text("device");
     let mut forged = device.clone();
@@ -249,7 +250,7 @@ async fn a_flood_of_made_up_names_makes_nobody_elses_log_in_fail() {
         hashing_at_once: 1,
         ..limits()
     };
-    let app = world.app_with(slow).await;
+    let app = app_with(&world, slow).await;
     for number in 0..10 {
         register(&app, &format!("honest{number}"), HOME).await;
     }
@@ -279,7 +280,7 @@ async fn whoever_erases_themselves_waits_for_no_guesses_of_others() {
         log_in_rate_of_account: rate(0),
         ..limits()
     };
-    let app = world.app_with(limits).await;
+    let app = app_with(&world, limits).await;
     let token = register(&app, "aki", HOME).await.text("token");
     let erase = |password| {
         let call = Call::new("DELETE", "/api/me").from(STRANGER).by(&token);
