@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
+use meguri_api::{Metrics, Streaming};
 use meguri_commands::policies::UndoneCount;
 use meguri_commands::{CommandSettings, Commands, keep_snapshots, policies};
 use meguri_domain::FollowUpPeriods;
@@ -13,7 +14,7 @@ use meguri_engine::control::Server;
 use meguri_engine::{OpenViewsError, ViewSettings, Views};
 use meguri_http::{Limits, Tokens, guard};
 use meguri_log::{Clock, LastSigned, Log, Publisher, SystemClock};
-use meguri_read_api::{BackupStanding, Metrics, PolicyStanding, ReadApi};
+use meguri_read_api::{BackupStanding, PolicyStanding, ReadApi};
 use meguri_supervision::{OnFailure, Outcome};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
@@ -65,6 +66,7 @@ pub struct App {
     log: Log,
     views: Views,
     commands: Commands,
+    read: ReadApi,
     publisher: Publisher,
     router: Router,
     connections: ConnectionLimits,
@@ -123,33 +125,23 @@ impl App {
             }
         };
         let commands = Commands::new(log.clone(), command_settings(settings, parts.commands));
-        let stopping = CancellationToken::new();
-        let connections = connection_limits(settings);
-        let mut tokens = Tokens::new(log.vault().clone());
-        if let Some(rate) = parts.limits.per_account {
-            tokens = tokens.limited(rate);
-        }
-        let render = rendering(&metrics);
+        let (stopping, connections) = (CancellationToken::new(), connection_limits(settings));
+        let tokens = tokens(&log, &parts.limits);
         let limits = limits(settings, parts.limits, &connections, tokens.clone());
-        let read = ReadApi::new(
-            log.clone(),
-            views.clone(),
-            tokens.clone(),
-            render,
-            stopping.clone(),
-        )
-        .streams_at_most(connections.all / 4)
-        .published_by(publisher.watch());
+        let streaming = Streaming::at_most(connections.all / 4, stopping.clone());
+        let read = ReadApi::new(log.clone(), views.clone()).published_by(publisher.watch());
         let (undone, left) = watch::channel(UndoneCount::default());
-        let read = read.policies_stand_as(move || standing_of(*left.borrow()));
         let (backups, standing) = watch::channel(BackupStanding::default());
-        let read = open_to_auditors(read, settings, &log);
+        let read = open_to_auditors(read, settings, &log)
+            .policies_stand_as(move || standing_of(*left.borrow()));
         let read = match Schedule::of(settings) {
             Some(_) => read.backed_up_by(standing),
             None => read,
         };
+        let router = router(&commands, &read, &tokens, rendering(&metrics), streaming)?;
         let mut app = Self {
-            router: guard(router(&commands, &read, tokens)?, &limits),
+            router: guard(router, &limits),
+            read,
             connections,
             grace: settings.shutdown_grace.value.duration(),
             stopped: CancellationToken::new(),
@@ -191,8 +183,8 @@ impl App {
         let snapshots = keep_snapshots(self.commands.clone(), self.stopped.clone());
         self.beside("snapshots", snapshots);
         if settings.tell_of_matches.value {
-            let (commands, views) = (self.commands.clone(), self.views.clone());
-            let telling = matches::tell(commands, views, self.stopped.clone());
+            let (commands, read) = (self.commands.clone(), self.read.clone());
+            let telling = matches::tell(commands, read, self.stopped.clone());
             self.beside("matches", telling);
         }
         self.beside("metrics", telemetry::upkeep(metrics, self.stopped.clone()));
@@ -309,6 +301,15 @@ fn command_settings(settings: &Settings, parts: CommandSettings) -> CommandSetti
     }
 }
 
+/// The token store, with the limit of each account.
+fn tokens(log: &Log, limits: &Limits) -> Tokens {
+    let tokens = Tokens::new(log.vault().clone());
+    match limits.per_account {
+        Some(rate) => tokens.limited(rate),
+        None => tokens,
+    }
+}
+
 fn limits(
     settings: &Settings,
     parts: Limits,
@@ -341,7 +342,7 @@ fn open_to_auditors(read: ReadApi, settings: &Settings, log: &Log) -> ReadApi {
 
 fn rendering(metrics: &PrometheusHandle) -> Metrics {
     let metrics = metrics.clone();
-    Arc::new(move || metrics.render())
+    Metrics::new(move || metrics.render())
 }
 
 /// Opens the views; those that another process owns as soon as it lets go of them.
@@ -367,18 +368,29 @@ async fn open_views(
     }
 }
 
-/// The routes of both sides, and their description.
-fn router(commands: &Commands, read: &ReadApi, tokens: Tokens) -> Result<Router, Failure> {
-    let proving = axum::middleware::from_fn_with_state(read.clone(), meguri_read_api::included);
+/// The routes of both sides, the pages, and their description.
+fn router(
+    commands: &Commands,
+    read: &ReadApi,
+    tokens: &Tokens,
+    metrics: Metrics,
+    streaming: Streaming,
+) -> Result<Router, Failure> {
+    let writing = meguri_api::writing(commands.clone(), tokens.clone());
+    let reading = meguri_api::reading(read.clone(), tokens.clone(), metrics, streaming);
     let all = OpenApiRouter::new()
-        .merge(meguri_api::writing(commands.clone(), tokens).layer(proving))
-        .merge(meguri_read_api::routes(read.clone()));
+        .merge(meguri_api::proving(writing, read.clone()))
+        .merge(reading);
     let (router, description) = all.split_for_parts();
-    let document = meguri_read_api::document(description.clone())
+    let (document, described) = meguri_api::described(description.clone())
         .map_err(|error| Failure::Description(error.to_string()))?;
     // A browser that opens the address finds the page for people.
-    let front_door = get(async || Redirect::temporary(meguri_read_api::PAGE_PATH));
-    let router = router.merge(document).route("/", front_door);
-    let own = &meguri_read_api::OWN_QUERIES;
+    let front_door = get(async || Redirect::temporary(meguri_site::PAGE_PATH));
+    let router = router
+        .merge(described)
+        .merge(meguri_site::reference(&document))
+        .merge(meguri_site::pages(read.clone(), tokens.clone()))
+        .route("/", front_door);
+    let own = &meguri_site::OWN_QUERIES;
     Ok(meguri_http::declared_queries(router, &description, own))
 }

@@ -7,25 +7,22 @@
 use std::time::Duration;
 
 use meguri_commands::{CommandError, Commands, policies::Trigger};
-use meguri_engine::{Views, WaitError};
 use meguri_events::{MemberId, PostId};
 use meguri_log::{BadFilter, Filter, HeaderError, Position, ReadError, Recorded, Timestamp};
-use meguri_views::Moment;
-use meguri_views::{QueryError, search::PostMatch};
+use meguri_read_api::matches::Fitting;
+use meguri_read_api::{AnswerError, Freshness, Principal, ReadApi, Viewer};
 use tokio_util::sync::CancellationToken;
 
 /// How far back a server that starts looks for posts of which nobody was told.
 const LOOK_BACK: Duration = Duration::from_hours(24);
 /// Most posts that fit a new one whose authors are told of it.
-const MATCHES_MAX: usize = 20;
+const MATCHES_MAX: u32 = 20;
 const POSTS_AT_ONCE: usize = 100;
-const VIEW_WAIT: Duration = Duration::from_secs(5);
 /// The least time between two looks: nobody is told in a hurry.
 const REST: Duration = Duration::from_millis(50);
 /// After a failure one waits so long, and tries again.
 const PAUSE: Duration = Duration::from_secs(1);
 const POSTED: [&str; 2] = ["NeedPosted", "OfferPosted"];
-const VIEWS: [&str; 2] = ["search", "blocks"];
 
 /// Why nobody can be told just now. All of it is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -37,18 +34,16 @@ enum MatchesError {
     #[error(transparent)]
     Filter(#[from] BadFilter),
     #[error(transparent)]
-    View(#[from] WaitError),
-    #[error(transparent)]
-    Query(#[from] QueryError),
+    Answer(#[from] AnswerError),
     #[error(transparent)]
     Command(#[from] CommandError),
 }
 
 /// Follows new posts and tells whom they fit, until it is told to stop.
-pub(crate) async fn tell(commands: Commands, views: Views, stop: CancellationToken) {
+pub(crate) async fn tell(commands: Commands, read: ReadApi, stop: CancellationToken) {
     let mut telling = Telling {
         commands,
-        views,
+        read,
         after: None,
     };
     let mut head = telling.commands.log().watch_head();
@@ -87,7 +82,7 @@ pub(crate) async fn tell(commands: Commands, views: Views, stop: CancellationTok
 
 struct Telling {
     commands: Commands,
-    views: Views,
+    read: ReadApi,
     /// Everybody was told of the posts up to here; none where it has not begun.
     after: Option<Position>,
 }
@@ -153,29 +148,13 @@ impl Telling {
         post: PostId,
         author: &str,
         position: Position,
-    ) -> Result<Vec<PostMatch>, MatchesError> {
-        for view in VIEWS {
-            self.views.wait_for(view, position, VIEW_WAIT).await?;
-        }
-        let hidden = match MemberId::from_stream(author) {
-            Some(author) => {
-                Moment::live(&self.views)
-                    .blocks()
-                    .hidden_from(author)
-                    .await?
-            }
-            None => Vec::new(),
-        };
-        let search = Moment::live(&self.views).search();
-        match search.matches(post, &hidden, MATCHES_MAX).await {
-            Ok(mut found) => {
-                found.retain(|found| found.post.posted < position);
-                Ok(found)
-            }
-            // It is gone again.
-            Err(QueryError::NotFound) => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        }
+    ) -> Result<Vec<Fitting>, MatchesError> {
+        let author = MemberId::from_stream(author);
+        let viewer = Viewer::from(author.map_or(Principal::Anonymous, Principal::Member));
+        let seen = Freshness::at_least(Some(position.get()));
+        let found = self.read.fitting(&viewer, post, MATCHES_MAX, seen).await?;
+        let before = found.into_iter().filter(|it| it.posted < position);
+        Ok(before.collect())
     }
 }
 
@@ -184,16 +163,16 @@ fn a_day_before(now: Timestamp) -> Timestamp {
     Timestamp::from_micros(now.micros().saturating_sub(back))
 }
 
-/// Who wrote what was found, in the order in which it was found.
-fn by_author(found: &[PostMatch]) -> Vec<(MemberId, Vec<PostId>)> {
+/// The authors of what was found, in the order in which it was found.
+fn by_author(found: &[Fitting]) -> Vec<(MemberId, Vec<PostId>)> {
     let mut authors: Vec<(MemberId, Vec<PostId>)> = Vec::new();
-    for PostMatch { post, .. } in found {
+    for fitting in found {
         match authors
             .iter_mut()
-            .find(|(author, _)| *author == post.author)
+            .find(|(author, _)| *author == fitting.author)
         {
-            Some((_, posts)) => posts.push(post.id),
-            None => authors.push((post.author, vec![post.id])),
+            Some((_, posts)) => posts.push(fitting.post),
+            None => authors.push((fitting.author, vec![fitting.post])),
         }
     }
     authors

@@ -43,7 +43,7 @@ pub(crate) async fn block_member(
     key: Option<IdempotencyKey>,
     Path(user_name): Path<String>,
 ) -> Result<Json<BlockChanged>, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Json(app.block(&caller, &user_name).await?.into()))
 }
 
@@ -62,6 +62,6 @@ pub(crate) async fn unblock_member(
     key: Option<IdempotencyKey>,
     Path(user_name): Path<String>,
 ) -> Result<Json<BlockChanged>, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Json(app.unblock(&caller, &user_name).await?.into()))
 }

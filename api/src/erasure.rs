@@ -106,7 +106,7 @@ pub(crate) async fn erase_me(
     Client(address): Client,
     Json(body): Json<ErasureConfirmation>,
 ) -> Result<Json<ErasureAnswer>, Problem> {
-    let caller = caller(&app, &who, None, &())?;
+    let caller = caller(&app, who, None, &());
     let visitor = Visitor::new(address, None).with_token(&token);
     let app = app.asked_from(visitor);
     let erasure = app.erase_oneself(&caller, &body.password).await?;

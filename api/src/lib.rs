@@ -1,26 +1,46 @@
 //! JSON over HTTP, in front of the doors of the application: one function a route, and nothing
 //! decided here.
+//!
+//! [`writing`] and [`reading`] read as the table of contents; [`description`] describes all of it.
 
+mod answer;
 mod block;
+mod board;
+mod description;
 mod erasure;
+mod evidence;
 mod exchange;
+mod health;
+mod included;
+mod log;
 mod member;
+mod own;
 mod post;
 mod problems;
+mod published;
+mod query;
+mod search;
+mod status;
+mod stream;
 mod tokens;
 mod vocabulary;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::FromRef;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use meguri_commands::{Caller, Commands, Done};
-use meguri_events::MemberId;
-use meguri_http::{IdempotencyKey, IfMatch, Json, Member, Problem, Tokens, documented, kinds};
+use axum::middleware::from_fn_with_state;
+use meguri_commands::{Caller, Commands};
+use meguri_http::{IdempotencyKey, Member, Tokens, documented};
+use meguri_read_api::ReadApi;
 use serde::Serialize;
-use utoipa::ToSchema;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
+
+pub use answer::POSITION_HEADER;
+pub use description::{DOCUMENT_PATH, described};
+pub use stream::STREAMS_MAX;
 
 /// What the routes that write need.
 #[derive(Clone)]
@@ -38,6 +58,81 @@ impl FromRef<Writing> for Commands {
 impl FromRef<Writing> for Tokens {
     fn from_ref(writing: &Writing) -> Self {
         writing.tokens.clone()
+    }
+}
+
+/// Renders the metrics of the process in the text format of Prometheus.
+#[derive(Clone)]
+pub struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Metrics {
+    /// Rendered so.
+    pub fn new(render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(render))
+    }
+
+    fn render(&self) -> String {
+        (self.0)()
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// The live streams that are open, and how they go on.
+#[derive(Debug, Clone)]
+pub struct Streaming {
+    streams: Arc<stream::Streams>,
+    keep_alive: Duration,
+    shutdown: CancellationToken,
+}
+
+impl Streaming {
+    /// So many streams of members, and so many without a token, at most. All of them end when
+    /// `shutdown` is cancelled.
+    pub fn at_most(most: usize, shutdown: CancellationToken) -> Self {
+        Self {
+            streams: Arc::new(stream::Streams::new(most.min(STREAMS_MAX))),
+            keep_alive: stream::KEEP_ALIVE,
+            shutdown,
+        }
+    }
+
+    /// Lets silent streams say so often that they are alive.
+    #[must_use]
+    pub fn keep_alive_every(mut self, time: Duration) -> Self {
+        self.keep_alive = time;
+        self
+    }
+}
+
+/// What the routes that read need.
+#[derive(Clone)]
+struct Reading {
+    read: ReadApi,
+    tokens: Tokens,
+    metrics: Metrics,
+    streaming: Streaming,
+}
+
+impl FromRef<Reading> for ReadApi {
+    fn from_ref(reading: &Reading) -> Self {
+        reading.read.clone()
+    }
+}
+
+impl FromRef<Reading> for Tokens {
+    fn from_ref(reading: &Reading) -> Self {
+        reading.tokens.clone()
+    }
+}
+
+impl FromRef<Reading> for Metrics {
+    fn from_ref(reading: &Reading) -> Self {
+        reading.metrics.clone()
     }
 }
 
@@ -85,74 +180,65 @@ pub fn writing(commands: Commands, tokens: Tokens) -> OpenApiRouter {
         .with_state(Writing { commands, tokens })
 }
 
-/// What was done: which member, post or exchange, at which version and position.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Accepted {
-    /// Id of the member, post or exchange.
-    id: Uuid,
-    /// Version of its stream; an `ETag` for `If-Match`.
-    #[schema(minimum = 1)]
-    version: u64,
-    /// Position in the log: a read that is given it as `min_position` sees what was done.
-    #[schema(minimum = 1)]
-    position: u64,
+/// Lets the routes that write wait for a checkpoint: `Prefer: wait=included`.
+pub fn proving(writing: OpenApiRouter, read: ReadApi) -> OpenApiRouter {
+    writing.layer(from_fn_with_state(read, included::included))
 }
 
-/// What was done, as an answer.
-pub(crate) struct Answer {
-    status: StatusCode,
-    done: Done,
+/// The routes that read: those below `/api`, and beside it those for who runs the server.
+pub fn reading(
+    read: ReadApi,
+    tokens: Tokens,
+    metrics: Metrics,
+    streaming: Streaming,
+) -> OpenApiRouter {
+    let below = OpenApiRouter::new()
+        .routes(routes!(board::read_board))
+        .routes(routes!(search::search))
+        .routes(routes!(search::suggest))
+        .routes(routes!(search::match_need))
+        .routes(routes!(search::match_offer))
+        .routes(routes!(vocabulary::read_vocabulary))
+        .routes(routes!(post::read_need))
+        .routes(routes!(post::read_offer))
+        .routes(routes!(member::read_member))
+        .routes(routes!(member::read_thanks))
+        .routes(routes!(member::read_me))
+        .routes(routes!(own::read_accesses))
+        .routes(routes!(own::read_own_matches))
+        .routes(routes!(own::list_blocks))
+        .routes(routes!(exchange::list_exchanges))
+        .routes(routes!(exchange::read_exchange))
+        .routes(routes!(exchange::read_messages))
+        .routes(routes!(exchange::read_history))
+        .routes(routes!(evidence::read_evidence))
+        .routes(routes!(status::read_status))
+        .routes(routes!(stream::follow_stream))
+        .routes(routes!(log::read_log))
+        .routes(routes!(published::prove_event))
+        .routes(routes!(published::prove_growth));
+    OpenApiRouter::with_openapi(documented())
+        .nest("/api", below)
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(published::read_checkpoint))
+        .routes(routes!(published::read_tile))
+        .with_state(Reading {
+            read,
+            tokens,
+            metrics,
+            streaming,
+        })
 }
 
-impl Answer {
-    /// Something new exists.
-    fn created(done: Done) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            done,
-        }
-    }
-
-    /// Something that exists has changed, or is as it should be.
-    fn changed(done: Done) -> Self {
-        Self {
-            status: StatusCode::OK,
-            done,
-        }
-    }
-}
-
-impl From<&Done> for Accepted {
-    fn from(done: &Done) -> Self {
-        Self {
-            id: done.id(),
-            version: done.version.get(),
-            position: done.position.get(),
-        }
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let accepted = Accepted::from(&self.done);
-        let tag = HeaderValue::from_str(&IfMatch::etag(accepted.version)).ok();
-        let mut response = (self.status, Json(accepted)).into_response();
-        if let Some(tag) = tag {
-            response.headers_mut().insert(header::ETAG, tag);
-        }
-        response
-    }
-}
-
-/// Who asks over HTTP, and the key under which the request may be repeated.
+/// The member who asks over HTTP, with the key under which the request may be repeated.
 fn caller(
     commands: &Commands,
-    who: &Member,
+    Member(member): Member,
     key: Option<&IdempotencyKey>,
     body: &impl Serialize,
-) -> Result<Caller, Problem> {
-    let member = MemberId::from_stream(&who.subject);
-    let member = member.ok_or_else(|| Problem::new(kinds::FORBIDDEN))?;
-    let key = key.map(|key| commands.request_key(key.digest(&who.subject, body)));
-    Ok(Caller::member(member).with_key(key))
+) -> Caller {
+    let key = key.map(|key| commands.request_key(key.digest(&member.stream(), body)));
+    Caller::member(member).with_key(key)
 }

@@ -1,17 +1,23 @@
-//! Routes of members: registering, changing the nickname, leaving.
+//! Members: as others see them, registering, changing the nickname, leaving.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use meguri_commands::{Commands, NewMember, NewNickname, Password, Visitor};
 use meguri_events::Prefecture;
 use meguri_http::{
-    Client, IdempotencyHeader, IdempotencyKey, Json, Member, Problem, WriteProblems,
+    Anyone, Client, IdempotencyHeader, IdempotencyKey, Json, Member, MemberProblems, Path, Problem,
+    PublicProblems, Query, WriteProblems,
 };
+use meguri_read_api::ReadApi;
+use meguri_read_api::list::List;
+use meguri_read_api::member::{ProfileAnswer, ThanksAnswer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Accepted, Answer, caller};
+use crate::answer::{Accepted, Answer, Shown};
+use crate::caller;
+use crate::query::{PageQuery, When};
 
 /// A visitor has no name yet under which a key could be remembered.
 const NOBODY: &str = "nobody";
@@ -116,7 +122,7 @@ pub(crate) async fn change_nickname(
     key: Option<IdempotencyKey>,
     Json(body): Json<NewNickname>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     Ok(Answer::changed(app.change_nickname(&caller, body).await?))
 }
 
@@ -135,6 +141,83 @@ pub(crate) async fn leave(
     who: Member,
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Answer::changed(app.leave(&caller).await?))
+}
+
+/// Reads a member's public profile.
+///
+/// With the number of thanks received (H20) and of exchanges completed (H23). One of a member whom
+/// the reader blocks, or who blocks the reader, is not there (C12).
+#[utoipa::path(
+    get, path = "/members/{user_name}", tag = "members", operation_id = "read_member",
+    extensions(("x-summary-ja" = json!("プロフィールを見る"))),
+    security((), ("bearer" = [])),
+    params(("user_name" = String, Path, description = "The member's user name"), When),
+    responses(
+        (status = 200, description = "The profile", body = ProfileAnswer,
+            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "Nobody has this user name",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        PublicProblems,
+    )
+)]
+pub(crate) async fn read_member(
+    State(read): State<ReadApi>,
+    Anyone(viewer): Anyone,
+    Path(user_name): Path<String>,
+    Query(when): Query<When>,
+) -> Result<Shown<ProfileAnswer>, Problem> {
+    Ok(Shown(read.profile(&viewer, &user_name, when.into()).await?))
+}
+
+/// Reads the thanks a member has received (ありがとう, H18-H20).
+///
+/// Newest first, with their words where they are not erased. Thanks are public: they are the
+/// receiver's reputation. A member does not see thanks of those whom they block, or who block them
+/// (C12).
+#[utoipa::path(
+    get, path = "/members/{user_name}/thanks", tag = "members", operation_id = "read_thanks",
+    extensions(("x-summary-ja" = json!("届いた「ありがとう」を見る"))),
+    security((), ("bearer" = [])),
+    params(("user_name" = String, Path, description = "The member's user name"), PageQuery, When),
+    responses(
+        (status = 200, description = "A page of thanks", body = List<ThanksAnswer>,
+            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "Nobody has this user name",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        PublicProblems,
+    )
+)]
+pub(crate) async fn read_thanks(
+    State(read): State<ReadApi>,
+    Anyone(viewer): Anyone,
+    Path(user_name): Path<String>,
+    Query(page): Query<PageQuery>,
+    Query(when): Query<When>,
+) -> Result<Shown<List<ThanksAnswer>>, Problem> {
+    let thanks = read.thanks(&viewer, &user_name, page.part()?, when.into());
+    Ok(Shown(thanks.await?))
+}
+
+/// Reads one's own profile.
+///
+/// The profile of the member whose access token is sent.
+#[utoipa::path(
+    get, path = "/me", tag = "members", operation_id = "read_me",
+    extensions(("x-summary-ja" = json!("自分のプロフィールを見る"))),
+    security(("bearer" = [])),
+    params(When),
+    responses(
+        (status = 200, description = "The profile", body = ProfileAnswer,
+            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        MemberProblems,
+    )
+)]
+pub(crate) async fn read_me(
+    State(read): State<ReadApi>,
+    who: Member,
+    Query(when): Query<When>,
+) -> Result<Shown<ProfileAnswer>, Problem> {
+    Ok(Shown(read.own_profile(&who.into(), when.into()).await?))
 }

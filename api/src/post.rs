@@ -1,15 +1,20 @@
-//! Routes of posts: Needs and Offers, and the exchanges that are opened on them.
+//! Posts: Needs and Offers, and the exchanges that are opened on them.
 
 use axum::extract::State;
 use meguri_commands::{Commands, NewExchange, NewPost, PostChanges};
 use meguri_events::{NeedId, OfferId, PostId};
 use meguri_http::{
-    IdempotencyHeader, IdempotencyKey, IfMatch, Json, Member, Path, Problem, WriteProblems,
+    Anyone, IdempotencyHeader, IdempotencyKey, IfMatch, Json, Member, Path, Problem,
+    PublicProblems, Query, WriteProblems,
 };
+use meguri_read_api::ReadApi;
+use meguri_read_api::post::PostAnswer;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use crate::{Accepted, Answer, caller};
+use crate::answer::{Accepted, Answer, Shown};
+use crate::caller;
+use crate::query::When;
 
 /// The version the author has seen.
 #[derive(IntoParams)]
@@ -25,6 +30,62 @@ struct IfMatchHeader {
     if_match: Option<String>,
 }
 
+/// Reads a Need (コマリゴト), open or closed (H01).
+///
+/// As it reads now. `ETag` is its version, for `If-Match` of an edit. One of a member whom the
+/// reader blocks, or who blocks the reader, is not there (C12).
+#[utoipa::path(
+    get, path = "/needs/{id}", tag = "posts", operation_id = "read_need",
+    extensions(("x-summary-ja" = json!("コマリゴトを読む"))),
+    security((), ("bearer" = [])),
+    params(("id" = String, Path, format = Uuid, description = "The Need"), When),
+    responses(
+        (status = 200, description = "The Need", body = PostAnswer,
+            headers(
+                ("etag" = String, description = "Version of the post, for `If-Match`"),
+                ("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "There is no such Need",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        PublicProblems,
+    )
+)]
+pub(crate) async fn read_need(
+    State(read): State<ReadApi>,
+    Anyone(viewer): Anyone,
+    Path(id): Path<NeedId>,
+    Query(when): Query<When>,
+) -> Result<Shown<PostAnswer>, Problem> {
+    Ok(Shown(read.post(&viewer, id.into(), when.into()).await?))
+}
+
+/// Reads an Offer (デキルコト), open or closed (H01).
+///
+/// As it reads now. `ETag` is its version, for `If-Match` of an edit. One of a member whom the
+/// reader blocks, or who blocks the reader, is not there (C12).
+#[utoipa::path(
+    get, path = "/offers/{id}", tag = "posts", operation_id = "read_offer",
+    extensions(("x-summary-ja" = json!("デキルコトを読む"))),
+    security((), ("bearer" = [])),
+    params(("id" = String, Path, format = Uuid, description = "The Offer"), When),
+    responses(
+        (status = 200, description = "The Offer", body = PostAnswer,
+            headers(
+                ("etag" = String, description = "Version of the post, for `If-Match`"),
+                ("meguri-position" = u64, description = "Position the answer has seen"))),
+        (status = 404, description = "There is no such Offer",
+            content_type = "application/problem+json", body = meguri_http::ProblemBody),
+        PublicProblems,
+    )
+)]
+pub(crate) async fn read_offer(
+    State(read): State<ReadApi>,
+    Anyone(viewer): Anyone,
+    Path(id): Path<OfferId>,
+    Query(when): Query<When>,
+) -> Result<Shown<PostAnswer>, Problem> {
+    Ok(Shown(read.post(&viewer, id.into(), when.into()).await?))
+}
+
 /// Posts a Need (コマリゴト, H03).
 #[utoipa::path(
     post, path = "/needs", tag = "posts", security(("bearer" = [])),
@@ -38,7 +99,7 @@ pub(crate) async fn post_need(
     key: Option<IdempotencyKey>,
     Json(body): Json<NewPost>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     Ok(Answer::created(app.post_need(&caller, body).await?))
 }
 
@@ -58,7 +119,7 @@ pub(crate) async fn edit_need(
     Path(id): Path<Uuid>,
     Json(body): Json<PostChanges>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     let (id, seen) = (
         NeedId::new(id).into(),
         seen.map(|IfMatch(versions)| versions),
@@ -81,7 +142,7 @@ pub(crate) async fn close_need(
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Answer::changed(
         app.close_post(&caller, NeedId::new(id).into()).await?,
     ))
@@ -100,7 +161,7 @@ pub(crate) async fn reopen_need(
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Answer::changed(
         app.reopen_post(&caller, NeedId::new(id).into()).await?,
     ))
@@ -121,7 +182,7 @@ pub(crate) async fn apply_to_help(
     Path(id): Path<Uuid>,
     Json(body): Json<NewExchange>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     let post = PostId::from(NeedId::new(id));
     Ok(Answer::created(
         app.open_exchange(&caller, post, body).await?,
@@ -141,7 +202,7 @@ pub(crate) async fn post_offer(
     key: Option<IdempotencyKey>,
     Json(body): Json<NewPost>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     Ok(Answer::created(app.post_offer(&caller, body).await?))
 }
 
@@ -161,7 +222,7 @@ pub(crate) async fn edit_offer(
     Path(id): Path<Uuid>,
     Json(body): Json<PostChanges>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     let (id, seen) = (
         OfferId::new(id).into(),
         seen.map(|IfMatch(versions)| versions),
@@ -184,7 +245,7 @@ pub(crate) async fn close_offer(
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Answer::changed(
         app.close_post(&caller, OfferId::new(id).into()).await?,
     ))
@@ -203,7 +264,7 @@ pub(crate) async fn reopen_offer(
     key: Option<IdempotencyKey>,
     Path(id): Path<Uuid>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &())?;
+    let caller = caller(&app, who, key.as_ref(), &());
     Ok(Answer::changed(
         app.reopen_post(&caller, OfferId::new(id).into()).await?,
     ))
@@ -224,7 +285,7 @@ pub(crate) async fn request_help(
     Path(id): Path<Uuid>,
     Json(body): Json<NewExchange>,
 ) -> Result<Answer, Problem> {
-    let caller = caller(&app, &who, key.as_ref(), &body)?;
+    let caller = caller(&app, who, key.as_ref(), &body);
     let post = PostId::from(OfferId::new(id));
     Ok(Answer::created(
         app.open_exchange(&caller, post, body).await?,

@@ -107,7 +107,7 @@ pub(crate) async fn list_tokens(
     who: Member,
     Bearer(token): Bearer,
 ) -> Result<Json<OwnTokens>, Problem> {
-    let items = app.tokens_of(&who.subject, &token).await?;
+    let items = app.tokens_of(&who.0.stream(), &token).await?;
     Ok(Json(OwnTokens { items }))
 }
 
@@ -123,6 +123,6 @@ pub(crate) async fn revoke_token(
     who: Member,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    app.revoke_token(&who.subject, &id).await?;
+    app.revoke_token(&who.0.stream(), &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,14 +1,20 @@
-//! Routes of operators: the vocabulary of search.
+//! The vocabulary of search, for operators.
 
 use axum::extract::State;
 use meguri_commands::{Caller, Commands, Done};
 use meguri_domain::SearchWord;
 use meguri_events::{Reading, VocabularyWord, composed};
 use meguri_http::{
-    IdempotencyHeader, IdempotencyKey, Json, Operator, Path, Problem, WriteProblems, kinds,
+    IdempotencyHeader, IdempotencyKey, Json, Operator, Path, Problem, Problems, Query,
+    WriteProblems, kinds,
 };
+use meguri_read_api::ReadApi;
+use meguri_read_api::search::VocabularyAnswer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::answer::Shown;
+use crate::query::When;
 
 /// How a word is read.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -46,6 +52,28 @@ impl From<Done> for VocabularyChanged {
             position: done.position.get(),
         }
     }
+}
+
+/// Reads the vocabulary of search (事務局).
+///
+/// Words that are kept whole, and groups of words that stand for each other (つながり).
+#[utoipa::path(
+    get, path = "/operator/search", tag = "operators", operation_id = "read_vocabulary",
+    extensions(("x-summary-ja" = json!("検索の語とつながりを見る"))),
+    security(("bearer" = [])),
+    params(When),
+    responses(
+        (status = 200, description = "The vocabulary", body = VocabularyAnswer,
+            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
+        Problems,
+    )
+)]
+pub(crate) async fn read_vocabulary(
+    State(read): State<ReadApi>,
+    who: Operator,
+    Query(when): Query<When>,
+) -> Result<Shown<VocabularyAnswer>, Problem> {
+    Ok(Shown(read.vocabulary(&who.into(), when.into()).await?))
 }
 
 /// Has search keep a word whole, such as a new word or the name of a place.
@@ -135,12 +163,12 @@ pub(crate) async fn delete_synonyms(
 
 fn operator(
     app: &Commands,
-    who: &Operator,
+    Operator(operator): &Operator,
     key: Option<&IdempotencyKey>,
     body: &impl Serialize,
 ) -> Caller {
-    let key = key.map(|key| app.request_key(key.digest(&who.subject, body)));
-    Caller::of_the_house(&who.subject).with_key(key)
+    let key = key.map(|key| app.request_key(key.digest(operator, body)));
+    Caller::of_the_house(operator).with_key(key)
 }
 
 /// A word that is to be added, by the rule of all typed text.

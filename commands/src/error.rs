@@ -168,8 +168,8 @@ refusals! {
     VocabularyError: |_| RefusalKind::Rule;
     BlockError: |_| RefusalKind::Rule;
     ClaimError: |_| RefusalKind::Taken;
-    // Who is no party does not learn that there is such an exchange, and who is parted by a block
-    // not that there is such a post.
+    // A member who is no party does not learn that there is such an exchange, nor does one on the
+    // other side of a block that there is such a post.
     ExchangeError: |error| if matches!(error, ExchangeError::NotAParty | ExchangeError::Blocked) {
         RefusalKind::Hidden
     } else {

@@ -1,4 +1,4 @@
-//! Who is asking: a bearer token names a member or an auditor.
+//! The principal who asks, as a bearer token proves it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,21 +9,13 @@ use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use meguri_commands::{Buckets, Rate};
-use meguri_domain::role::{AUDITOR, MEMBER, OPERATOR};
+use meguri_events::MemberId;
 use meguri_log::TokenId;
+use meguri_read_api::{AnswerError, Principal, Viewer};
 use tokio::sync::watch;
 
 use crate::live_token::{LiveToken, Watched};
 use crate::{Problem, kinds};
-
-/// Who holds a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// `member-<id>`, or the name of the auditor or operator.
-    pub subject: String,
-    /// [`MEMBER`], [`AUDITOR`] or [`OPERATOR`].
-    pub role: String,
-}
 
 /// The token store could not be asked; try again.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +26,8 @@ pub struct TokensUnavailable(pub String);
 /// by every process.
 #[async_trait]
 pub trait TokenReader: Send + Sync + 'static {
-    /// Who holds this token, if it is known, not revoked and not expired.
-    async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable>;
+    /// The holder of this token, if it is known, not revoked and not expired.
+    async fn holder(&self, token: &str) -> Result<Option<Principal>, TokensUnavailable>;
 
     /// Which of these tokens are valid now.
     async fn valid(&self, tokens: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable>;
@@ -46,13 +38,9 @@ pub trait TokenReader: Send + Sync + 'static {
 
 #[async_trait]
 impl TokenReader for meguri_log::Vault {
-    async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable> {
-        let holder = self.token_holder(token).await;
-        let holder = holder.map_err(|error| TokensUnavailable(error.to_string()))?;
-        Ok(holder.map(|holder| Holder {
-            subject: holder.subject,
-            role: holder.role,
-        }))
+    async fn holder(&self, token: &str) -> Result<Option<Principal>, TokensUnavailable> {
+        let holder = Principal::of_token(self, token).await;
+        holder.map_err(|error| TokensUnavailable(error.to_string()))
     }
 
     async fn valid(&self, tokens: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable> {
@@ -97,7 +85,12 @@ impl Tokens {
         self
     }
 
-    async fn holder(&self, token: &str) -> Result<Holder, Problem> {
+    /// The holder of this token. Looking it up counts as a request of its account.
+    ///
+    /// # Errors
+    /// 401 for a token that is unknown, revoked or expired; 429 beyond the limit of its account;
+    /// 503 where the token store cannot be asked.
+    pub async fn principal(&self, token: &str) -> Result<Principal, Problem> {
         let holder = self.reader.holder(token).await.map_err(|error| {
             tracing::error!(%error, "tokens");
             Problem::new(kinds::UNAVAILABLE).retry_after(1)
@@ -109,15 +102,15 @@ impl Tokens {
             )
         })?;
         if let Some(accounts) = &self.accounts {
-            accounts.take(&holder.subject, Instant::now())?;
+            accounts.take(&holder.subject(), Instant::now())?;
         }
         Ok(holder)
     }
 }
 
 impl Tokens {
-    /// Who holds the token of this `Authorization`. It is no request of its account yet.
-    pub(crate) async fn holder_of(&self, authorization: &HeaderValue) -> Option<Holder> {
+    /// The holder of the token of this `Authorization`. It is no request of its account yet.
+    pub(crate) async fn holder_of(&self, authorization: &HeaderValue) -> Option<Principal> {
         let (_, token) = authorization.to_str().ok()?.split_once(' ')?;
         self.reader.holder(token.trim()).await.ok().flatten()
     }
@@ -142,25 +135,36 @@ impl std::fmt::Debug for Bearer {
 }
 
 /// A member who is asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// `member-<id>`.
-    pub subject: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member(pub MemberId);
+
+impl From<Member> for Viewer {
+    fn from(Member(member): Member) -> Self {
+        Principal::Member(member).into()
+    }
 }
 
-/// An auditor who is asking: may read the log.
+/// An auditor who is asking: reads the log.
+#[derive(Debug)]
+pub struct Auditor(pub Viewer);
+
+/// An operator who is asking, `operator-<name>`: maintains what is the community's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Auditor {
-    /// The auditor's name.
-    pub subject: String,
+pub struct Operator(pub String);
+
+impl From<Operator> for Viewer {
+    fn from(Operator(operator): Operator) -> Self {
+        Principal::Operator(operator).into()
+    }
 }
 
-/// An operator who is asking: looks after what is the community's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// `operator-<name>`.
-    pub subject: String,
-}
+/// Whoever is asking, with a token or without one.
+#[derive(Debug)]
+pub struct Anyone(pub Viewer);
+
+/// A member or an auditor who asks what happened in an exchange.
+#[derive(Debug)]
+pub struct Inquirer(pub Viewer);
 
 fn unauthenticated(error: &str) -> Problem {
     let challenge = match error {
@@ -190,14 +194,31 @@ fn bearer(parts: &Parts) -> Result<Option<Bearer>, Problem> {
     }
 }
 
-async fn holder<S>(parts: &Parts, state: &S) -> Result<Option<Holder>, Problem>
+/// The principal who asks; none without a token.
+async fn principal<S>(parts: &Parts, state: &S) -> Result<Option<Principal>, Problem>
 where
     S: Sync,
     Tokens: FromRef<S>,
 {
     match bearer(parts)? {
         None => Ok(None),
-        Some(Bearer(token)) => Tokens::from_ref(state).holder(&token).await.map(Some),
+        Some(Bearer(token)) => Tokens::from_ref(state).principal(&token).await.map(Some),
+    }
+}
+
+/// A principal who asks with a token, if it is one that `may`.
+async fn someone<S, T>(
+    parts: &Parts,
+    state: &S,
+    may: impl FnOnce(Principal) -> Result<T, AnswerError>,
+) -> Result<T, Problem>
+where
+    S: Sync,
+    Tokens: FromRef<S>,
+{
+    match principal(parts, state).await? {
+        None => Err(unauthenticated("")),
+        Some(principal) => Ok(may(principal)?),
     }
 }
 
@@ -238,12 +259,9 @@ where
 
     /// `None` without a token; a token that is no member's is refused.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Problem> {
-        match holder(parts, state).await? {
-            None => Ok(None),
-            Some(Holder { subject, role }) if role == MEMBER => Ok(Some(Self { subject })),
-            Some(_) => Err(Problem::new(kinds::FORBIDDEN)
-                .detail("会員のトークンが必要です", "A member's token is needed")),
-        }
+        let principal = principal(parts, state).await?;
+        let member = principal.map(|principal| principal.require_member());
+        Ok(member.transpose()?.map(Self))
     }
 }
 
@@ -254,9 +272,9 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let refusal = ("監査人のトークンが必要です", "An auditor's token is needed");
-        let subject = in_role(parts, state, AUDITOR, refusal).await?;
-        Ok(Self { subject })
+        let auditor =
+            |asking: Principal| asking.require_auditor().map(drop).map(|()| asking.into());
+        someone(parts, state, auditor).await.map(Self)
     }
 }
 
@@ -267,30 +285,37 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let refusal = (
-            "事務局のトークンが必要です",
-            "An operator's token is needed",
-        );
-        let subject = in_role(parts, state, OPERATOR, refusal).await?;
-        Ok(Self { subject })
+        let operator = |asking: Principal| asking.require_operator().map(str::to_owned);
+        someone(parts, state, operator).await.map(Self)
     }
 }
 
-/// Who holds the token, if it is one of this role.
-async fn in_role<S>(
-    parts: &Parts,
-    state: &S,
-    wanted: &str,
-    (ja, en): (&'static str, &'static str),
-) -> Result<String, Problem>
+impl<S: Sync> FromRequestParts<S> for Anyone
 where
-    S: Sync,
     Tokens: FromRef<S>,
 {
-    match holder(parts, state).await? {
-        None => Err(unauthenticated("")),
-        Some(Holder { subject, role }) if role == wanted => Ok(subject),
-        Some(_) => Err(Problem::new(kinds::FORBIDDEN).detail(ja, en)),
+    type Rejection = Problem;
+
+    /// A token that is unknown or revoked is refused: who sent it does not expect to see what
+    /// everybody sees.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let principal = principal(parts, state).await?;
+        Ok(Self(principal.unwrap_or(Principal::Anonymous).into()))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Inquirer
+where
+    Tokens: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let inquirer = |asking: Principal| {
+            asking.require_inquirer()?;
+            Ok(asking.into())
+        };
+        someone(parts, state, inquirer).await.map(Self)
     }
 }
 
@@ -300,17 +325,15 @@ mod tests {
     use super::*;
     use axum::http::Request;
 
+    const MEMBER: MemberId = MemberId::new(uuid::Uuid::from_u128(1));
+
     struct Known;
     #[async_trait]
     impl TokenReader for Known {
-        async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable> {
-            let holder = |role: &str| Holder {
-                subject: format!("{role}-1"),
-                role: role.into(),
-            };
+        async fn holder(&self, token: &str) -> Result<Option<Principal>, TokensUnavailable> {
             match token {
-                "m" => Ok(Some(holder(MEMBER))),
-                "a" => Ok(Some(holder(AUDITOR))),
+                "m" => Ok(Some(Principal::Member(MEMBER))),
+                "a" => Ok(Some(Principal::Auditor("auditor-1".into()))),
                 "down" => Err(TokensUnavailable("away".into())),
                 _ => Ok(None),
             }
@@ -339,18 +362,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_members_token_makes_a_member() {
-        assert_eq!(
-            member(Some("Bearer m")).await,
-            Ok(Member {
-                subject: "member-1".into()
-            })
-        );
-        assert_eq!(
-            member(Some("bearer m")).await,
-            Ok(Member {
-                subject: "member-1".into()
-            })
-        );
+        assert_eq!(member(Some("Bearer m")).await, Ok(Member(MEMBER)));
+        assert_eq!(member(Some("bearer m")).await, Ok(Member(MEMBER)));
         assert_eq!(member(Some("Bearer a")).await, Err(403));
         assert_eq!(member(Some("Bearer x")).await, Err(401));
         assert_eq!(member(Some("Basic m")).await, Err(401));
@@ -364,11 +377,11 @@ mod tests {
             burst: 2,
             per_minute: 60,
         });
-        assert!(tokens.holder("m").await.is_ok());
-        assert!(tokens.holder("m").await.is_ok());
-        assert_eq!(tokens.holder("m").await.unwrap_err().status(), 429);
+        assert!(tokens.principal("m").await.is_ok());
+        assert!(tokens.principal("m").await.is_ok());
+        assert_eq!(tokens.principal("m").await.unwrap_err().status(), 429);
         assert!(
-            tokens.holder("a").await.is_ok(),
+            tokens.principal("a").await.is_ok(),
             "another account is not concerned"
         );
     }

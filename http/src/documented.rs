@@ -27,6 +27,14 @@ pub fn documented() -> OpenApi {
 #[derive(Debug, Clone, Copy)]
 pub struct Problems;
 
+/// Problems of a route that anyone may read, with a token or without one.
+#[derive(Debug, Clone, Copy)]
+pub struct PublicProblems;
+
+/// Problems of a route on which members read what is theirs alone.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberProblems;
+
 /// Problems of a route that reads.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadProblems;
@@ -43,6 +51,17 @@ const ALWAYS: &[(&str, &str)] = &[
         "503",
         "Busy, not available, or the outcome is unknown; try again with the same key",
     ),
+];
+
+const WITH_TOKEN: &[(&str, &str)] =
+    &[("401", "An access token that is unknown, revoked or expired")];
+
+const OF_MEMBERS: &[(&str, &str)] = &[
+    (
+        "401",
+        "No access token, or one that is unknown, revoked or expired",
+    ),
+    ("403", "The token is not a member's"),
 ];
 
 const READING: &[(&str, &str)] = &[
@@ -93,6 +112,18 @@ fn responses(lists: &[&[(&str, &str)]]) -> Responses {
 impl IntoResponses for Problems {
     fn responses() -> Responses {
         responses(&[ALWAYS])
+    }
+}
+
+impl IntoResponses for PublicProblems {
+    fn responses() -> Responses {
+        responses(&[ALWAYS, WITH_TOKEN])
+    }
+}
+
+impl IntoResponses for MemberProblems {
+    fn responses() -> Responses {
+        responses(&[ALWAYS, OF_MEMBERS])
     }
 }
 

@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -15,15 +14,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures::future::BoxFuture;
 use meguri_commands::{Buckets, ClientAddress, Rate, TooMany};
-use meguri_domain::role::{AUDITOR, OPERATOR};
+use meguri_read_api::{Principal, Turn as TurnOfQueries, with_turn};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::head::{refuse_encoded, require_clear};
-use crate::{Holder, Limits, Problem, Share, Shares, kinds};
+use crate::{Limits, Problem, Share, Shares, kinds};
 
 /// The routes that tell how the server is. They have a reserve of their own.
 const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -63,11 +63,6 @@ impl HeldUp {
     fn set(&self, held_up: bool) {
         self.0.store(held_up, Ordering::Relaxed);
     }
-}
-
-tokio::task_local! {
-    /// The turn of the request that this task answers.
-    static PLACE: Arc<Place>;
 }
 
 /// The limits of a server, and what is used of them.
@@ -124,35 +119,20 @@ struct Place {
     _body: Option<Share>,
 }
 
-/// Waits for something that others do, without a turn: what waits is not at work.
-///
-/// # Errors
-/// 503 where too many wait already, of this client or of all.
-pub async fn waiting<F: Future>(wait: F) -> Result<F::Output, Problem> {
-    let mut wait = pin!(wait);
-    let at_once = std::future::poll_fn(|context| Poll::Ready(wait.as_mut().poll(context)));
-    if let Poll::Ready(done) = at_once.await {
-        return Ok(done);
-    }
-    let Ok(place) = PLACE.try_with(Arc::clone) else {
-        return Ok(wait.await);
-    };
-    let waits = &place.gate.waits;
-    let Some(waiting) = waits.try_take(place.caller.address, 1) else {
-        return Err(Problem::new(kinds::BUSY).retry_after(1));
-    };
-    drop(place.turn());
-    let done = wait.await;
-    drop(waiting);
-    let turn = place.gate.turn(&place.caller).await;
-    *place.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn.unwrap_or_default();
-    Ok(done)
-}
-
-impl Place {
-    fn turn(&self) -> Turn {
+/// A query that waits holds no turn of its request.
+impl TurnOfQueries for Place {
+    fn leave(&self) -> Option<Box<dyn Send>> {
+        let waiting = self.gate.waits.try_take(self.caller.address, 1)?;
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut turn)
+        drop(std::mem::take(&mut *turn));
+        Some(Box::new(waiting))
+    }
+
+    fn retake(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let turn = self.gate.turn(&self.caller).await;
+            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn.unwrap_or_default();
+        })
     }
 }
 
@@ -208,7 +188,7 @@ impl Gate {
         });
         // A task of its own: what was begun is not cut off in the middle of a statement when the
         // client goes away or the time is up.
-        let handled = PLACE.scope(place, next.run(request));
+        let handled = with_turn(place, next.run(request));
         let handled = tokio::spawn(handled.in_current_span());
         let response = match timeout(self.limits.time, handled).await {
             Ok(Ok(response)) => response,
@@ -316,11 +296,11 @@ impl Gate {
 
     async fn is_of_operator(&self, caller: &Caller) -> bool {
         let holder = self.holder(caller).await;
-        holder.is_some_and(|holder| [OPERATOR, AUDITOR].contains(&holder.role.as_str()))
+        matches!(holder, Some(Principal::Operator(_) | Principal::Auditor(_)))
     }
 
     /// Who holds the token that was sent; none where nobody can tell just now.
-    async fn holder(&self, caller: &Caller) -> Option<Holder> {
+    async fn holder(&self, caller: &Caller) -> Option<Principal> {
         let tokens = self.limits.tokens.as_ref()?;
         tokens.holder_of(caller.authorization.as_ref()?).await
     }
@@ -333,7 +313,7 @@ impl Gate {
             return known;
         }
         let _looking = self.look_ups.take(caller.address).await?;
-        let account = self.hashed.hash_one(self.holder(caller).await?.subject);
+        let account = self.hashed.hash_one(self.holder(caller).await?);
         let mut accounts = self.accounts();
         if accounts.len() >= ACCOUNTS_MAX {
             accounts.clear();

@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::client::names_others;
 use crate::gate::{Gate, admit};
-
 use crate::{Client, Language, Limits, Problem, TrustedProxies, kinds};
 
 /// Header that carries the request's id, in both directions.

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use meguri_read_api::Sentence;
 
 /// A language the product speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +44,16 @@ impl Language {
             }
         }
         best.1
+    }
+}
+
+impl Language {
+    /// A sentence in this language.
+    pub(crate) fn of_sentence(self, sentence: &Sentence) -> &str {
+        match self {
+            Self::Japanese => &sentence.ja,
+            Self::English => &sentence.en,
+        }
     }
 }
 

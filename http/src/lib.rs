@@ -1,11 +1,12 @@
 //! What both sides of HTTP share: problem details, JSON, who is asking, idempotency, limits.
 //!
-//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Auditor`], [`Operator`] and
-//! [`IdempotencyKey`]
-//! from here, so that every failure, also the framework's own, reaches the client as
-//! `application/problem+json` in the reader's language. [`guard`] wraps the finished router.
+//! A handler takes [`Json`], [`Query`], [`Path`], [`Member`], [`Anyone`], [`Auditor`], [`Operator`]
+//! and [`IdempotencyKey`] from here, so that every failure, also the framework's own, reaches the
+//! client as `application/problem+json` in the reader's language. [`guard`] wraps the finished
+//! router.
 
 mod actor;
+mod answer_error;
 mod client;
 mod command_error;
 mod declared;
@@ -25,12 +26,14 @@ mod request;
 mod shares;
 
 pub use actor::{
-    Auditor, Bearer, Holder, Member, Operator, TokenReader, Tokens, TokensUnavailable,
+    Anyone, Auditor, Bearer, Inquirer, Member, Operator, TokenReader, Tokens, TokensUnavailable,
 };
 pub use client::{BadNetwork, Client, TrustedProxies};
 pub use declared::declared_queries;
-pub use documented::{BEARER, Problems, ReadProblems, WriteProblems, documented};
-pub use gate::{HeldUp, OverShare, waiting};
+pub use documented::{
+    BEARER, MemberProblems, Problems, PublicProblems, ReadProblems, WriteProblems, documented,
+};
+pub use gate::{HeldUp, OverShare};
 pub use guard::{REQUEST_ID_HEADER, RequestId, guard, limit};
 pub use head::require_host;
 pub use idempotency::{CLIENT_KEY_CHARS_MAX, IdempotencyHeader, IdempotencyKey};
@@ -39,7 +42,7 @@ pub use language::Language;
 pub use limits::{BODY_BYTES_MAX, Limits};
 pub use live_token::LiveToken;
 pub use meguri_commands::{ClientAddress, Rate};
-pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, Sentence, kinds};
+pub use problem::{Kind, PROBLEM_MEDIA_TYPE, Problem, ProblemBody, kinds};
 pub use query::{Path, Query};
 pub use request::IfMatch;
 pub use shares::{Share, Shares};

@@ -151,7 +151,9 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::{Holder, TokensUnavailable};
+    use meguri_read_api::Principal;
+
+    use crate::TokensUnavailable;
 
     /// A store in which tokens are valid until they are taken away.
     struct Store {
@@ -170,7 +172,7 @@ mod tests {
 
     #[async_trait]
     impl TokenReader for Store {
-        async fn holder(&self, _: &str) -> Result<Option<Holder>, TokensUnavailable> {
+        async fn holder(&self, _: &str) -> Result<Option<Principal>, TokensUnavailable> {
             Ok(None)
         }
 

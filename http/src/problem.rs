@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use meguri_read_api::Sentence;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,40 +13,6 @@ use crate::Language;
 
 /// Media type of every error answer.
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
-
-/// One sentence in the two languages of the product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sentence {
-    /// Japanese, the language of the first users.
-    pub ja: Cow<'static, str>,
-    /// English.
-    pub en: Cow<'static, str>,
-}
-
-impl Sentence {
-    /// A sentence in both languages.
-    pub fn new(ja: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            ja: ja.into(),
-            en: en.into(),
-        }
-    }
-
-    /// The sentence in the reader's language.
-    pub fn text(&self, language: Language) -> &str {
-        match language {
-            Language::Japanese => &self.ja,
-            Language::English => &self.en,
-        }
-    }
-}
-
-/// English, and Japanese as `{:#}`: so a sentence passes through what takes one text alone.
-impl std::fmt::Display for Sentence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if f.alternate() { &self.ja } else { &self.en })
-    }
-}
 
 /// A kind of problem: what its `type`, status and title are. Codes never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,13 +273,13 @@ impl Problem {
     pub fn body(&self, language: Language) -> ProblemBody {
         ProblemBody {
             kind: format!("/problems/{}", self.0.code),
-            title: self.0.title.text(language).to_owned(),
+            title: language.of_sentence(&self.0.title).to_owned(),
             status: self.0.status.as_u16(),
             detail: self
                 .0
                 .detail
                 .as_ref()
-                .map(|detail| detail.text(language).to_owned()),
+                .map(|detail| language.of_sentence(detail).to_owned()),
             extra: self.0.extra.clone(),
         }
     }

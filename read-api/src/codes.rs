@@ -1,12 +1,11 @@
 //! Closed sets of words in queries and answers, as the API's description lists them.
 
 use meguri_events::{Category, Mode, Prefecture, ReasonCode};
-use meguri_http::{Problem, kinds};
 use utoipa::openapi::schema::{
     KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 
-use crate::freshness::POSITION_MAX;
+use crate::POSITION_MAX;
 
 fn one_of(meaning: &str, codes: impl IntoIterator<Item = &'static str>) -> Object {
     ObjectBuilder::new()
@@ -17,7 +16,7 @@ fn one_of(meaning: &str, codes: impl IntoIterator<Item = &'static str>) -> Objec
 }
 
 /// Kinds of post.
-pub(crate) fn kind() -> Object {
+pub fn kind() -> Object {
     one_of(
         "`need` (コマリゴト) or `offer` (デキルコト)",
         ["need", "offer"],
@@ -25,12 +24,12 @@ pub(crate) fn kind() -> Object {
 }
 
 /// Whether a post can be answered.
-pub(crate) fn post_status() -> Object {
+pub fn post_status() -> Object {
     one_of("Whether the post can be answered", ["open", "closed"])
 }
 
 /// Categories of posts.
-pub(crate) fn category() -> Object {
+pub fn category() -> Object {
     one_of(
         "What kind of help it is about",
         Category::ALL.iter().map(|category| category.code()),
@@ -38,7 +37,7 @@ pub(crate) fn category() -> Object {
 }
 
 /// Prefectures by their JIS X 0401 code.
-pub(crate) fn prefecture() -> Object {
+pub fn prefecture() -> Object {
     let codes = || Prefecture::all().map(|prefecture| usize::from(prefecture.code()));
     ObjectBuilder::new()
         .description(Some("JIS X 0401 code of the prefecture"))
@@ -49,7 +48,7 @@ pub(crate) fn prefecture() -> Object {
 }
 
 /// How help is given (H13, H14).
-pub(crate) fn mode() -> Object {
+pub fn mode() -> Object {
     one_of(
         "How help is given (H13, H14)",
         Mode::ALL.iter().map(|mode| mode.code()),
@@ -57,7 +56,7 @@ pub(crate) fn mode() -> Object {
 }
 
 /// How help should be possible, in a filter.
-pub(crate) fn mode_wanted() -> Object {
+pub fn mode_wanted() -> Object {
     one_of(
         "How help should be possible (H13-H15); `offline` is by post or in person",
         ["offline"]
@@ -67,7 +66,7 @@ pub(crate) fn mode_wanted() -> Object {
 }
 
 /// What comes first of what is found.
-pub(crate) fn search_sort() -> Object {
+pub fn search_sort() -> Object {
     one_of(
         "What fits best, the newest, or the nearest (with `near`)",
         ["relevance", "newest", "nearest"],
@@ -75,7 +74,7 @@ pub(crate) fn search_sort() -> Object {
 }
 
 /// What text is cut into words by.
-pub(crate) fn text_cut() -> Object {
+pub fn text_cut() -> Object {
     one_of(
         "A dictionary, or the boundaries that Unicode's data sees where none is installed",
         ["dictionary", "boundaries"],
@@ -83,12 +82,12 @@ pub(crate) fn text_cut() -> Object {
 }
 
 /// Yes or no, in a filter.
-pub(crate) fn flag() -> Object {
+pub fn flag() -> Object {
     one_of("Yes or no", ["true", "false"])
 }
 
 /// The radius of a circle.
-pub(crate) fn kilometres() -> Object {
+pub fn kilometres() -> Object {
     ObjectBuilder::new()
         .description(Some("Kilometres; 10 if it is left out"))
         .schema_type(SchemaType::Type(Type::Number))
@@ -98,7 +97,7 @@ pub(crate) fn kilometres() -> Object {
 }
 
 /// Where an exchange stands (H24).
-pub(crate) fn exchange_status() -> Object {
+pub fn exchange_status() -> Object {
     one_of(
         "Where an exchange stands (H24)",
         [
@@ -112,7 +111,7 @@ pub(crate) fn exchange_status() -> Object {
 }
 
 /// One of the two parties of an exchange.
-pub(crate) fn side() -> Object {
+pub fn side() -> Object {
     one_of(
         "Which party: who opened the exchange, or who was asked and decides (H10, H12)",
         ["opener", "asked"],
@@ -120,7 +119,7 @@ pub(crate) fn side() -> Object {
 }
 
 /// Why something ended.
-pub(crate) fn reason_code() -> Object {
+pub fn reason_code() -> Object {
     one_of(
         "Why it ended, as far as that is open",
         ReasonCode::ALL.iter().map(|reason| reason.code()),
@@ -128,7 +127,7 @@ pub(crate) fn reason_code() -> Object {
 }
 
 /// What a view is doing.
-pub(crate) fn view_state() -> Object {
+pub fn view_state() -> Object {
     one_of(
         "Built for the first time, live, stopped before an event that it cannot fold, or withdrawn",
         ["building", "live", "stopped", "withdrawn"],
@@ -136,7 +135,7 @@ pub(crate) fn view_state() -> Object {
 }
 
 /// What the publisher of the log is doing.
-pub(crate) fn publish_state() -> Object {
+pub fn publish_state() -> Object {
     one_of(
         "Publishing, waiting while another process does, failing for now, or refusing to sign",
         ["publishing", "waiting", "failing", "refusing"],
@@ -144,7 +143,7 @@ pub(crate) fn publish_state() -> Object {
 }
 
 /// How the clock stands to the log.
-pub(crate) fn clock_state() -> Object {
+pub fn clock_state() -> Object {
     one_of(
         "How the clock stands to the log",
         ["right", "ahead", "behind"],
@@ -152,7 +151,7 @@ pub(crate) fn clock_state() -> Object {
 }
 
 /// How loops stand.
-pub(crate) fn loop_state() -> Object {
+pub fn loop_state() -> Object {
     one_of(
         "How the loop stands",
         ["running", "stuck", "failed", "ended"],
@@ -160,7 +159,7 @@ pub(crate) fn loop_state() -> Object {
 }
 
 /// What is being done to a file that is not live yet.
-pub(crate) fn build_phase() -> Object {
+pub fn build_phase() -> Object {
     one_of(
         "Folding events, verifying what it holds, or making its indexes",
         ["folding", "verifying", "indexing"],
@@ -168,7 +167,7 @@ pub(crate) fn build_phase() -> Object {
 }
 
 /// A moment of the log.
-pub(crate) fn as_of() -> Schema {
+pub fn as_of() -> Schema {
     let position = ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::Integer))
         .minimum(Some(0))
@@ -189,29 +188,11 @@ fn or_null(mut codes: Object) -> Object {
 }
 
 /// [`side`], or null.
-pub(crate) fn side_or_null() -> Object {
+pub fn side_or_null() -> Object {
     or_null(side())
 }
 
 /// [`reason_code`], or null.
-pub(crate) fn reason_code_or_null() -> Object {
+pub fn reason_code_or_null() -> Object {
     or_null(reason_code())
-}
-
-/// Reads a filter of the query.
-///
-/// # Errors
-/// 400 where the text is none of the codes.
-pub(crate) fn filter<T>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem>
-where
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    text.map(str::parse).transpose().map_err(|error| {
-        let ja = Some(format!("{error:#}")).filter(|ja| !ja.is_ascii());
-        let ja = ja.unwrap_or_else(|| "指定できない値です".to_owned());
-        Problem::new(kinds::BAD_REQUEST).detail(
-            format!("{name}: {ja}"),
-            format!("{name} cannot be read: {error}"),
-        )
-    })
 }

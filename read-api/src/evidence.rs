@@ -7,29 +7,18 @@ mod related;
 
 pub(crate) use related::whole;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId};
 use meguri_evidence::Zip;
-use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
 use meguri_log::PublishedError;
 use meguri_views::history::Asking;
-use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
-use utoipa::IntoParams;
 
-use crate::ReadApi;
-use crate::asker::Inquirer;
-use crate::published::not_published;
-use crate::views::log_unavailable;
+use crate::{AnswerError, ReadApi, Viewer};
 
 pub(crate) use auditing::ForAuditors;
 pub use auditing::{Access, BadReason, NotNoted, NoteAccess, Reason};
@@ -47,119 +36,82 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(15);
 /// How long all of a bundle may take to be taken.
 const WHOLE_WITHIN: Duration = Duration::from_mins(3);
 
-/// What of it is opened.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EvidenceQuery {
-    /// Which texts the bundle opens, a party's own or, for an auditor, any: `all`, or positions and
-    /// sections such as `17,19/message`. Without it, none.
-    #[param(pattern = "^(all|[1-9][0-9]*(/[A-Za-z0-9_]+)?(,[1-9][0-9]*(/[A-Za-z0-9_]+)?)*)$")]
-    disclose: Option<String>,
-    /// Why an auditor opens them; told to those who wrote them.
-    #[param(min_length = 1, max_length = 500)]
-    reason: Option<String>,
+/// A bundle of evidence on its way: a zip, made while it is taken.
+#[derive(Debug)]
+pub struct Bundle<S> {
+    /// How many bytes it has.
+    pub length: usize,
+    /// Its bytes, in chunks. Whoever takes none for a while gets no more.
+    pub chunks: S,
 }
 
-fn refused(error: GatherError) -> Problem {
-    match error {
-        GatherError::NoExchange => Problem::new(kinds::NOT_FOUND),
-        GatherError::NeverPublished => not_published(PublishedError::NotYet { published: 0 }),
-        GatherError::Published(error) => not_published(error),
-        GatherError::Read(error) => log_unavailable(&error),
-        GatherError::NoSection(at) => Problem::new(kinds::BAD_REQUEST).detail(
-            format!("この交換に、封印された部分 {at} はありません"),
-            format!("The exchange has no sealed section {at}"),
-        ),
-        error @ (GatherError::Seal(_) | GatherError::TooLarge(_) | GatherError::BrokeOff(_)) => {
-            tracing::error!(%error, "evidence cannot be made");
-            Problem::new(kinds::UNAVAILABLE).retry_after(1)
+impl From<GatherError> for AnswerError {
+    fn from(error: GatherError) -> Self {
+        match error {
+            GatherError::NoExchange => Self::NOT_FOUND,
+            GatherError::NeverPublished => PublishedError::NotYet { published: 0 }.into(),
+            GatherError::Published(error) => error.into(),
+            GatherError::Read(error) => error.into(),
+            GatherError::NoSection(at) => Self::invalid(
+                format!("この交換に、封印された部分 {at} はありません"),
+                format!("The exchange has no sealed section {at}"),
+            ),
+            error
+            @ (GatherError::Seal(_) | GatherError::TooLarge(_) | GatherError::BrokeOff(_)) => {
+                Self::unavailable(&error)
+            }
         }
     }
 }
 
-/// Takes away proof of what happened in an exchange.
-///
-/// A zip with every event of the exchange up to the last checkpoint, and of its post up to the
-/// opening, each with its proof; and a program (`verify.py`) by which anybody checks it, with
-/// Python, openssl and the log's verifier key. Of what was written it opens what the asker chooses
-/// of their own texts, and nothing else. The two parties can take it, and auditors; to everybody
-/// else the exchange does not exist. What was erased stays closed, and the bundle says so. A few
-/// are made at a time: 503 with `Retry-After` says that so many are. For an auditor texts are
-/// opened where the server is set to do so (`auditor_discloses`) and for a reason, which the log
-/// says first.
-#[utoipa::path(
-    get, path = "/exchanges/{id}/evidence", tag = "exchanges", operation_id = "read_evidence",
-    extensions(("x-summary-ja" = json!("交換の証拠を持ち出す"))),
-    security(("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The exchange"), EvidenceQuery),
-    responses(
-        (status = 200, description = "The bundle", content_type = "application/zip",
-            body = Vec<u8>),
-        (status = 403, description = "The other party's texts, or an auditor's choice of texts \
-            where the server opens none for auditors",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        ReadProblems,
-    )
-)]
-pub(crate) async fn read_evidence(
-    State(api): State<ReadApi>,
-    inquirer: Inquirer,
-    Path(id): Path<ExchangeId>,
-    Query(query): Query<EvidenceQuery>,
-) -> Result<Response, Problem> {
-    let choice = query.disclose.as_deref().unwrap_or_default();
-    let choice: Choice = choice.parse().map_err(|error: BadChoice| {
-        Problem::new(kinds::BAD_REQUEST).detail(
-            "disclose は all か、17,19/message のような位置と部分の並びです",
-            error.to_string(),
-        )
-    })?;
-    if let Asking::Member(member) = inquirer.asking
-        && !api.parties.of(&api.log, id).await?.includes(member)
-    {
-        return Err(Problem::new(kinds::NOT_FOUND));
+impl ReadApi {
+    /// Proof of what happened in an exchange, for its parties and for auditors: every event up to
+    /// the last checkpoint, each with its proof. Of what was written it opens what a party chooses
+    /// of its own texts; for an auditor what they give a reason for, where the server does that at
+    /// all, and once it is noted.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn evidence(
+        &self,
+        viewer: &Viewer,
+        id: ExchangeId,
+        choice: &Choice,
+        reason: Option<&str>,
+    ) -> Result<Bundle<impl Stream<Item = Vec<u8>> + Send + 'static + use<>>, AnswerError> {
+        viewer.may_see(self, id).await?;
+        let room = timeout(ROOM_WITHIN, Arc::clone(&self.bundles).acquire_owned()).await;
+        let Ok(Ok(room)) = room else {
+            return Err(AnswerError::Busy {
+                seconds: BUSY_SECONDS,
+            });
+        };
+        let gathered = Gathered::of(&self.log, id).await?;
+        let chosen = gathered.chosen(choice)?;
+        let open = match viewer.principal().require_inquirer()? {
+            Asking::Member(member) => own(member, chosen, choice)?,
+            Asking::Auditor => {
+                let auditor = viewer.principal().subject();
+                self.note_access(&auditor, reason, &chosen).await?;
+                chosen
+            }
+        };
+        let made = gathered.bundle(&self.log, &open).await?;
+        Ok(Bundle {
+            length: made.zip.length(),
+            chunks: written(made.zip, room),
+        })
     }
-    let room = timeout(ROOM_WITHIN, Arc::clone(&api.bundles).acquire_owned()).await;
-    let Ok(Ok(room)) = room else {
-        return Err(Problem::new(kinds::BUSY).retry_after(BUSY_SECONDS));
-    };
-    let gathered = Gathered::of(&api.log, id).await.map_err(refused)?;
-    let chosen = gathered.chosen(&choice).map_err(refused)?;
-    let open = match inquirer.asking {
-        Asking::Member(member) => own(member, chosen, &choice)?,
-        Asking::Auditor => {
-            let reason = query.reason.as_deref();
-            api.note_access(&inquirer.subject, reason, &chosen).await?;
-            chosen
-        }
-    };
-    let made = gathered.bundle(&api.log, &open).await.map_err(refused)?;
-    let length = made.zip.length();
-    let mut response = Body::from_stream(written(made.zip, room)).into_response();
-    let name = format!("attachment; filename=\"{}.zip\"", id.stream());
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/zip"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // So that whoever takes it knows of one that was cut off.
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    if let Ok(name) = HeaderValue::from_str(&name) {
-        headers.insert(header::CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
 }
 
 /// The chunks of a bundle as they are taken. Whoever takes none for a while gets no more, so that
 /// nobody keeps others waiting.
-fn written(zip: Zip, room: OwnedSemaphorePermit) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn written(zip: Zip, room: OwnedSemaphorePermit) -> impl Stream<Item = Vec<u8>> + Send + 'static {
     let (chunks, taken) = mpsc::channel(1);
     tokio::spawn(async move {
         let sending = async {
             for chunk in zip {
-                let sent = timeout(TAKEN_WITHIN, chunks.send(Bytes::from(chunk))).await;
+                let sent = timeout(TAKEN_WITHIN, chunks.send(chunk)).await;
                 if !matches!(sent, Ok(Ok(()))) {
                     return false;
                 }
@@ -173,24 +125,24 @@ fn written(zip: Zip, room: OwnedSemaphorePermit) -> impl Stream<Item = Result<By
     });
     futures::stream::unfold(taken, async |mut taken| {
         let chunk = taken.recv().await?;
-        Some((Ok(chunk), taken))
+        Some((chunk, taken))
     })
 }
 
 /// What a party opens of a choice.
 ///
 /// # Errors
-/// 403 where it names what the other one wrote.
+/// [`AnswerError::Forbidden`] where it names what the other one wrote.
 fn own(
     member: MemberId,
     chosen: Vec<SectionAt>,
     choice: &Choice,
-) -> Result<Vec<SectionAt>, Problem> {
+) -> Result<Vec<SectionAt>, AnswerError> {
     let (own, others): (Vec<_>, Vec<_>) = chosen
         .into_iter()
         .partition(|it| it.subject == member.stream());
     match others.first() {
-        Some(other) if *choice != Choice::All => Err(Problem::new(kinds::FORBIDDEN).detail(
+        Some(other) if *choice != Choice::All => Err(AnswerError::forbidden(
             format!("{other} は相手が書いたものです"),
             format!("{other} was written by the other party"),
         )),

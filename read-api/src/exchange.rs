@@ -1,24 +1,22 @@
 //! Exchanges of the member who asks: the list, and what every answer about one says.
 
-use axum::extract::State;
-use meguri_engine::AsOf;
 use meguri_events::{MemberId, PostId};
-use meguri_http::{Member, Problem, Problems, Query};
 use meguri_log::Timestamp;
 use meguri_views::posts::PostKind;
 use meguri_views::rooms::Exchange;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::freshness::Seen;
-use crate::list::List;
+use crate::list::{List, Part};
 use crate::names::{Names, Person};
-use crate::views::{View, refusal};
-use crate::{ReadApi, asker, codes, freshness, list};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Viewer, codes};
+
+pub use meguri_views::rooms::ExchangeStatus;
 
 /// The post that an exchange came from.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ExchangePost {
+pub struct ExchangePost {
     /// The post's id.
     #[schema(format = Uuid)]
     id: String,
@@ -35,10 +33,10 @@ pub(crate) struct ExchangePost {
     clippy::struct_excessive_bools,
     reason = "facts that readers ask for one by one"
 )]
-pub(crate) struct ExchangeAnswer {
+pub struct ExchangeAnswer {
     /// The exchange's id.
     #[schema(format = Uuid)]
-    id: String,
+    pub id: String,
     /// Version of its stream, as in `ETag`.
     version: u64,
     /// Where it stands (H24).
@@ -47,9 +45,9 @@ pub(crate) struct ExchangeAnswer {
     /// The post that it came from.
     post: ExchangePost,
     /// Who opened it: asked for help, or applied to help.
-    opener: Person,
+    pub opener: Person,
     /// Who was asked, and has the right to decide (H10, H12).
-    asked: Person,
+    pub asked: Person,
     /// Which of the two the reader is.
     #[schema(schema_with = codes::side)]
     me: &'static str,
@@ -74,7 +72,7 @@ pub(crate) struct ExchangeAnswer {
     has_return: Option<bool>,
     /// When it was opened, RFC 3339.
     #[schema(format = DateTime)]
-    opened_at: String,
+    pub opened_at: String,
     /// When something last happened in it, RFC 3339.
     #[schema(format = DateTime)]
     changed_at: String,
@@ -160,77 +158,27 @@ impl ExchangeAnswer {
     }
 }
 
-/// Which of the member's exchanges are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ExchangesQuery {
-    /// Only exchanges that stand here (H24).
-    #[param(schema_with = codes::exchange_status)]
-    status: Option<String>,
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until this position can be seen.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-    /// As it was at this position of the log, or at this time; not with `min_position`.
-    #[serde(default, deserialize_with = "freshness::as_of")]
-    #[param(schema_with = codes::as_of)]
-    as_of: Option<AsOf>,
-}
-
-/// Lists one's own exchanges, newest first.
-///
-/// Those that the member is a party of; nobody else's are ever listed.
-#[utoipa::path(
-    get, path = "/exchanges", tag = "exchanges", operation_id = "list_exchanges",
-    extensions(("x-summary-ja" = json!("自分の交換を一覧する"))),
-    security(("bearer" = [])),
-    params(ExchangesQuery),
-    responses(
-        (status = 200, description = "A page of exchanges", body = List<ExchangeAnswer>,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "No access token, or one that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 403, description = "The token is not a member's",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn list_exchanges(
-    State(api): State<ReadApi>,
-    member: Member,
-    Query(query): Query<ExchangesQuery>,
-) -> Result<Seen<List<ExchangeAnswer>>, Problem> {
-    let member = asker::id_of(&member)?;
-    let status = codes::filter("status", query.status.as_deref())?;
-    let cursor = list::cursor(query.cursor.as_deref())?;
-    let seen = api
-        .views(
-            &[View::Rooms],
-            &[View::Profiles],
-            query.min_position,
-            query.as_of,
-        )
-        .await?;
-    let page = seen
-        .rooms()
-        .exchanges_of(member, status, cursor, query.limit)
-        .await;
-    let page = page.map_err(refusal)?;
-    let parties = page
-        .items
-        .iter()
-        .flat_map(|exchange| [exchange.opener, exchange.asked]);
-    let names = Names::of(&api, parties).await?;
-    Ok(Seen::at(
-        seen.position(),
-        List::of(page, |item| ExchangeAnswer::of(item, member, &names)),
-    ))
+impl ReadApi {
+    /// A page of one's own exchanges, newest first; nobody else's are ever listed.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn exchanges(
+        &self,
+        viewer: &Viewer,
+        status: Option<ExchangeStatus>,
+        part: Part,
+        fresh: Freshness,
+    ) -> Result<Seen<List<ExchangeAnswer>>, AnswerError> {
+        let member = viewer.principal().require_member()?;
+        let seen = self.views(&[View::Rooms], &[View::Profiles], fresh).await?;
+        let rooms = seen.rooms();
+        let page = rooms
+            .exchanges_of(member, status, part.after, part.limit)
+            .await?;
+        let both = |exchange: &Exchange| [exchange.opener, exchange.asked];
+        let names = Names::of(self, page.items.iter().flat_map(both)).await?;
+        let exchanges = List::of(page, |item| ExchangeAnswer::of(item, member, &names));
+        Ok(Seen::at(seen.position(), exchanges))
+    }
 }

@@ -1,24 +1,19 @@
 //! Everything that happened in one exchange: who did it, when, and because of what.
 
-use axum::extract::State;
-use meguri_engine::AsOf;
 use meguri_events::{ExchangeId, MemberId};
-use meguri_http::{Path, Problem, Query, ReadProblems, kinds};
-use meguri_views::{history::Asking, history::HistoryEntry};
-use serde::{Deserialize, Serialize};
+use meguri_views::history::{Asking, HistoryEntry};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use crate::asker::Inquirer;
-use crate::freshness::Seen;
-use crate::list::List;
+use crate::list::{List, Part};
 use crate::names::{Names, Person};
-use crate::views::{View, refusal};
-use crate::{ReadApi, codes, freshness, list};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Viewer};
 
 /// One event of an exchange. What anyone typed is sealed, and not part of it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HistoryAnswer {
+pub struct HistoryAnswer {
     /// Where it stands in the log.
     position: u64,
     /// Its version in the exchange's stream.
@@ -52,11 +47,9 @@ pub(crate) struct HistoryAnswer {
 }
 
 impl HistoryAnswer {
-    fn of(entry: HistoryEntry, names: &Names) -> Result<Self, Problem> {
-        let data = RawValue::from_string(entry.data.as_ref().to_owned()).map_err(|error| {
-            tracing::error!(%error, position = %entry.position, "history holds no JSON");
-            Problem::new(kinds::INTERNAL)
-        })?;
+    fn of(entry: HistoryEntry, names: &Names) -> Result<Self, AnswerError> {
+        let data = RawValue::from_string(entry.data.as_ref().to_owned());
+        let data = data.map_err(|error| AnswerError::internal(&error))?;
         Ok(Self {
             position: entry.position.get(),
             version: entry.version.get(),
@@ -74,81 +67,36 @@ impl HistoryAnswer {
     }
 }
 
-/// Which part of a history is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct HistoryQuery {
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until this position can be seen.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-    /// As it was at this position of the log, or at this time; not with `min_position`.
-    #[serde(default, deserialize_with = "freshness::as_of")]
-    #[param(schema_with = codes::as_of)]
-    as_of: Option<AsOf>,
-}
-
-/// Reads what happened in an exchange: who, what, when, because of what.
-///
-/// First to last, in pages. Its parties and auditors can read it; to everybody else the exchange
-/// does not exist. It never holds what anyone wrote.
-#[utoipa::path(
-    get, path = "/exchanges/{id}/history", tag = "exchanges", operation_id = "read_history",
-    extensions(("x-summary-ja" = json!("交換の経緯を見る"))),
-    security(("bearer" = []), ("auditor" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The exchange"), HistoryQuery),
-    responses(
-        (status = 200, description = "A page of the history", body = List<HistoryAnswer>,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        ReadProblems,
-    )
-)]
-pub(crate) async fn read_history(
-    State(api): State<ReadApi>,
-    inquirer: Inquirer,
-    Path(id): Path<ExchangeId>,
-    Query(query): Query<HistoryQuery>,
-) -> Result<Seen<List<HistoryAnswer>>, Problem> {
-    if inquirer.asking == Asking::Auditor {
-        tracing::info!(auditor = inquirer.subject, "a history is read");
+impl ReadApi {
+    /// A page of what happened in an exchange, first to last, for its parties and for auditors. It
+    /// never holds what anyone wrote.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn history(
+        &self,
+        viewer: &Viewer,
+        id: ExchangeId,
+        part: Part,
+        fresh: Freshness,
+    ) -> Result<Seen<List<HistoryAnswer>>, AnswerError> {
+        let asking = viewer.principal().require_inquirer()?;
+        if asking == Asking::Auditor {
+            tracing::info!(auditor = viewer.principal().subject(), "a history is read");
+        }
+        let seen = self
+            .views(&[View::History], &[View::Profiles], fresh)
+            .await?;
+        let page = seen
+            .history()
+            .of(id, asking, part.after, part.limit)
+            .await?;
+        let actor = |entry: &HistoryEntry| MemberId::from_stream(&entry.actor);
+        let names = Names::of(self, page.items.iter().filter_map(actor)).await?;
+        let next = page.next.map(|cursor| cursor.to_string());
+        let items = page.items.into_iter();
+        let items = items.map(|entry| HistoryAnswer::of(entry, &names));
+        let items = items.collect::<Result<_, _>>()?;
+        Ok(Seen::at(seen.position(), List { items, next }))
     }
-    let cursor = list::cursor(query.cursor.as_deref())?;
-    let seen = api
-        .views(
-            &[View::History],
-            &[View::Profiles],
-            query.min_position,
-            query.as_of,
-        )
-        .await?;
-    let page = seen
-        .history()
-        .of(id, inquirer.asking, cursor, query.limit)
-        .await
-        .map_err(refusal)?;
-    let actors = page
-        .items
-        .iter()
-        .filter_map(|entry| MemberId::from_stream(&entry.actor));
-    let names = Names::of(&api, actors).await?;
-    let next = page.next.map(|cursor| cursor.to_string());
-    let items = page
-        .items
-        .into_iter()
-        .map(|entry| HistoryAnswer::of(entry, &names));
-    Ok(Seen::at(
-        seen.position(),
-        List {
-            items: items.collect::<Result<_, _>>()?,
-            next,
-        },
-    ))
 }

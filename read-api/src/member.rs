@@ -1,26 +1,21 @@
 //! Members as others see them: their profile, and the thanks they have received.
 
-use axum::extract::State;
 use meguri_domain::UserName;
-use meguri_engine::AsOf;
-use meguri_events::Prefecture;
-use meguri_http::{Member, Path, Problem, Problems, Query};
+use meguri_events::{MemberId, Prefecture};
 use meguri_views::profiles::Profile;
 use meguri_views::thanks::ThanksGiven;
 use meguri_views::{Moment, QueryError};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::block::{Hidden, Reader};
-use crate::freshness::{Seen, When, not_yet};
-use crate::list::List;
+use crate::list::{List, Part};
 use crate::names::{Names, Person};
-use crate::views::{View, refusal};
-use crate::{ReadApi, asker, codes, freshness, list};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Sentence, Viewer};
 
 /// A member's profile. Names are null once they are erased.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ProfileAnswer {
+pub struct ProfileAnswer {
     /// The member's id.
     #[schema(format = Uuid)]
     id: String,
@@ -60,7 +55,7 @@ impl From<Profile> for ProfileAnswer {
 
 /// Thanks that a member has received (H18-H20).
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ThanksAnswer {
+pub struct ThanksAnswer {
     /// Who thanks.
     from: Person,
     /// When, RFC 3339.
@@ -83,153 +78,81 @@ impl ThanksAnswer {
     }
 }
 
-/// Which part of the thanks is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ThanksQuery {
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until this position can be seen.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-    /// As it was at this position of the log, or at this time; not with `min_position`.
-    #[serde(default, deserialize_with = "freshness::as_of")]
-    #[param(schema_with = codes::as_of)]
-    as_of: Option<AsOf>,
-}
+impl ReadApi {
+    /// A member's public profile, with the thanks received (H20) and exchanges completed (H23).
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn profile(
+        &self,
+        viewer: &Viewer,
+        user_name: &str,
+        fresh: Freshness,
+    ) -> Result<Seen<ProfileAnswer>, AnswerError> {
+        let hidden = viewer.hidden(self, fresh).await?;
+        let seen = self
+            .views(&[View::Profiles], &[View::Profiles], fresh)
+            .await?;
+        let today = by_user_name(self, user_name, hidden).await?;
+        let profile = at(&seen, today).await?;
+        Ok(Seen::at(seen.position(), profile.into()))
+    }
 
-/// Reads a member's public profile.
-///
-/// With the number of thanks received (H20) and of exchanges completed (H23). One of a member whom
-/// the reader blocks, or who blocks the reader, is not there (C12).
-#[utoipa::path(
-    get, path = "/members/{user_name}", tag = "members", operation_id = "read_member",
-    extensions(("x-summary-ja" = json!("プロフィールを見る"))),
-    security((), ("bearer" = [])),
-    params(("user_name" = String, Path, description = "The member's user name"), When),
-    responses(
-        (status = 200, description = "The profile", body = ProfileAnswer,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 404, description = "Nobody has this user name",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn read_member(
-    State(api): State<ReadApi>,
-    reader: Reader,
-    Path(user_name): Path<String>,
-    Query(when): Query<When>,
-) -> Result<Seen<ProfileAnswer>, Problem> {
-    let hidden = api.hidden_from(reader, when.min_position).await?;
-    let views = [View::Profiles];
-    let seen = api
-        .views(&views, &views, when.min_position, when.as_of)
-        .await?;
-    let today = by_user_name(&api, &user_name, &hidden).await?;
-    let profile = at(&seen, today).await?;
-    Ok(Seen::at(seen.position(), profile.into()))
-}
+    /// A page of the thanks that a member has received (H18-H20), without those of members who are
+    /// hidden (C12).
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn thanks(
+        &self,
+        viewer: &Viewer,
+        user_name: &str,
+        part: Part,
+        fresh: Freshness,
+    ) -> Result<Seen<List<ThanksAnswer>>, AnswerError> {
+        let hidden = viewer.hidden(self, fresh).await?;
+        let seen = self
+            .views(&[View::Thanks], &[View::Profiles], fresh)
+            .await?;
+        let member = by_user_name(self, user_name, hidden).await?.id;
+        let received = seen.thanks();
+        let page = received
+            .received(member, hidden, part.after, part.limit)
+            .await?;
+        let names = Names::of(self, page.items.iter().map(|thanks| thanks.sender)).await?;
+        let thanks = List::of(page, |thanks| ThanksAnswer::of(thanks, &names));
+        Ok(Seen::at(seen.position(), thanks))
+    }
 
-/// Reads the thanks a member has received (ありがとう, H18-H20).
-///
-/// Newest first, with their words where they are not erased. Thanks are public: they are the
-/// receiver's reputation. A member does not see thanks of those whom they block, or who block them
-/// (C12).
-#[utoipa::path(
-    get, path = "/members/{user_name}/thanks", tag = "members", operation_id = "read_thanks",
-    extensions(("x-summary-ja" = json!("届いた「ありがとう」を見る"))),
-    security((), ("bearer" = [])),
-    params(("user_name" = String, Path, description = "The member's user name"), ThanksQuery),
-    responses(
-        (status = 200, description = "A page of thanks", body = List<ThanksAnswer>,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 404, description = "Nobody has this user name",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn read_thanks(
-    State(api): State<ReadApi>,
-    reader: Reader,
-    Path(user_name): Path<String>,
-    Query(query): Query<ThanksQuery>,
-) -> Result<Seen<List<ThanksAnswer>>, Problem> {
-    let cursor = list::cursor(query.cursor.as_deref())?;
-    let hidden = api.hidden_from(reader, query.min_position).await?;
-    let seen = api
-        .views(
-            &[View::Thanks],
-            &[View::Profiles],
-            query.min_position,
-            query.as_of,
-        )
-        .await?;
-    let member = by_user_name(&api, &user_name, &hidden).await?.id;
-    let page = seen
-        .thanks()
-        .received(member, hidden.members(), cursor, query.limit)
-        .await
-        .map_err(refusal)?;
-    let names = Names::of(&api, page.items.iter().map(|thanks| thanks.sender)).await?;
-    Ok(Seen::at(
-        seen.position(),
-        List::of(page, |thanks| ThanksAnswer::of(thanks, &names)),
-    ))
-}
-
-/// Reads one's own profile.
-///
-/// The profile of the member whose access token is sent.
-#[utoipa::path(
-    get, path = "/me", tag = "members", operation_id = "read_me",
-    extensions(("x-summary-ja" = json!("自分のプロフィールを見る"))),
-    security(("bearer" = [])),
-    params(When),
-    responses(
-        (status = 200, description = "The profile", body = ProfileAnswer,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "No access token, or one that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 403, description = "The token is not a member's",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn read_me(
-    State(api): State<ReadApi>,
-    member: Member,
-    Query(when): Query<When>,
-) -> Result<Seen<ProfileAnswer>, Problem> {
-    let member = asker::id_of(&member)?;
-    let views = [View::Profiles];
-    let seen = api
-        .views(&views, &views, when.min_position, when.as_of)
-        .await?;
-    let position = seen.position();
-    let today = match Moment::live(&api.views).profiles().by_id(member).await {
-        Ok(today) => today,
-        // The token proves that the member exists: the view has not seen the registration yet.
-        Err(QueryError::NotFound) => return Err(not_yet(position.next(), position)),
-        Err(error) => return Err(refusal(error)),
-    };
-    let profile = at(&seen, today).await?;
-    Ok(Seen::at(position, profile.into()))
+    /// One's own profile.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn own_profile(
+        &self,
+        viewer: &Viewer,
+        fresh: Freshness,
+    ) -> Result<Seen<ProfileAnswer>, AnswerError> {
+        let member = viewer.principal().require_member()?;
+        let seen = self
+            .views(&[View::Profiles], &[View::Profiles], fresh)
+            .await?;
+        let reached = seen.position();
+        let today = match self.live().profiles().by_id(member).await {
+            // The token proves that the member exists: the view has not seen the registration yet.
+            Err(QueryError::NotFound) => {
+                let asked = reached.next();
+                return Err(AnswerError::NotYet { asked, reached });
+            }
+            today => today?,
+        };
+        let profile = at(&seen, today).await?;
+        Ok(Seen::at(reached, profile.into()))
+    }
 }
 
 /// A member's profile as it was; who the member is, and whether they have left, as it is today.
-async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
+async fn at(seen: &Moment, today: Profile) -> Result<Profile, AnswerError> {
     if !seen.is_past() {
         return Ok(today);
     }
@@ -249,15 +172,15 @@ async fn at(seen: &Moment, today: Profile) -> Result<Profile, Problem> {
     })
 }
 
-async fn by_user_name(api: &ReadApi, user_name: &str, hidden: &Hidden) -> Result<Profile, Problem> {
+async fn by_user_name(
+    api: &ReadApi,
+    user_name: &str,
+    hidden: &[MemberId],
+) -> Result<Profile, AnswerError> {
     // As everywhere: capitals and full width make no other name.
     let name = UserName::parse(user_name).map_or_else(|_| user_name.to_owned(), String::from);
-    let found = match Moment::live(&api.views)
-        .profiles()
-        .by_user_name(&name)
-        .await
-    {
-        Ok(profile) if hidden.has(profile.id) => Err(QueryError::NotFound),
+    let found = match api.live().profiles().by_user_name(&name).await {
+        Ok(profile) if hidden.contains(&profile.id) => Err(QueryError::NotFound),
         found => found,
     };
     let (ja, en) = (
@@ -268,12 +191,10 @@ async fn by_user_name(api: &ReadApi, user_name: &str, hidden: &Hidden) -> Result
 }
 
 /// What it means to the reader that there is no profile.
-fn not_found(error: QueryError, ja: &'static str, en: &'static str) -> Problem {
-    let unknown = matches!(error, QueryError::NotFound);
-    let problem = refusal(error);
-    if unknown {
-        problem.detail(ja, en)
+fn not_found(error: QueryError, ja: &'static str, en: &'static str) -> AnswerError {
+    if matches!(error, QueryError::NotFound) {
+        AnswerError::NotFound(Some(Sentence::new(ja, en)))
     } else {
-        problem
+        error.into()
     }
 }

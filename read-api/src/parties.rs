@@ -1,4 +1,4 @@
-//! Who is party to an exchange, as its first event says: for live updates, without asking a view.
+//! Who is party to an exchange, as its first event says: without asking a view.
 
 use std::{
     collections::HashMap,
@@ -6,10 +6,7 @@ use std::{
 };
 
 use meguri_events::{Event, ExchangeEvent, ExchangeId, MemberId, Opened};
-use meguri_http::Problem;
 use meguri_log::{Log, ReadError, Recorded, StreamName, StreamRange, Version};
-
-use crate::views::log_unavailable;
 
 /// Exchanges whose parties are remembered. Parties never change, so nothing here grows old.
 const EXCHANGES_REMEMBERED_MAX: usize = 50_000;
@@ -33,14 +30,12 @@ impl Parties {
     /// The parties of an exchange.
     ///
     /// # Errors
-    /// 503 where the log cannot be read.
-    pub(crate) async fn of(&self, log: &Log, exchange: ExchangeId) -> Result<PartiesOf, Problem> {
+    /// The log cannot be read.
+    pub(crate) async fn of(&self, log: &Log, exchange: ExchangeId) -> Result<PartiesOf, ReadError> {
         if let Some(known) = self.lock().get(&exchange) {
             return Ok(*known);
         }
-        let parties = read(log, exchange)
-            .await
-            .map_err(|error| log_unavailable(&error))?;
+        let parties = read(log, exchange).await?;
         let mut known = self.lock();
         if known.len() >= EXCHANGES_REMEMBERED_MAX {
             // Reading one again costs one indexed read; keeping count of use would cost every read.

@@ -1,22 +1,17 @@
 //! One Need (コマリゴト) or Offer (デキルコト), open or closed.
 
-use axum::extract::State;
-use meguri_events::{NeedId, OfferId, PostId};
-use meguri_http::{Path, Problem, Problems, Query};
-use meguri_views::QueryError;
+use meguri_events::PostId;
 use meguri_views::posts::Post;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::block::Reader;
-use crate::freshness::{Seen, When};
 use crate::names::{Names, Person};
-use crate::views::{View, refusal};
-use crate::{ReadApi, codes};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Viewer, codes};
 
 /// A Need or an Offer (H01). What its author typed is null once it is erased.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PostAnswer {
+pub struct PostAnswer {
     /// The post's id.
     #[schema(format = Uuid)]
     id: String,
@@ -96,83 +91,26 @@ impl PostAnswer {
     }
 }
 
-/// Reads a Need (コマリゴト), open or closed (H01).
-///
-/// As it reads now. `ETag` is its version, for `If-Match` of an edit. One of a member whom the
-/// reader blocks, or who blocks the reader, is not there (C12).
-#[utoipa::path(
-    get, path = "/needs/{id}", tag = "posts", operation_id = "read_need",
-    extensions(("x-summary-ja" = json!("コマリゴトを読む"))),
-    security((), ("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The Need"), When),
-    responses(
-        (status = 200, description = "The Need", body = PostAnswer,
-            headers(
-                ("etag" = String, description = "Version of the post, for `If-Match`"),
-                ("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 404, description = "There is no such Need",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn read_need(
-    State(api): State<ReadApi>,
-    reader: Reader,
-    Path(id): Path<NeedId>,
-    Query(when): Query<When>,
-) -> Result<Seen<PostAnswer>, Problem> {
-    read(&api, reader, id.into(), when).await
-}
-
-/// Reads an Offer (デキルコト), open or closed (H01).
-///
-/// As it reads now. `ETag` is its version, for `If-Match` of an edit. One of a member whom the
-/// reader blocks, or who blocks the reader, is not there (C12).
-#[utoipa::path(
-    get, path = "/offers/{id}", tag = "posts", operation_id = "read_offer",
-    extensions(("x-summary-ja" = json!("デキルコトを読む"))),
-    security((), ("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The Offer"), When),
-    responses(
-        (status = 200, description = "The Offer", body = PostAnswer,
-            headers(
-                ("etag" = String, description = "Version of the post, for `If-Match`"),
-                ("meguri-position" = u64, description = "Position the answer has seen"))),
-        (status = 401, description = "An access token that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 404, description = "There is no such Offer",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn read_offer(
-    State(api): State<ReadApi>,
-    reader: Reader,
-    Path(id): Path<OfferId>,
-    Query(when): Query<When>,
-) -> Result<Seen<PostAnswer>, Problem> {
-    read(&api, reader, id.into(), when).await
-}
-
-async fn read(
-    api: &ReadApi,
-    reader: Reader,
-    id: PostId,
-    when: When,
-) -> Result<Seen<PostAnswer>, Problem> {
-    let hidden = api.hidden_from(reader, when.min_position).await?;
-    let (then, today) = ([View::Board], [View::Profiles]);
-    let seen = api
-        .views(&then, &today, when.min_position, when.as_of)
-        .await?;
-    let post = seen.board().post(id).await.map_err(refusal)?;
-    if hidden.has(post.author) {
-        return Err(refusal(QueryError::NotFound));
+impl ReadApi {
+    /// A post, open or closed (H01). That of a member who is hidden is not there (C12).
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn post(
+        &self,
+        viewer: &Viewer,
+        id: PostId,
+        fresh: Freshness,
+    ) -> Result<Seen<PostAnswer>, AnswerError> {
+        let hidden = viewer.hidden(self, fresh).await?;
+        let seen = self.views(&[View::Board], &[View::Profiles], fresh).await?;
+        let post = seen.board().post(id).await?;
+        if hidden.contains(&post.author) {
+            return Err(AnswerError::NOT_FOUND);
+        }
+        let names = Names::of(self, [post.author]).await?;
+        let version = post.version.get();
+        let answer = PostAnswer::of(post, &names);
+        Ok(Seen::versioned(seen.position(), version, answer))
     }
-    let names = Names::of(api, [post.author]).await?;
-    let version = post.version.get();
-    let answer = PostAnswer::of(post, &names);
-    Ok(Seen::versioned(seen.position(), version, answer))
 }

@@ -1,30 +1,24 @@
-//! Proofs: that an event is in the log that was signed, and that the log has only grown.
+//! The published log (C2SP tlog-tiles) and its proofs, for anyone: that an event is in the log that
+//! was signed, and that the log has only grown. Nothing of it is secret.
 
-use axum::extract::State;
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
-use meguri_http::{Json, Path, Problem, Problems, Query};
-use meguri_log::{Inclusion, Position};
-use meguri_proofs::{Proof, hash_to_base64};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use meguri_log::{Inclusion, Position, Publication, PublishedError};
+use meguri_proofs::{Proof, Published, hash_to_base64};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use crate::published::not_published;
-use crate::{ReadApi, freshness};
+use crate::waiting::waiting;
+use crate::{AnswerError, ReadApi};
 
-/// Against which checkpoint.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Against {
-    /// Size of a checkpoint that was published; without it, the last one.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
-    size: Option<u64>,
-}
+/// Longest wait for a checkpoint that covers an event.
+pub const INCLUDED_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// That an event is in the log which was signed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct InclusionProof {
+pub struct InclusionProof {
     /// Position of the event; its entry has this number less one in the tree.
     #[schema(minimum = 1)]
     position: u64,
@@ -51,24 +45,9 @@ fn lines(proof: &Proof) -> Vec<String> {
     proof.hashes().iter().map(hash_to_base64).collect()
 }
 
-/// From which size to which.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Growth {
-    /// How many events the older checkpoint has.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(required = true, minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    from: Option<u64>,
-    /// How many the newer one has.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(required = true, minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    to: Option<u64>,
-}
-
 /// That the log of one size begins with all of a smaller one.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ConsistencyProof {
+pub struct ConsistencyProof {
     /// Size of the older tree.
     from: u64,
     /// Size of the newer tree.
@@ -77,60 +56,62 @@ pub(crate) struct ConsistencyProof {
     proof: Vec<String>,
 }
 
-/// Proves that an event is in the log.
-///
-/// Against the last checkpoint, or any other that was published. The proof is checked with the
-/// verifier key alone (RFC 6962, section 2.1.1): it says that the log has signed this entry at
-/// this place, and nothing of what the event says.
-#[utoipa::path(
-    get, path = "/events/{position}/proof", tag = "audit", operation_id = "prove_event",
-    extensions(("x-summary-ja" = json!("記録に含まれることの証明"))),
-    security(()),
-    params(("position" = u64, Path, minimum = 1, description = "Position of the event"), Against),
-    responses(
-        (status = 200, description = "The proof", body = InclusionProof),
-        (status = 404, description = "No such event or checkpoint, or not published yet",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn prove_event(
-    State(api): State<ReadApi>,
-    Path(position): Path<u64>,
-    Query(against): Query<Against>,
-) -> Result<Json<InclusionProof>, Problem> {
-    let inclusion = api.log.inclusion(Position::new(position), against.size);
-    let inclusion = inclusion.await.map_err(not_published)?;
-    Ok(Json(inclusion.into()))
-}
+impl ReadApi {
+    /// Proves that an event is in the log, against the last checkpoint, or the one of this size.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn inclusion(
+        &self,
+        position: u64,
+        size: Option<u64>,
+    ) -> Result<InclusionProof, AnswerError> {
+        let inclusion = self.log.inclusion(Position::new(position), size).await?;
+        Ok(inclusion.into())
+    }
 
-/// Proves that the log has only grown.
-///
-/// Between any two sizes up to that of the last checkpoint (RFC 6962, section 2.1.2). Verify it
-/// with the roots of two checkpoints that you hold.
-#[utoipa::path(
-    get, path = "/proof/consistency", tag = "audit", operation_id = "prove_growth",
-    extensions(("x-summary-ja" = json!("記録が追加のみであることの証明"))),
-    security(()),
-    params(Growth),
-    responses(
-        (status = 200, description = "The proof", body = ConsistencyProof),
-        (status = 404, description = "Not published yet, or the log never shrank so",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn prove_growth(
-    State(api): State<ReadApi>,
-    Query(growth): Query<Growth>,
-) -> Result<Json<ConsistencyProof>, Problem> {
-    let (Some(from), Some(to)) = (growth.from, growth.to) else {
-        return Err(Problem::new(meguri_http::kinds::BAD_REQUEST).detail(
-            "from と to の両方を指定してください",
-            "Both `from` and `to` are needed",
-        ));
-    };
-    let proof = api.log.consistency_proof(from, to).await;
-    let proof = lines(&proof.map_err(not_published)?);
-    Ok(Json(ConsistencyProof { from, to, proof }))
+    /// Proves that an event is in the log, as soon as a checkpoint covers it; nothing where none
+    /// does within [`INCLUDED_WAIT_MAX`], or where this server does not hear of checkpoints.
+    pub async fn included(&self, position: u64) -> Option<InclusionProof> {
+        let mut publication = self.publication.clone()?;
+        let size = |now: &Publication| now.latest.as_ref().map_or(0, |it| it.tree.size);
+        let covered = async {
+            let covered = publication.wait_for(|now| size(now) >= position).await;
+            covered.map(drop)
+        };
+        let covered = waiting(timeout(INCLUDED_WAIT_MAX, covered)).await;
+        covered.ok()?.ok()?.ok()?;
+        self.inclusion(position, None).await.ok()
+    }
+
+    /// Proves that the log of one size begins with all of a smaller one (RFC 6962, section 2.1.2).
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn consistency(&self, from: u64, to: u64) -> Result<ConsistencyProof, AnswerError> {
+        let proof = lines(&self.log.consistency_proof(from, to).await?);
+        Ok(ConsistencyProof { from, to, proof })
+    }
+
+    /// The last checkpoint that the log has signed, a signed note (C2SP tlog-checkpoint).
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn checkpoint(&self) -> Result<String, AnswerError> {
+        let latest = self.log.latest_checkpoint().await?;
+        Ok(latest.ok_or(PublishedError::NotYet { published: 0 })?.note)
+    }
+
+    /// A tile of the log's tree, or a bundle of its entries, by the path under which it is
+    /// published, such as `0/000` or `entries/000.p/7`.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn tile(&self, path: &str) -> Result<Vec<u8>, AnswerError> {
+        let wanted = format!("tile/{path}").parse();
+        match wanted.map_err(|_| AnswerError::NOT_FOUND)? {
+            Published::Tile(tile) => Ok(self.log.tile(tile).await?.as_flattened().to_vec()),
+            Published::Bundle(bundle) => Ok(self.log.bundle(bundle).await?),
+        }
+    }
 }

@@ -1,23 +1,15 @@
 //! One exchange with its room (チャットルーム): for its two parties, and for nobody else.
 
-use axum::extract::State;
-use meguri_engine::AsOf;
 use meguri_events::{ExchangeId, MemberId};
-use meguri_http::{Member, Path, Problem, Query, ReadProblems};
-use meguri_views::Moment;
-use meguri_views::{
-    rooms::Evaluation, rooms::Exchange, rooms::Message, rooms::Room, rooms::RoomThanks,
-    rooms::Terms,
-};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use meguri_views::rooms::{Evaluation, Exchange, Message, Room, RoomThanks, Terms};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::exchange::ExchangeAnswer;
-use crate::freshness::{Seen, When};
-use crate::list::List;
+use crate::list::{List, Part};
 use crate::names::Names;
-use crate::views::{View, refusal};
-use crate::{ReadApi, asker, codes, freshness, list};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Viewer, codes};
 
 /// Which of the two parties a member is.
 fn side(exchange: &Exchange, member: MemberId) -> &'static str {
@@ -30,7 +22,7 @@ fn side(exchange: &Exchange, member: MemberId) -> &'static str {
 
 /// Proposed terms (H07). Their words are null once they are erased.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct TermsAnswer {
+pub struct TermsAnswer {
     /// Their number: 1, 2, …
     version: u32,
     /// Who proposed them, and by that agreed to them.
@@ -55,7 +47,7 @@ pub(crate) struct TermsAnswer {
 
 /// A message in the room.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MessageAnswer {
+pub struct MessageAnswer {
     /// Its position in the log.
     position: u64,
     /// Who wrote.
@@ -72,7 +64,7 @@ pub(crate) struct MessageAnswer {
 
 /// Words about the other party (評価, H22).
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EvaluationAnswer {
+pub struct EvaluationAnswer {
     /// Who wrote.
     #[schema(schema_with = codes::side)]
     by: &'static str,
@@ -88,7 +80,7 @@ pub(crate) struct EvaluationAnswer {
 
 /// Thanks that a party sent (ありがとう, H18, H19).
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ThanksSentAnswer {
+pub struct ThanksSentAnswer {
     /// Who was helped and thanks.
     #[schema(schema_with = codes::side)]
     by: &'static str,
@@ -103,7 +95,7 @@ pub(crate) struct ThanksSentAnswer {
 
 /// An exchange with all that was said and agreed in it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RoomAnswer {
+pub struct RoomAnswer {
     #[serde(flatten)]
     exchange: ExchangeAnswer,
     /// All proposed terms, first to last.
@@ -194,50 +186,49 @@ impl RoomAnswer {
     }
 }
 
-/// Reads an exchange with its room (H05-H25).
-///
-/// With its terms, newest messages, evaluations and thanks. Only its two parties can read it; to
-/// everybody else it does not exist.
-#[utoipa::path(
-    get, path = "/exchanges/{id}", tag = "exchanges", operation_id = "read_exchange",
-    extensions(("x-summary-ja" = json!("交換とその部屋を見る"))),
-    security(("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The exchange"), When),
-    responses(
-        (status = 200, description = "The exchange and its room", body = RoomAnswer,
-            headers(
-                ("etag" = String, description = "Version of the exchange"),
-                ("meguri-position" = u64, description = "Position the answer has seen"))),
-        ReadProblems,
-    )
-)]
-pub(crate) async fn read_exchange(
-    State(api): State<ReadApi>,
-    member: Member,
-    Path(id): Path<ExchangeId>,
-    Query(when): Query<When>,
-) -> Result<Seen<RoomAnswer>, Problem> {
-    let member = asker::id_of(&member)?;
-    let (then, today) = ([View::Rooms], [View::Rooms, View::Profiles]);
-    let seen = api
-        .views(&then, &today, when.min_position, when.as_of)
-        .await?;
-    let mut room = seen.rooms().room(id, member).await.map_err(refusal)?;
-    if seen.is_past() {
-        let today = Moment::live(&api.views)
-            .rooms()
-            .room(id, member)
-            .await
-            .map_err(refusal)?;
-        take_back(&mut room.evaluations, today.evaluations);
+impl ReadApi {
+    /// An exchange with its room (H05-H25), for its two parties; for everybody else there is none.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn room(
+        &self,
+        viewer: &Viewer,
+        id: ExchangeId,
+        fresh: Freshness,
+    ) -> Result<Seen<RoomAnswer>, AnswerError> {
+        let member = viewer.principal().require_member()?;
+        let today = [View::Rooms, View::Profiles];
+        let seen = self.views(&[View::Rooms], &today, fresh).await?;
+        let mut room = seen.rooms().room(id, member).await?;
+        if seen.is_past() {
+            let today = self.live().rooms().room(id, member).await?;
+            take_back(&mut room.evaluations, today.evaluations);
+        }
+        let names = Names::of(self, [room.exchange.opener, room.exchange.asked]).await?;
+        let version = room.exchange.version.get();
+        let answer = RoomAnswer::of(room, member, &names);
+        Ok(Seen::versioned(seen.position(), version, answer))
     }
-    let names = Names::of(&api, [room.exchange.opener, room.exchange.asked]).await?;
-    let version = room.exchange.version.get();
-    Ok(Seen::versioned(
-        seen.position(),
-        version,
-        RoomAnswer::of(room, member, &names),
-    ))
+
+    /// A page of the messages of an exchange, newest first, for its two parties.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn messages(
+        &self,
+        viewer: &Viewer,
+        id: ExchangeId,
+        part: Part,
+        fresh: Freshness,
+    ) -> Result<Seen<List<MessageAnswer>>, AnswerError> {
+        let member = viewer.principal().require_member()?;
+        let seen = self.views(&[View::Rooms], &[], fresh).await?;
+        let rooms = seen.rooms();
+        let (exchange, page) = rooms.messages(id, member, part.after, part.limit).await?;
+        let messages = List::of(page, |message| MessageAnswer::of(&exchange, message));
+        Ok(Seen::at(seen.position(), messages))
+    }
 }
 
 /// What an author has retracted since (H22) is shown as retracted in the past, too.
@@ -248,59 +239,4 @@ fn take_back(then: &mut [Evaluation], today: Vec<Evaluation>) {
             *same = retracted;
         }
     }
-}
-
-/// Which messages of a room are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct MessagesQuery {
-    /// Most entries of the page.
-    #[serde(default = "list::limit_default", deserialize_with = "list::limit")]
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: u32,
-    /// `next` of the page before.
-    #[param(pattern = "^p(0|[1-9a-f][0-9a-f]{0,15})$")]
-    cursor: Option<String>,
-    /// Wait, up to 5 seconds, until this position can be seen.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-    /// As it was at this position of the log, or at this time; not with `min_position`.
-    #[serde(default, deserialize_with = "freshness::as_of")]
-    #[param(schema_with = codes::as_of)]
-    as_of: Option<AsOf>,
-}
-
-/// Reads the messages of an exchange, newest first.
-///
-/// Only the two parties of the exchange can read them.
-#[utoipa::path(
-    get, path = "/exchanges/{id}/messages", tag = "exchanges", operation_id = "read_messages",
-    extensions(("x-summary-ja" = json!("部屋のメッセージを読む"))),
-    security(("bearer" = [])),
-    params(("id" = String, Path, format = Uuid, description = "The exchange"), MessagesQuery),
-    responses(
-        (status = 200, description = "A page of messages", body = List<MessageAnswer>,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        ReadProblems,
-    )
-)]
-pub(crate) async fn read_messages(
-    State(api): State<ReadApi>,
-    member: Member,
-    Path(id): Path<ExchangeId>,
-    Query(query): Query<MessagesQuery>,
-) -> Result<Seen<List<MessageAnswer>>, Problem> {
-    let member = asker::id_of(&member)?;
-    let cursor = list::cursor(query.cursor.as_deref())?;
-    let seen = api
-        .views(&[View::Rooms], &[], query.min_position, query.as_of)
-        .await?;
-    let found = seen.rooms().messages(id, member, cursor, query.limit).await;
-    let (exchange, page) = found.map_err(refusal)?;
-    Ok(Seen::at(
-        seen.position(),
-        List::of(page, |message| MessageAnswer::of(&exchange, message)),
-    ))
 }

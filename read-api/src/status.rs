@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
 use meguri_engine::{BuildStatus, Diff, TableDiff, Tokenizer, ViewState, ViewStatus};
-use meguri_http::{Problem, Problems, Query};
 use meguri_log::{ClockAhead, ClockState, Position, Publication, Timestamp};
 use meguri_supervision::{LoopState, LoopStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::freshness::{MinPosition, Seen};
-use crate::views::log_unavailable;
-use crate::{ReadApi, codes};
+use crate::{AnswerError, Freshness, ReadApi, Seen, codes};
 
 /// The state of the whole server.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Status {
+pub struct Status {
     log: LogStatus,
     /// How far the log is published; absent where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +30,7 @@ pub(crate) struct Status {
 
 /// The head of the log.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct LogStatus {
+pub struct LogStatus {
     /// Position of the last event: how many there are.
     position: u64,
     /// When the last event was appended, RFC 3339; absent in an empty log.
@@ -52,7 +48,7 @@ pub(crate) struct LogStatus {
 /// How the clock of this server stands to the log.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ClockStatus)]
-pub(crate) struct ClockAnswer {
+pub struct ClockAnswer {
     /// `right`; `ahead` of where it should be by so much that nothing is appended; or `behind` the
     /// last event, so that events are stamped as that one until it has caught up.
     #[schema(schema_with = codes::clock_state)]
@@ -80,7 +76,7 @@ impl From<ClockState> for ClockAnswer {
 /// One loop of the server.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LoopStatus)]
-pub(crate) struct LoopAnswer {
+pub struct LoopAnswer {
     /// Its name.
     #[schema(example = "writer")]
     name: String,
@@ -120,7 +116,7 @@ fn earlier(now: Timestamp, by: Duration) -> Timestamp {
 
 /// How far the log is published.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PublishedStatus {
+pub struct PublishedStatus {
     /// `publishing`; `waiting` while another process does; `failing` and trying again; `refusing`
     /// to sign because the log is not what was published: those who run the server are told why.
     #[schema(schema_with = codes::publish_state)]
@@ -167,7 +163,7 @@ pub struct PolicyStanding {
 /// When the log was backed up last.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BackupStatus)]
-pub(crate) struct BackupAnswer {
+pub struct BackupAnswer {
     /// When, RFC 3339; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -199,7 +195,7 @@ impl BackupAnswer {
 /// One view.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ViewStatus)]
-pub(crate) struct ViewAnswer {
+pub struct ViewAnswer {
     /// Its name.
     #[schema(example = "board")]
     name: String,
@@ -245,7 +241,7 @@ pub(crate) struct ViewAnswer {
 /// What a version of a view has changed, as of where it met the one before.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ViewChanges)]
-pub(crate) struct ChangesAnswer {
+pub struct ChangesAnswer {
     /// Position at which both were compared.
     position: u64,
     /// The folder of the version before.
@@ -257,7 +253,7 @@ pub(crate) struct ChangesAnswer {
 /// What a version of a view has changed in one table, in the columns that both have.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = TableChanges)]
-pub(crate) struct TableChangesAnswer {
+pub struct TableChangesAnswer {
     /// The table.
     table: String,
     /// Rows that are as they were.
@@ -282,7 +278,7 @@ pub(crate) struct TableChangesAnswer {
 /// How far a file is that is being built.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BuildStatus)]
-pub(crate) struct BuildAnswer {
+pub struct BuildAnswer {
     /// `folding` events into it, `verifying` it against the log, or `indexing` it.
     #[schema(schema_with = codes::build_phase)]
     phase: &'static str,
@@ -385,57 +381,42 @@ impl From<ViewStatus> for ViewAnswer {
     }
 }
 
-/// Tells the log's head, how far it is published, and how far each view is.
-///
-/// For each view its version, position, lag and state.
-#[utoipa::path(
-    get, path = "/status", tag = "status", operation_id = "read_status",
-    extensions(("x-summary-ja" = json!("記録と表示の状態を見る"))),
-    security(()),
-    params(MinPosition),
-    responses(
-        (status = 200, description = "The state", body = Status,
-            headers(("meguri-position" = u64, description = "Head of the log"))),
-        Problems,
-    )
-)]
-pub(crate) async fn read_status(
-    State(api): State<ReadApi>,
-    Query(fresh): Query<MinPosition>,
-) -> Result<Seen<Status>, Problem> {
-    api.log_at_least(fresh.min_position).await?;
-    let head = api
-        .log
-        .head()
-        .await
-        .map_err(|error| log_unavailable(&error))?;
-    let now = api.log.clock().now();
-    let failing = api.log.appends_fail();
-    let failing = failing.map(|fail| earlier(now, fail.since.elapsed()));
-    let log = LogStatus {
-        position: head.position.get(),
-        at: (head.position > Position::ZERO).then(|| head.at.to_string()),
-        clock: api.log.clock_state(head.at).into(),
-        appends_fail_since: failing.map(|at| at.to_string()),
-    };
-    let views = api
-        .views
-        .status()
-        .into_iter()
-        .map(ViewAnswer::from)
-        .collect();
-    let loops = api.log.supervisor().loops();
-    let loops = loops.into_iter().map(|one| LoopAnswer::new(one, now));
-    let published = api.publication.as_ref();
-    let published = published.map(|now| PublishedStatus::from(&*now.borrow()));
-    let backup = api.backups.as_ref().map(|standing| *standing.borrow());
-    let status = Status {
-        log,
-        published,
-        backup: backup.map(|standing| BackupAnswer::new(standing, now)),
-        policies: api.policies.as_ref().map(|standing| standing()),
-        views,
-        loops: loops.collect(),
-    };
-    Ok(Seen::at(head.position, status))
+impl ReadApi {
+    /// The log's head, how far it is published, and how far each view is: for anybody.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn status(&self, fresh: Freshness) -> Result<Seen<Status>, AnswerError> {
+        self.log_at_least(fresh.min_position).await?;
+        let head = self.log.head().await?;
+        let now = self.log.clock().now();
+        let failing = self.log.appends_fail();
+        let failing = failing.map(|fail| earlier(now, fail.since.elapsed()));
+        let log = LogStatus {
+            position: head.position.get(),
+            at: (head.position > Position::ZERO).then(|| head.at.to_string()),
+            clock: self.log.clock_state(head.at).into(),
+            appends_fail_since: failing.map(|at| at.to_string()),
+        };
+        let views = self
+            .views
+            .status()
+            .into_iter()
+            .map(ViewAnswer::from)
+            .collect();
+        let loops = self.log.supervisor().loops();
+        let loops = loops.into_iter().map(|one| LoopAnswer::new(one, now));
+        let published = self.publication.as_ref();
+        let published = published.map(|now| PublishedStatus::from(&*now.borrow()));
+        let backup = self.backups.as_ref().map(|standing| *standing.borrow());
+        let status = Status {
+            log,
+            published,
+            backup: backup.map(|standing| BackupAnswer::new(standing, now)),
+            policies: self.policies.as_ref().map(|standing| standing()),
+            views,
+            loops: loops.collect(),
+        };
+        Ok(Seen::at(head.position, status))
+    }
 }

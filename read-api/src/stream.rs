@@ -1,84 +1,22 @@
-//! Live updates as server-sent events: what happened where, never what somebody wrote.
+//! What happens, as it happens: what happened where, never what somebody wrote.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
-use axum::response::sse::{Event, Sse};
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId, PostId};
-use meguri_http::{
-    Bearer, Client, ClientAddress, LiveToken, Member, Problem, Problems, Query, Share, Shares,
-    kinds,
-};
 use meguri_log::{Block, Follower, Position, ReadError, Recorded};
-use serde::de::IntoDeserializer as _;
-use serde::de::value::StrDeserializer;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use crate::block::{Hidden, Reader};
-use crate::{ReadApi, asker, freshness, matches};
-
-/// Most streams of members that are open at once, and most of those without a token; one more is
-/// answered 503.
-pub const STREAMS_MAX: usize = 1_024;
-/// Of these, those of one member.
-const STREAMS_OF_MEMBER: usize = 16;
-/// Of these, those of one address without a token.
-const STREAMS_OF_ADDRESS: usize = 32;
-
-/// How often a silent stream says that it is alive.
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// The streams that are open. Those without a token never keep members from theirs.
-#[derive(Debug)]
-pub(crate) struct Streams {
-    members: Shares<MemberId>,
-    anonymous: Shares<ClientAddress>,
-}
-
-impl Streams {
-    /// So many of each, at most.
-    pub(crate) fn new(most: usize) -> Self {
-        Self {
-            members: Shares::new(most, STREAMS_OF_MEMBER),
-            anonymous: Shares::new(most, STREAMS_OF_ADDRESS),
-        }
-    }
-
-    fn open(&self, viewer: Option<MemberId>, client: ClientAddress) -> Result<Share, Problem> {
-        let open = match viewer {
-            Some(viewer) => self.members.try_take(viewer, 1),
-            None => self.anonymous.try_take(client.network(), 1),
-        };
-        open.ok_or_else(|| Problem::new(kinds::BUSY).retry_after(5))
-    }
-}
-
-/// Where to begin.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct StreamQuery {
-    /// Only what happened after this position. Without it, and without `Last-Event-ID`, what
-    /// happens from now on.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    after: Option<u64>,
-    /// Wait, up to 5 seconds, until the log has reached this position.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
-    min_position: Option<u64>,
-}
+use crate::{AnswerError, Freshness, ReadApi, Viewer, matches};
 
 /// That something happened: the `data` of one server-sent event.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Notice {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Notice {
     /// Where it stands in the log; also the `id` of the server-sent event.
-    position: u64,
+    pub position: u64,
     /// What happened, such as `NeedPosted` or `MessagePosted`.
     #[serde(rename = "type")]
     event_type: String,
@@ -86,104 +24,48 @@ pub(crate) struct Notice {
     stream: String,
 }
 
-/// With what a browser takes up a stream that broke off.
-#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
-#[into_params(parameter_in = Header)]
-pub(crate) struct Resume {
-    /// The last `id` that was received; wins over `after`.
-    #[serde(default, deserialize_with = "freshness::whole")]
-    #[param(
-        rename = "last-event-id",
-        minimum = 0,
-        maximum = 9_007_199_254_740_991_u64
-    )]
-    last_event_id: Option<u64>,
+/// What a viewer is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live {
+    /// Something happened: on the `board`, in an `exchange`, or a `match` was found.
+    Happened(&'static str, Notice),
+    /// Nothing for this viewer up to this position.
+    Alive(Position),
 }
 
-impl<S: Sync> FromRequestParts<S> for Resume {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let value = parts.headers.get("last-event-id");
-        let text = value.map(|value| value.to_str().unwrap_or("?").trim());
-        let Some(text) = text.filter(|text| !text.is_empty()) else {
-            return Ok(Self {
-                last_event_id: None,
-            });
+impl ReadApi {
+    /// What happens after a position, or from now on: changes of the board, the exchanges that the
+    /// viewer is party to, posts that fit theirs; nothing of posts of members who are hidden (C12).
+    /// Ends where the log cannot be read any more; whoever goes on from the last position misses
+    /// nothing. A silent stream says so often that it is alive.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn follow(
+        &self,
+        viewer: Viewer,
+        after: Option<u64>,
+        fresh: Freshness,
+        keep_alive: Duration,
+    ) -> Result<impl Stream<Item = Live> + Send + 'static + use<>, AnswerError> {
+        viewer.hidden(self, fresh).await?;
+        let head = self.log_at_least(fresh.min_position).await?;
+        // A position that nobody has handed out yet, such as one of a log before its restore.
+        let after = after.map_or(head, Position::new).min(head);
+        let mut ticks = interval(keep_alive);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
+        let watch = Watch {
+            heads: self.log.watch_head(),
+            follower: self.log.follow(after),
+            seen: after,
+            pending: VecDeque::new(),
+            viewer,
+            ticks,
+            api: self.clone(),
         };
-        let text: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-        let last_event_id = freshness::whole(text).map_err(|error| {
-            Problem::new(kinds::BAD_REQUEST).detail(
-                "Last-Event-ID は最後に受け取った id をそのまま送ってください",
-                format!("Last-Event-ID cannot be read: {error}"),
-            )
-        })?;
-        Ok(Self { last_event_id })
+        Ok(futures::stream::unfold(watch, Watch::next))
     }
-}
-
-/// Follows what happens, by server-sent events.
-///
-/// Server-sent events: `id` is the position, `event` is `board`, `exchange` or `match`, `data` a
-/// JSON object `{position, type, stream}`. Everyone sees changes of the public board; a member also
-/// sees what happens in the exchanges they are party to and that they were told of a post that fits
-/// theirs (`/api/me/matches`), and nothing of posts of those whom they block, or who block them
-/// (C12). Nothing that anyone typed is ever part of it.
-///
-/// A stream that broke off is resumed by `Last-Event-ID`, which wins over `after`. Now and then an
-/// `id` without data tells how far the stream has looked. The stream ends when the server stops,
-/// and as soon as the access token is revoked or expires.
-#[utoipa::path(
-    get, path = "/stream", tag = "status", operation_id = "follow_stream",
-    extensions(("x-summary-ja" = json!("起きたことをその場で受け取る"))),
-    security((), ("bearer" = [])),
-    params(StreamQuery, Resume),
-    responses(
-        (status = 200, description = "Events, until the client goes away",
-            content_type = "text/event-stream", body = Notice),
-        (status = 401, description = "An access token that is unknown, revoked or expired",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        (status = 403, description = "The token is not a member's",
-            content_type = "application/problem+json", body = meguri_http::ProblemBody),
-        Problems,
-    )
-)]
-pub(crate) async fn follow_stream(
-    State(api): State<ReadApi>,
-    member: Option<Member>,
-    Client(client): Client,
-    bearer: Option<Bearer>,
-    resume: Resume,
-    Query(query): Query<StreamQuery>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Problem> {
-    let viewer = member.as_ref().map(asker::id_of).transpose()?;
-    let open = api.streams.open(viewer, client)?;
-    let hidden = api
-        .hidden_from(Reader::of(viewer), query.min_position)
-        .await?;
-    let head = api.log_at_least(query.min_position).await?;
-    let after = resume
-        .last_event_id
-        .or(query.after)
-        .map_or(head, Position::new);
-    // A position that nobody has handed out yet, such as one of a log before its restore.
-    let after = after.min(head);
-    let mut ticks = interval(api.keep_alive);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.reset();
-    let watch = Watch {
-        heads: api.log.watch_head(),
-        follower: api.log.follow(after),
-        seen: after,
-        pending: VecDeque::new(),
-        viewer,
-        hidden,
-        token: bearer.map(|bearer| api.tokens.watch(&bearer)),
-        ticks,
-        api,
-        _open: open,
-    };
-    Ok(Sse::new(futures::stream::unfold(watch, Watch::next)))
 }
 
 /// One open stream. Holds one block of the log at a time.
@@ -193,13 +75,9 @@ struct Watch {
     follower: Follower,
     /// Everything up to here has been looked at.
     seen: Position,
-    pending: VecDeque<Event>,
-    viewer: Option<MemberId>,
-    /// Whose posts this viewer does not see.
-    hidden: Hidden,
-    token: Option<LiveToken>,
+    pending: VecDeque<Live>,
+    viewer: Viewer,
     ticks: Interval,
-    _open: Share,
 }
 
 /// The next events. Waits for the head that the views of this process keep up to date, and not by
@@ -215,34 +93,18 @@ async fn next_block(
     follower.next().await
 }
 
-/// Returns when the token with which the stream was opened has ended; never without one.
-async fn ended(token: &mut Option<LiveToken>) {
-    match token {
-        Some(token) => token.ended().await,
-        None => std::future::pending().await,
-    }
-}
-
 impl Watch {
-    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
-        let shutdown = self.api.shutdown.clone();
-        while !shutdown.is_cancelled() && !self.token.as_ref().is_some_and(LiveToken::has_ended) {
-            if let Some(event) = self.pending.pop_front() {
-                return Some((Ok(event), self));
+    async fn next(mut self) -> Option<(Live, Self)> {
+        loop {
+            if let Some(live) = self.pending.pop_front() {
+                return Some((live, self));
             }
-            // The token comes before the log: a busy log does not keep a revoked one alive.
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return None,
-                () = ended(&mut self.token) => return None,
-                _ = self.ticks.tick() => {
-                    let alive = Event::default().comment("alive").id(self.seen.to_string());
-                    self.pending.push_back(alive);
-                }
+                _ = self.ticks.tick() => self.pending.push_back(Live::Alive(self.seen)),
                 block = next_block(&mut self.heads, &mut self.follower) => self.take(block).await?,
             }
         }
-        None
     }
 
     /// Keeps what this viewer may know of a block; nothing where the stream has to end. Its reader
@@ -264,75 +126,80 @@ impl Watch {
     ///
     /// # Errors
     /// The blocks cannot be read; the stream ends rather than to show somebody who is hidden.
-    async fn hear_of_block(&mut self, event: &Recorded) -> Result<(), Problem> {
-        if let Some(viewer) = self.viewer
-            && viewer.is_of_block_stream(event.stream())
+    async fn hear_of_block(&mut self, event: &Recorded) -> Result<(), AnswerError> {
+        let viewer = self.viewer.principal().clone();
+        if let Some(member) = viewer.member()
+            && member.is_of_block_stream(event.stream())
         {
-            let (reader, position) = (Reader::of(self.viewer), event.position().get());
-            self.hidden = self.api.hidden_from(reader, Some(position)).await?;
+            self.viewer = viewer.into();
+            let at_least = Freshness::at_least(Some(event.position().get()));
+            self.viewer.hidden(&self.api, at_least).await?;
         }
         Ok(())
     }
 
     /// Whether a post is of somebody whom this viewer does not see. Only authors act on posts, or
     /// a policy for them.
-    fn is_hidden(&self, event: &Recorded) -> bool {
+    async fn is_hidden(&self, event: &Recorded) -> Result<bool, AnswerError> {
         let Some(Ok(header)) = event.header() else {
-            return false;
+            return Ok(false);
         };
         let author = header.acting_for.unwrap_or(header.actor);
-        MemberId::from_stream(author).is_some_and(|author| self.hidden.has(author))
+        let hidden = self.hidden().await?;
+        Ok(MemberId::from_stream(author).is_some_and(|author| hidden.contains(&author)))
+    }
+
+    /// Whom this viewer does not see.
+    async fn hidden(&self) -> Result<&[MemberId], AnswerError> {
+        self.viewer.hidden(&self.api, Freshness::default()).await
     }
 
     /// Whether the viewer is told of a new post that fits theirs, of somebody whom they see.
-    fn is_told(&self, event: &Recorded) -> Result<bool, Problem> {
+    async fn is_told(&self, event: &Recorded) -> Result<bool, AnswerError> {
         let own = |viewer: MemberId| viewer.match_stream() == event.stream();
-        if event.event_type() != matches::TOLD || !self.viewer.is_some_and(own) {
+        let member = self.viewer.principal().member();
+        if event.event_type() != matches::TOLD || !member.is_some_and(own) {
             return Ok(false);
         }
+        let hidden = self.hidden().await?;
         let told = matches::told_by(event)?;
-        Ok(told.is_some_and(|(told, _)| !self.hidden.has(told.author)))
+        Ok(told.is_some_and(|(told, _)| !hidden.contains(&told.author)))
     }
 
     /// What this viewer may know of an event; nothing for most.
     ///
     /// # Errors
     /// The log could not be asked who is party; the stream ends rather than to leave one out.
-    async fn notice(&self, event: &Recorded) -> Result<Option<Event>, Problem> {
+    async fn notice(&self, event: &Recorded) -> Result<Option<Live>, AnswerError> {
         let stream = event.stream();
+        let member = self.viewer.principal().member();
         let kind = if PostId::from_stream(stream).is_some() {
-            if self.is_hidden(event) {
+            if self.is_hidden(event).await? {
                 return Ok(None);
             }
             "board"
-        } else if let (Some(viewer), Some(exchange)) =
-            (self.viewer, ExchangeId::from_stream(stream))
-            && self
-                .api
-                .parties
-                .of(&self.api.log, exchange)
-                .await?
-                .includes(viewer)
+        } else if let (Some(_), Some(exchange)) = (member, ExchangeId::from_stream(stream))
+            && self.is_party(exchange).await?
         {
             "exchange"
-        } else if self.is_told(event)? {
+        } else if self.is_told(event).await? {
             "match"
         } else {
             return Ok(None);
         };
-        let position = event.position();
         let notice = Notice {
-            position: position.get(),
+            position: event.position().get(),
             event_type: event.event_type().to_owned(),
             stream: stream.to_owned(),
         };
-        let text = serde_json::to_string(&notice);
-        let text = text.expect("INVARIANT: texts and numbers can be written as JSON");
-        Ok(Some(
-            Event::default()
-                .id(position.to_string())
-                .event(kind)
-                .data(text),
-        ))
+        Ok(Some(Live::Happened(kind, notice)))
+    }
+
+    async fn is_party(&self, exchange: ExchangeId) -> Result<bool, AnswerError> {
+        match self.viewer.may_see(&self.api, exchange).await {
+            Ok(()) => Ok(true),
+            Err(AnswerError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }

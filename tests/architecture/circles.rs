@@ -28,7 +28,6 @@ const WITH_CIRCLES: &[(&str, &str)] = &[
         "meguri-proofs",
         "a note is signed by keys that are written as notes",
     ),
-    ("meguri-read-api", "the codes of the API and its freshness"),
     (
         "meguri-search",
         "a query is planned by the lexicon that it is made of",

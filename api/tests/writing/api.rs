@@ -43,7 +43,7 @@ struct Walk {
 impl Walk {
     fn on(world: &World) -> Self {
         Self {
-            app: app(&world),
+            app: app(world),
             told: Vec::new(),
         }
     }

@@ -69,7 +69,7 @@ async fn members_revoke_their_own_tokens_one_by_one() {
     let (mine, other, theirs) = (issue(&aki).await, issue(&aki).await, issue(&haru).await);
     let (mine, other, theirs) = (mine.as_str(), other.as_str(), theirs.as_str());
     let app = app(&world);
-    let id = |token: &str| meguri_test_community::meguri_log::TokenId::of(token).to_string();
+    let id = |token: &str| meguri_log::TokenId::of(token).to_string();
     let revoke = async |id: &str| {
         let revoke = Call::new("DELETE", format!("/api/me/tokens/{id}")).by(mine);
         revoke.send(&app).await.outcome()

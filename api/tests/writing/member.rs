@@ -2,7 +2,7 @@
 
 use meguri_commands::{Caller, NewNickname};
 use meguri_events::MemberId;
-use meguri_test_community::meguri_log::{Append, Cause, Filter, NewEvent, NewSection, Position};
+use meguri_log::{Append, Cause, Filter, NewEvent, NewSection, Position};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ async fn registrations(world: &World) -> Vec<(u32, Value)> {
         .read_all(Position::ZERO, &filter, 100)
         .await
         .unwrap();
-    let header = |event: &meguri_test_community::meguri_log::Recorded| {
+    let header = |event: &meguri_log::Recorded| {
         let header = event.header().unwrap().unwrap();
         (header.schema, serde_json::from_str(header.data).unwrap())
     };

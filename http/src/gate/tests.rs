@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,14 +12,15 @@ use axum::body::HttpBody;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use hyper::body::{Frame, SizeHint};
-use meguri_domain::role::MEMBER;
+use meguri_domain::role::{AUDITOR, MEMBER, OPERATOR};
 use meguri_log::TokenId;
+use meguri_read_api::waiting;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::{Holder, TokenReader, Tokens, TokensUnavailable, guard};
+use crate::{TokenReader, Tokens, TokensUnavailable, guard};
 
 const ATTACKER: &str = "192.0.2.1:1";
 const OTHER: &str = "192.0.2.2:1";
@@ -47,15 +48,12 @@ struct Known;
 
 #[async_trait]
 impl TokenReader for Known {
-    async fn holder(&self, token: &str) -> Result<Option<Holder>, TokensUnavailable> {
+    async fn holder(&self, token: &str) -> Result<Option<Principal>, TokensUnavailable> {
         // `member`, or `member 2` of another account; whatever comes after a `/` is another token.
         let account = token.split('/').next().unwrap_or_default();
-        let role = account.split(' ').next().unwrap_or_default();
-        let known = [MEMBER, AUDITOR, OPERATOR].contains(&role);
-        Ok(known.then(|| Holder {
-            subject: account.to_owned(),
-            role: role.to_owned(),
-        }))
+        let (role, number) = account.split_once(' ').unwrap_or((account, "0"));
+        let number = uuid::Uuid::from_u128(number.parse().unwrap());
+        Ok(Principal::of(role, format!("{role}-{number}")))
     }
 
     async fn valid(&self, _: &[TokenId]) -> Result<HashSet<TokenId>, TokensUnavailable> {
@@ -92,7 +90,12 @@ impl House {
             .route("/work", get(async move || work.notified().await))
             .route(
                 "/wait",
-                get(async move || waiting(wait.notified()).await.map(|()| "done")),
+                get(async move || {
+                    waiting(wait.notified())
+                        .await
+                        .map(|()| "done")
+                        .map_err(Problem::from)
+                }),
             )
             .route("/healthz", get(async || "ok"));
         let app = guard(routes, limits);

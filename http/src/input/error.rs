@@ -4,7 +4,9 @@ use std::fmt::{self, Display};
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::{Problem, Sentence, kinds};
+use meguri_read_api::Sentence;
+
+use crate::{Problem, kinds};
 
 /// Most characters of a name that are said again to the client who sent it.
 const NAME_CHARS_MAX: usize = 60;

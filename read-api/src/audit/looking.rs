@@ -1,21 +1,35 @@
 //! What a search looks for, and what it finds in the log.
 
 use meguri_events::{ExchangeId, MemberId};
-use meguri_http::{Problem, kinds};
 use meguri_log::{Filter, Position, Recorded, StreamName, Timestamp};
-use meguri_views::history::Asking;
 use uuid::Uuid;
 
-use super::search::Wanted;
 use super::story::PAGE_EVENTS;
-use crate::ReadApi;
-use crate::asker::Inquirer;
-use crate::views::{View, log_unavailable, refusal};
+use crate::viewer::Asking;
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Viewer};
 
 /// Events that are read at once.
 const BLOCK_EVENTS: usize = 1_000;
 /// Events that are looked at for one page; the reader goes on from there.
 const LOOKED_AT_MAX: usize = 50_000;
+
+/// What is looked for in the log, as people type it; what is empty looks for everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A member, by id or user name.
+    pub member: String,
+    /// An exchange, by id.
+    pub exchange: String,
+    /// A type of event.
+    pub event_type: String,
+    /// The first day, in Japan.
+    pub from: String,
+    /// The last day, in Japan.
+    pub to: String,
+    /// Only events after this position.
+    pub after: u64,
+}
 
 /// A search, understood.
 pub(super) struct Looking {
@@ -26,7 +40,7 @@ pub(super) struct Looking {
 }
 
 /// What a search has come to.
-pub(super) struct Found {
+pub(super) struct Looked {
     pub(super) events: Vec<Recorded>,
     /// Everything up to here was looked at.
     pub(super) up_to: Position,
@@ -42,8 +56,8 @@ impl Looking {
     pub(super) async fn of(
         api: &ReadApi,
         wanted: &Wanted,
-        inquirer: &Inquirer,
-    ) -> Result<Self, Problem> {
+        viewer: &Viewer,
+    ) -> Result<Self, AnswerError> {
         let mut filter = Filter::default();
         let event_type = wanted.event_type.trim();
         if !event_type.is_empty() {
@@ -51,21 +65,22 @@ impl Looking {
                 .event_type(event_type)
                 .map_err(|_| unreadable("種類", "type"))?;
         }
-        if let Some(exchange) = exchange(api, wanted, inquirer).await? {
+        if let Some(exchange) = exchange(api, wanted, viewer).await? {
             let stream = StreamName::new(exchange.stream());
             filter = filter.stream(stream.map_err(|_| unreadable("交換", "exchange"))?);
         }
         let mut after = Position::new(wanted.after);
         if let Some(from) = day(&wanted.from, "00:00:00.000000")? {
             let before = Timestamp::from_micros(from.micros().saturating_sub(1));
-            after = after.max(api.position_at(before).await?);
+            after = after.max(api.log.position_at(before).await?);
         }
         let until = match day(&wanted.to, "23:59:59.999999")? {
-            Some(to) => api.position_at(to).await?,
+            Some(to) => api.log.position_at(to).await?,
             None => api.head().await?,
         };
-        if inquirer.asking == Asking::Auditor {
-            tracing::info!(auditor = inquirer.subject, %after, %until, "the log is searched");
+        if viewer.principal().require_inquirer()? == Asking::Auditor {
+            let auditor = viewer.principal().subject();
+            tracing::info!(auditor, %after, %until, "the log is searched");
         }
         let member = member(api, wanted.member.trim()).await?;
         Ok(Self {
@@ -88,12 +103,11 @@ impl Looking {
     /// Looks until a page is full, or enough was looked at.
     ///
     /// # Errors
-    /// 503 where the log cannot be read.
-    pub(super) async fn look(&self, api: &ReadApi) -> Result<Found, Problem> {
+    /// The log cannot be read.
+    pub(super) async fn look(&self, api: &ReadApi) -> Result<Looked, AnswerError> {
         let (mut events, mut looked_at, mut up_to) = (Vec::new(), 0, self.after);
         while up_to < self.until && looked_at < LOOKED_AT_MAX {
-            let block = api.log.read_all(up_to, &self.filter, BLOCK_EVENTS).await;
-            let block = block.map_err(|error| log_unavailable(&error))?;
+            let block = api.log.read_all(up_to, &self.filter, BLOCK_EVENTS).await?;
             if block.up_to <= up_to {
                 break;
             }
@@ -110,7 +124,7 @@ impl Looking {
                 }
                 if events.len() == PAGE_EVENTS {
                     let goes_on = up_to < self.until;
-                    return Ok(Found {
+                    return Ok(Looked {
                         events,
                         up_to,
                         goes_on,
@@ -120,7 +134,7 @@ impl Looking {
             up_to = block.up_to;
         }
         let goes_on = up_to < self.until;
-        Ok(Found {
+        Ok(Looked {
             events,
             up_to,
             goes_on,
@@ -128,15 +142,8 @@ impl Looking {
     }
 }
 
-impl ReadApi {
-    async fn position_at(&self, at: Timestamp) -> Result<Position, Problem> {
-        let position = self.log.position_at(at).await;
-        position.map_err(|error| log_unavailable(&error))
-    }
-}
-
-fn unreadable(ja: &'static str, en: &'static str) -> Problem {
-    Problem::new(kinds::BAD_REQUEST).detail(
+fn unreadable(ja: &'static str, en: &'static str) -> AnswerError {
+    AnswerError::invalid(
         format!("「{ja}」を読み取れません"),
         format!("`{en}` cannot be read"),
     )
@@ -146,24 +153,20 @@ fn unreadable(ja: &'static str, en: &'static str) -> Problem {
 async fn exchange(
     api: &ReadApi,
     wanted: &Wanted,
-    inquirer: &Inquirer,
-) -> Result<Option<ExchangeId>, Problem> {
+    viewer: &Viewer,
+) -> Result<Option<ExchangeId>, AnswerError> {
     let text = wanted.exchange.trim();
     if text.is_empty() {
         return Ok(None);
     }
     let id = text.strip_prefix("exchange-").unwrap_or(text);
     let id: ExchangeId = id.parse().map_err(|_| unreadable("交換", "exchange"))?;
-    if let Asking::Member(member) = inquirer.asking
-        && !api.parties.of(&api.log, id).await?.includes(member)
-    {
-        return Err(Problem::new(kinds::NOT_FOUND));
-    }
+    viewer.may_see(api, id).await?;
     Ok(Some(id))
 }
 
 /// The member that is looked for, by id or user name.
-async fn member(api: &ReadApi, text: &str) -> Result<Option<MemberId>, Problem> {
+async fn member(api: &ReadApi, text: &str) -> Result<Option<MemberId>, AnswerError> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -171,13 +174,14 @@ async fn member(api: &ReadApi, text: &str) -> Result<Option<MemberId>, Problem> 
     if let Ok(id) = Uuid::try_parse(id) {
         return Ok(Some(MemberId::new(id)));
     }
-    let seen = api.views(&[View::Profiles], &[], None, None).await?;
-    let profile = seen.profiles().by_user_name(text).await.map_err(refusal)?;
-    Ok(Some(profile.id))
+    let seen = api
+        .views(&[View::Profiles], &[], Freshness::default())
+        .await?;
+    Ok(Some(seen.profiles().by_user_name(text).await?.id))
 }
 
 /// A moment of a day in Japan; none where no day is given.
-fn day(text: &str, time: &str) -> Result<Option<Timestamp>, Problem> {
+fn day(text: &str, time: &str) -> Result<Option<Timestamp>, AnswerError> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

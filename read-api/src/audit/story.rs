@@ -5,19 +5,19 @@ use std::collections::HashMap;
 
 use meguri_domain::{Aggregate as _, Exchange};
 use meguri_events::{Event, ExchangeEvent, ExchangeId, Opened};
-use meguri_http::{Problem, kinds};
-use meguri_log::{Header, Log, Position, Recorded, StreamName, StreamRange, Version};
+use meguri_log::{Log, Position, Recorded, StreamName, StreamRange, Version};
 use uuid::Uuid;
 
+use super::{Entry, Said};
+use crate::AnswerError;
 use crate::evidence::whole;
-use crate::views::log_unavailable;
 
 /// Most events of a page.
 pub(super) const PAGE_EVENTS: usize = 100;
 
 /// Where an exchange stands, as far as that can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// Nothing has happened yet.
     Nowhere,
     /// As the rules say.
@@ -28,53 +28,48 @@ pub(super) enum Standing {
 
 /// One event, and what it changed.
 #[derive(Debug)]
-pub(super) struct Step {
+pub struct Step {
     /// The event as it is stored.
-    pub(super) recorded: Recorded,
+    pub entry: Entry,
     /// What happened; none where it was redacted or cannot be read.
-    pub(super) event: Option<ExchangeEvent>,
+    pub event: Option<ExchangeEvent>,
     /// Where the exchange stood before it.
-    pub(super) before: Standing,
+    pub before: Standing,
     /// Where it stands since.
-    pub(super) after: Standing,
-}
-
-impl Step {
-    /// What the header says; none where it was redacted or cannot be read.
-    pub(super) fn header(&self) -> Option<Header<'_>> {
-        self.recorded.header()?.ok()
-    }
+    pub after: Standing,
 }
 
 /// Where an event stands, and of what type it is.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) position: Position,
-    pub(super) event_type: String,
+pub struct Place {
+    /// Where it stands.
+    pub position: Position,
+    /// Its type.
+    pub event_type: String,
     /// Whether it is one of the exchange's own.
-    pub(super) own: bool,
+    pub own: bool,
 }
 
 /// A page of the story of an exchange.
 #[derive(Debug)]
-pub(super) struct Story {
+pub struct Story {
     /// The events of the page.
-    pub(super) steps: Vec<Step>,
+    pub steps: Vec<Step>,
     /// Where the exchange stands after them.
-    pub(super) standing: Standing,
+    pub standing: Standing,
     /// Every event up to the end of the page, by its id.
-    pub(super) places: HashMap<Uuid, Place>,
+    pub places: HashMap<Uuid, Place>,
     /// Whether events follow on the page.
-    pub(super) goes_on: bool,
+    pub goes_on: bool,
 }
 
 impl Story {
     /// The page after a version of the exchange's stream; everything before it is folded, too.
     ///
     /// # Errors
-    /// 404 where there is no such exchange, 503 where the log cannot be read.
-    pub(super) async fn read(log: &Log, id: ExchangeId, after: u64) -> Result<Self, Problem> {
-        let stream = StreamName::new(id.stream()).map_err(|_| Problem::new(kinds::NOT_FOUND))?;
+    /// There is no such exchange; the log cannot be read.
+    pub(super) async fn read(log: &Log, id: ExchangeId, after: u64) -> Result<Self, AnswerError> {
+        let stream = StreamName::new(id.stream()).map_err(|_| AnswerError::NOT_FOUND)?;
         let mut story = Self {
             steps: Vec::new(),
             standing: Standing::Nowhere,
@@ -85,8 +80,7 @@ impl Story {
         while !story.goes_on {
             let events = log
                 .read_stream(&stream, StreamRange::forward_from(last.next()))
-                .await;
-            let events = events.map_err(|error| log_unavailable(&error))?;
+                .await?;
             let Some(end) = events.last() else { break };
             last = end.version();
             for recorded in events {
@@ -98,7 +92,7 @@ impl Story {
             }
         }
         if last == Version::ZERO {
-            return Err(Problem::new(kinds::NOT_FOUND));
+            return Err(AnswerError::NOT_FOUND);
         }
         Ok(story)
     }
@@ -107,14 +101,17 @@ impl Story {
     /// member's leaving.
     ///
     /// # Errors
-    /// 503 where the log cannot be read.
-    pub(super) async fn look_for_causes(&mut self, log: &Log) -> Result<(), Problem> {
+    /// The log cannot be read.
+    pub(super) async fn look_for_causes(&mut self, log: &Log) -> Result<(), AnswerError> {
         let Standing::Known(exchange) = &self.standing else {
             return Ok(());
         };
-        let of_policies = self.steps.iter().filter_map(Step::header);
-        let of_policies = of_policies.filter(|header| header.actor.starts_with("policy-"));
-        let causations = of_policies.filter_map(|header| header.causation);
+        let said = self
+            .steps
+            .iter()
+            .filter_map(|step| step.entry.said.as_ref());
+        let of_policies = said.filter(|said| said.actor.starts_with("policy-"));
+        let causations = of_policies.filter_map(|said: &Said| said.causation);
         let wanted: Vec<Uuid> = causations
             .filter(|id| !self.places.contains_key(id))
             .collect();
@@ -126,8 +123,7 @@ impl Story {
             let Ok(stream) = StreamName::new(name) else {
                 continue;
             };
-            let events = whole(log, &stream, u64::MAX).await;
-            for recorded in events.map_err(|error| log_unavailable(&error))? {
+            for recorded in whole(log, &stream, u64::MAX).await? {
                 self.remember(&recorded, false, |id| wanted.contains(&id));
             }
         }
@@ -155,7 +151,7 @@ impl Story {
         self.remember(&recorded, true, |_| true);
         if recorded.version().get() > after {
             self.steps.push(Step {
-                recorded,
+                entry: Entry::of(&recorded),
                 event,
                 before,
                 after: self.standing.clone(),

@@ -6,10 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use meguri_http::{Problem, kinds};
 
 use super::SectionAt;
-use crate::ReadApi;
+use crate::{AnswerError, ReadApi};
 
 /// Longest reason, in characters.
 const REASON_CHARS_MAX: usize = meguri_domain::REASON_CHARS_MAX;
@@ -81,18 +80,18 @@ impl ReadApi {
     /// Makes sure that an auditor may open these sections, and that the log says so.
     ///
     /// # Errors
-    /// 403 where nothing is opened for auditors, 400 without a reason, 503 where it is not noted.
+    /// Nothing is opened for auditors, there is no reason, or it is not noted.
     pub(super) async fn note_access(
         &self,
         auditor: &str,
         reason: Option<&str>,
         sections: &[SectionAt],
-    ) -> Result<(), Problem> {
+    ) -> Result<(), AnswerError> {
         if sections.is_empty() {
             return Ok(());
         }
         let ForAuditors::Everything(note) = &self.for_auditors else {
-            return Err(Problem::new(kinds::FORBIDDEN).detail(
+            return Err(AnswerError::forbidden(
                 "このサーバーは、監査人に封印された文を開きません（auditor_discloses）",
                 "This server opens no sealed text for auditors (auditor_discloses)",
             ));
@@ -100,16 +99,15 @@ impl ReadApi {
         let reason = reason.unwrap_or_default().parse().map_err(|error| {
             let error: BadReason = error;
             let detail = "開く理由（reason）を 1〜500 文字で書いてください";
-            Problem::new(kinds::BAD_REQUEST).detail(detail, error.to_string())
+            AnswerError::invalid(detail, error.to_string())
         })?;
         let noted = note(Access {
             by: auditor.to_owned(),
             reason,
             sections: sections.to_vec(),
         });
-        noted.await.map_err(|error| {
-            tracing::error!(%error, "nothing is opened");
-            Problem::new(kinds::UNAVAILABLE).retry_after(1)
-        })
+        noted
+            .await
+            .map_err(|error| AnswerError::unavailable(&error))
     }
 }

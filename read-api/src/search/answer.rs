@@ -10,7 +10,7 @@ use crate::post::PostAnswer;
 
 /// What was found.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SearchResult {
+pub struct SearchResult {
     /// How many posts fit, exactly.
     total: u64,
     /// Nothing fits `q` as it is: these posts fit a corrected text, or most of its words.
@@ -28,7 +28,7 @@ pub(crate) struct SearchResult {
 
 /// A post that was found.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FoundItem {
+pub(super) struct FoundItem {
     /// The post.
     post: PostAnswer,
     /// Its title, cut into what fits and what does not.
@@ -41,7 +41,7 @@ pub(crate) struct FoundItem {
 
 /// A part of a text.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PartAnswer {
+pub(super) struct PartAnswer {
     /// As it was typed.
     text: String,
     /// Whether it is what was searched for, in whatever writing.
@@ -50,7 +50,7 @@ pub(crate) struct PartAnswer {
 
 /// How many posts there are of each; values without a post are left out.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FacetsAnswer {
+pub(super) struct FacetsAnswer {
     /// Needs and Offers.
     kind: Vec<KindCount>,
     /// By category.
@@ -67,7 +67,7 @@ pub(crate) struct FacetsAnswer {
 
 /// How many Needs or Offers.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KindCount {
+pub(super) struct KindCount {
     /// Which.
     #[schema(schema_with = codes::kind)]
     value: &'static str,
@@ -77,7 +77,7 @@ pub(crate) struct KindCount {
 
 /// How many of a category.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CategoryCount {
+pub(super) struct CategoryCount {
     /// Which.
     #[schema(schema_with = codes::category)]
     value: &'static str,
@@ -87,7 +87,7 @@ pub(crate) struct CategoryCount {
 
 /// How many of a prefecture.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PrefectureCount {
+pub(super) struct PrefectureCount {
     /// JIS X 0401 code.
     #[schema(minimum = 1, maximum = 47)]
     value: u8,
@@ -96,7 +96,7 @@ pub(crate) struct PrefectureCount {
 }
 
 impl SearchResult {
-    pub(super) fn of(answer: SearchAnswer, names: &Names) -> Self {
+    pub(crate) fn of(answer: SearchAnswer, names: &Names) -> Self {
         let items = answer.posts.into_iter().map(|found| item(found, names));
         Self {
             total: answer.total,

@@ -1,17 +1,14 @@
-//! The words that search goes by, for those who look after them.
+//! The words that search goes by, for those who maintain them.
 
-use axum::extract::State;
-use meguri_http::{Operator, Problem, Problems, Query};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::ReadApi;
-use crate::freshness::{Seen, When};
-use crate::views::{View, refusal};
+use crate::views::View;
+use crate::{AnswerError, Freshness, ReadApi, Seen, Viewer};
 
 /// The vocabulary of search.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct VocabularyAnswer {
+pub struct VocabularyAnswer {
     /// Words that are kept whole.
     words: Vec<WordAnswer>,
     /// Groups of words that stand for each other (つながり).
@@ -22,7 +19,7 @@ pub(crate) struct VocabularyAnswer {
 
 /// A word that is kept whole.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WordAnswer {
+pub(super) struct WordAnswer {
     /// As it is written.
     word: String,
     /// In kana, if it is known.
@@ -31,7 +28,7 @@ pub(crate) struct WordAnswer {
 
 /// Words that stand for each other.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct GroupAnswer {
+pub(super) struct GroupAnswer {
     /// The number of the group.
     #[schema(minimum = 1, maximum = 2000)]
     group: u32,
@@ -39,41 +36,32 @@ pub(crate) struct GroupAnswer {
     words: Vec<String>,
 }
 
-/// Reads the vocabulary of search (事務局).
-///
-/// Words that are kept whole, and groups of words that stand for each other (つながり).
-#[utoipa::path(
-    get, path = "/operator/search", tag = "operators", operation_id = "read_vocabulary",
-    extensions(("x-summary-ja" = json!("検索の語とつながりを見る"))),
-    security(("bearer" = [])),
-    params(When),
-    responses(
-        (status = 200, description = "The vocabulary", body = VocabularyAnswer,
-            headers(("meguri-position" = u64, description = "Position the answer has seen"))),
-        Problems,
-    )
-)]
-pub(crate) async fn read_vocabulary(
-    State(api): State<ReadApi>,
-    _: Operator,
-    Query(when): Query<When>,
-) -> Result<Seen<VocabularyAnswer>, Problem> {
-    let seen = api
-        .views(&[View::Search], &[], when.min_position, when.as_of)
-        .await?;
-    let vocabulary = seen.search().vocabulary().await.map_err(refusal)?;
-    let words = vocabulary.words.into_iter().map(|word| WordAnswer {
-        word: word.word,
-        reading: word.reading,
-    });
-    let synonyms = vocabulary.groups.into_iter().map(|group| GroupAnswer {
-        group: group.number,
-        words: group.words.0,
-    });
-    let answer = VocabularyAnswer {
-        words: words.collect(),
-        synonyms: synonyms.collect(),
-        dictionary: vocabulary.dictionary,
-    };
-    Ok(Seen::at(seen.position(), answer))
+impl ReadApi {
+    /// The words that search goes by, for operators.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub async fn vocabulary(
+        &self,
+        viewer: &Viewer,
+        fresh: Freshness,
+    ) -> Result<Seen<VocabularyAnswer>, AnswerError> {
+        viewer.principal().require_operator()?;
+        let seen = self.views(&[View::Search], &[], fresh).await?;
+        let vocabulary = seen.search().vocabulary().await?;
+        let words = vocabulary.words.into_iter().map(|word| WordAnswer {
+            word: word.word,
+            reading: word.reading,
+        });
+        let synonyms = vocabulary.groups.into_iter().map(|group| GroupAnswer {
+            group: group.number,
+            words: group.words.0,
+        });
+        let answer = VocabularyAnswer {
+            words: words.collect(),
+            synonyms: synonyms.collect(),
+            dictionary: vocabulary.dictionary,
+        };
+        Ok(Seen::at(seen.position(), answer))
+    }
 }

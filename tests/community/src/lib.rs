@@ -22,9 +22,6 @@ use meguri_log::{
 use meguri_postgres_cluster::Cluster;
 use tempfile::TempDir;
 
-/// The log, for tests of crates that do not see it otherwise.
-pub use meguri_log;
-
 /// Runs each test on SQLite and on PostgreSQL.
 #[macro_export]
 macro_rules! on_both_backends {
