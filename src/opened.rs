@@ -1,11 +1,12 @@
-//! Opening what members wrote: noted in the log before anything of it is shown.
+//! Opening what members wrote, at the command line and for auditors: noted by a command before
+//! anything of it is shown.
 
 use std::sync::Arc;
 
-use meguri_events::{Event, MemberId, OrderRef, SealedTextOpened, SectionRef, ViewOpened, ViewRef};
-use meguri_log::{Append, Cause, Condition, Expected, Log, NewEvent, NewSection, StreamName};
+use meguri_commands::{AccessError, SealedText, note_opened_texts, note_opened_views};
+use meguri_events::OrderRef;
+use meguri_log::Log;
 use meguri_read_api::evidence::{NotNoted, NoteAccess, Reason, SectionAt};
-use uuid::Uuid;
 
 use crate::command_line::{AccessArgs, ViewAccessArgs};
 use crate::failure::Failure;
@@ -63,59 +64,20 @@ impl Access {
         Ok(Some(Self { actor, reason }))
     }
 
-    /// Appends an event for each member whose text is going to be seen, all at once. What is of no
-    /// member is not text of anybody, and what is erased is not seen.
+    /// Notes for each member that text of theirs is going to be seen.
     ///
     /// # Errors
     /// [`Failure`]; nothing may be shown then.
     pub(crate) async fn record(&self, log: &Log, opened: &[SectionAt]) -> Result<(), Failure> {
-        // Nobody reads what is erased; and nothing could be sealed any more for whom it was of.
-        let keys: Vec<&str> = opened.iter().map(|at| at.key.as_str()).collect();
-        let destroyed = log.vault().destroyed(&keys).await?;
-        let opened = opened.iter().filter(|at| !destroyed.contains(&at.key));
-        let opened: Vec<&SectionAt> = opened.collect();
-        let mut members: Vec<MemberId> = Vec::new();
-        for at in &opened {
-            let member = MemberId::from_stream(&at.subject);
-            members.extend(member.filter(|member| !members.contains(member)));
-        }
-        if members.is_empty() {
-            return Ok(());
-        }
-        // What is sealed for a member holds only where that member is not being erased meanwhile.
-        let mut conditions = Vec::with_capacity(members.len());
-        for member in &members {
-            let stream = stream_of(member.stream())?;
-            let expected = Expected::Version(log.stream_head(&stream).await?);
-            conditions.push(Condition { stream, expected });
-        }
-        let events = members
-            .into_iter()
-            .map(|member| self.event(member, &opened));
-        let events = events.collect::<Result<_, _>>()?;
-        log.append(Append {
-            cause: cause(&self.actor),
-            events,
-            conditions,
-            ..Append::default()
-        })
-        .await?;
-        Ok(())
-    }
-
-    fn event(&self, member: MemberId, opened: &[&SectionAt]) -> Result<NewEvent, Failure> {
-        let own = opened.iter().filter(|at| at.subject == member.stream());
-        let sections = own.map(|at| SectionRef::new(at.position.get(), &at.section));
-        let sections = sections
-            .collect::<Result<_, _>>()
-            .map_err(|error| unwritable(&error))?;
-        let reason = self.reason.as_str().to_owned().into();
-        let event = Event::from(SealedTextOpened {
-            member,
-            sections,
-            reason,
+        let texts = opened.iter().map(|at| SealedText {
+            position: at.position.get(),
+            section: at.section.clone(),
+            subject: at.subject.clone(),
+            key: at.key.clone(),
         });
-        new_event(stream_of(member.access_stream())?, &event)
+        let texts: Vec<SealedText> = texts.collect();
+        let noted = note_opened_texts(log, &self.actor, self.reason.as_str(), &texts);
+        Ok(noted.await?)
     }
 }
 
@@ -145,64 +107,23 @@ impl ViewAccess {
         }))
     }
 
-    /// Appends an event for each of these views, all at once.
+    /// Notes that rows of these views are going to be seen.
     ///
     /// # Errors
     /// [`Failure`]; nothing may be shown then.
     pub(crate) async fn record(&self, log: &Log, views: &[String]) -> Result<(), Failure> {
-        let events = views.iter().map(|view| {
-            let view: ViewRef = view.parse().map_err(|error| unwritable(&error))?;
-            let stream = stream_of(view.access_stream())?;
-            let event = Event::from(ViewOpened {
-                view,
-                copied: self.copied,
-                reference: self.reference.clone(),
-            });
-            new_event(stream, &event)
-        });
-        let append = Append {
-            cause: cause(&self.actor),
-            events: events.collect::<Result<_, _>>()?,
-            ..Append::default()
-        };
-        log.append(append).await?;
-        Ok(())
+        let noted = note_opened_views(log, &self.actor, &self.reference, self.copied, views);
+        Ok(noted.await?)
     }
 }
 
-/// Its cause: a command of its own.
-fn cause(actor: &str) -> Cause {
-    let command = Some(Uuid::now_v7());
-    Cause {
-        actor: actor.to_owned(),
-        correlation: command,
-        causation: command,
-        ..Cause::default()
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Read(error) => error.into(),
+            AccessError::Vault(error) => error.into(),
+            AccessError::Append(error) => error.into(),
+            AccessError::Unwritable(error) => Self::NotNoted(error),
+        }
     }
-}
-
-fn new_event(stream: StreamName, event: &Event) -> Result<NewEvent, Failure> {
-    let encoded = event.encode().map_err(|error| unwritable(&error))?;
-    let sealed = encoded.sections.into_iter().map(|section| NewSection {
-        section: section.name.into(),
-        subject: section.subject,
-        class: section.class.into(),
-        plaintext: section.plaintext,
-    });
-    Ok(NewEvent {
-        id: Uuid::now_v7(),
-        stream,
-        event_type: encoded.event_type.into(),
-        schema: encoded.schema,
-        data: encoded.data,
-        sealed: sealed.collect(),
-    })
-}
-
-fn unwritable(error: &dyn std::error::Error) -> Failure {
-    Failure::NotNoted(error.to_string())
-}
-
-fn stream_of(name: String) -> Result<StreamName, Failure> {
-    StreamName::new(name).map_err(|error| Failure::NotNoted(error.to_string()))
 }

@@ -369,7 +369,11 @@ pub(crate) fn stream(name: impl Into<std::sync::Arc<str>>) -> Result<StreamName,
     StreamName::new(name).map_err(|error| CommandError::Broken(error.to_string()))
 }
 
-fn new_event(id: Uuid, stream: &StreamName, event: &Event) -> Result<NewEvent, CommandError> {
+pub(crate) fn new_event(
+    id: Uuid,
+    stream: &StreamName,
+    event: &Event,
+) -> Result<NewEvent, CommandError> {
     let encoded = event
         .encode()
         .map_err(|error| CommandError::Broken(error.to_string()))?;

@@ -4,6 +4,7 @@
 //! take who asks ([`Caller`]), what is asked, and answer with [`Done`]. It knows nothing of HTTP;
 //! [`policies`] act on what has happened, by the same commands.
 
+mod access;
 mod address;
 mod attempts;
 mod block;
@@ -32,6 +33,7 @@ mod tokens;
 mod visitor;
 mod vocabulary;
 
+pub use access::{AccessError, SealedText, note_opened_texts, note_opened_views};
 pub use address::ClientAddress;
 pub use caller::Caller;
 pub use commands::{Commands, RequestDigest};
