@@ -68,11 +68,7 @@ pub(crate) async fn tell(commands: Commands, read: ReadApi, stop: CancellationTo
         let rest = if fails { PAUSE } else { REST };
         let moved = async {
             tokio::time::sleep(rest).await;
-            if may_wait {
-                head.changed().await
-            } else {
-                Ok(())
-            }
+            if may_wait { head.moved().await } else { Ok(()) }
         };
         let Some(Ok(())) = stop.run_until_cancelled(moved).await else {
             return;

@@ -40,6 +40,14 @@ const SPAWNS: &[&str] = &[
     "spawn_pinned(",
     "spawn_scoped(",
 ];
+/// What the simulation runs: nothing in it leaves to chance what happens next.
+const SIMULATED: &[&str] = &[
+    "commands/src/",
+    "events/log/src/",
+    "projections/src/",
+    "simulation/src/",
+    "supervision/src/",
+];
 /// Where work is begun that the supervision of loops does not begin itself: how many times, and
 /// why it may be so. A loop that runs as long as its process does has no place here.
 const UNSUPERVISED: &[(&str, usize, &str)] = &[
@@ -379,6 +387,54 @@ fn a_loop_that_is_spawned_in_any_way_is_found() {
         ("#[cfg(test)]\nmod tests {\n tokio::spawn(run());", 0),
     ] {
         assert_eq!(spawns(code), count, "{code}");
+    }
+}
+
+/// How often a text waits for several things at once and leaves to chance which comes first.
+fn left_to_chance(text: &str) -> usize {
+    let waits = text.split("select! {").skip(1);
+    let unordered = waits.filter(|rest| {
+        let mut code = rest.lines().map(str::trim);
+        let first = code.find(|line| !line.is_empty() && !line.starts_with("//"));
+        first != Some("biased;")
+    });
+    unordered.count()
+}
+
+#[test]
+fn what_the_simulation_runs_gives_an_order_to_what_it_waits_for() {
+    let of_simulation = |file: &Source| {
+        let in_tests = file.path.contains("/tests/") || file.stem() == "tests";
+        SIMULATED.iter().any(|it| file.path.starts_with(it)) && !in_tests
+    };
+    let files: Vec<_> = rust().into_iter().filter(of_simulation).collect();
+    for folder in SIMULATED {
+        let is_there = files.iter().any(|file| file.path.starts_with(folder));
+        assert!(is_there, "{folder} is gone");
+    }
+    let wrong = files.iter().filter_map(|file| {
+        let count = left_to_chance(&file.text);
+        (count > 0).then(|| format!("{}: {count}", file.path))
+    });
+    let advice = "`select!` takes any branch that is ready: `biased;`, most urgent first, gives a \
+                  seed of the simulation one run";
+    assert_none(&wrong.collect::<Vec<_>>(), advice);
+}
+
+#[test]
+fn a_wait_without_an_order_is_found() {
+    for (code, count) in [
+        ("tokio::select! {\n  a = one() => {}\n}", 1),
+        (
+            "select! {\n  // Closing first.\n\n  biased;\n  a = one() => {}\n}",
+            0,
+        ),
+        (
+            "select! {\n biased;\n}\nselect! {\n // No.\n a = one() => {}\n}",
+            1,
+        ),
+    ] {
+        assert_eq!(left_to_chance(code), count, "{code}");
     }
 }
 

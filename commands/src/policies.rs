@@ -28,7 +28,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use meguri_events::MemberId;
-use meguri_log::{Filter, Log, Position, ReadError, in_turn};
+use meguri_log::{Filter, Log, Position, ReadError};
 use meguri_supervision::{Recurring, beat_within};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -50,8 +50,6 @@ const STEP_MAX: Duration = Duration::from_mins(15);
 const OPEN_AGAIN: Duration = Duration::from_secs(5);
 /// How long a book is believed: then it is folded anew, whatever has happened to it meanwhile.
 const BELIEVED_FOR: Duration = Duration::from_hours(24);
-/// A runner hears of what was appended after those who follow the log.
-const HEARS_LAST: u64 = 70;
 const EVENTS_AT_ONCE: usize = 1_000;
 const DUTIES_AT_ONCE: i64 = 100;
 
@@ -190,7 +188,7 @@ impl Runner {
                 // Whoever stops it is heard first, also while the log grows.
                 biased;
                 () = stop.cancelled() => return,
-                _ = head.changed() => in_turn(HEARS_LAST).await,
+                _ = head.moved() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }

@@ -222,6 +222,8 @@ pub async fn keep_snapshots(commands: Commands, stop: CancellationToken) {
     let snapshots = commands.snapshots();
     loop {
         tokio::select! {
+            // Whoever stops it is heard first.
+            biased;
             () = stop.cancelled() => return,
             () = snapshots.noted.notified() => {}
         }
@@ -230,6 +232,7 @@ pub async fn keep_snapshots(commands: Commands, stop: CancellationToken) {
                 tracing::debug!(%stream, %error, "no snapshot is taken of it");
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(REST) => {}
             }

@@ -4,9 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures::Stream;
 use meguri_events::{ExchangeId, MemberId, PostId};
-use meguri_log::{Block, Follower, Position, ReadError, Recorded};
+use meguri_log::{Block, Follower, HeadWatch, Position, ReadError, Recorded};
 use serde::Serialize;
-use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::ToSchema;
 
@@ -71,7 +70,7 @@ impl ReadApi {
 /// One open stream. Holds one block of the log at a time.
 struct Watch {
     api: ReadApi,
-    heads: watch::Receiver<Position>,
+    heads: HeadWatch,
     follower: Follower,
     /// Everything up to here has been looked at.
     seen: Position,
@@ -82,12 +81,9 @@ struct Watch {
 
 /// The next events. Waits for the head that the views of this process keep up to date, and not by
 /// the follower alone: a thousand silent streams would ask the database a thousand times a second.
-async fn next_block(
-    heads: &mut watch::Receiver<Position>,
-    follower: &mut Follower,
-) -> Result<Block, ReadError> {
-    let at = follower.position();
-    if heads.wait_for(|head| *head > at).await.is_err() {
+async fn next_block(heads: &mut HeadWatch, follower: &mut Follower) -> Result<Block, ReadError> {
+    let next = follower.position().next();
+    if heads.reaches(next).await.is_err() {
         return Err(ReadError::Closed);
     }
     follower.next().await

@@ -17,6 +17,8 @@ use meguri_simulation::Simulator;
 const FOUND: &[(u64, &str)] = &[];
 /// For so long new seeds are run.
 const RUN_FOR: Duration = Duration::from_secs(30);
+/// So many seeds are run twice: among them there is every kind of world.
+const RUN_TWICE: u64 = 60;
 
 #[test]
 fn no_seed_breaks_a_promise() {
@@ -51,6 +53,21 @@ fn seeds_that_found_a_fault_find_none_any_more() {
     for (seed, found) in FOUND {
         let run = simulator.run(*seed, true);
         assert!(!run.is_violation(), "{found}: {run}");
+    }
+}
+
+#[test]
+fn a_seed_is_one_run_however_often_it_is_run() {
+    let simulator = Simulator::new().unwrap();
+    for seed in 0..RUN_TWICE {
+        let (first, again) = (simulator.run(seed, true), simulator.run(seed, true));
+        let mut lines = first.trace.iter().zip(&again.trace).zip(1..);
+        if let Some(((one, other), line)) = lines.find(|((one, other), _)| one != other) {
+            panic!("seed {seed}, line {line}:\n{one}\n{other}");
+        }
+        assert_eq!(first.trace.len(), again.trace.len(), "seed {seed}");
+        assert_eq!(first.digest, again.digest, "seed {seed}");
+        assert_eq!(first.verdict, again.verdict, "seed {seed}");
     }
 }
 

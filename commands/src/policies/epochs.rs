@@ -20,6 +20,8 @@ pub async fn keep_epochs(commands: Commands, stop: CancellationToken) {
     let (mut told, mut again) = (false, Recurring::new());
     loop {
         tokio::select! {
+            // Whoever stops it is heard first.
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(every) => {}
         }

@@ -3,23 +3,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use tokio::sync::watch;
-
 use crate::{
+    known_head::{HeadWatch, KnownHead},
     limits::RECENT_BYTES_MAX,
     read::{Filter, ReadError},
     recorded::Block,
     schedule::point,
     store::Store,
     stream::Position,
-    waiting::in_turn,
 };
 
 /// Most events that a follower is handed at once.
@@ -28,18 +23,13 @@ const FOLLOW_EVENTS_MAX: usize = 1_000;
 /// be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// So many followers that are woken together are told apart.
-const RANKS: u64 = 50;
-
 /// The newest events of this process's writer, for all who follow, and the position they wait for.
 #[derive(Debug)]
 pub(crate) struct Recent {
     blocks: RwLock<(VecDeque<Block>, usize)>,
     /// What the blocks may weigh together.
     bytes_max: usize,
-    head: watch::Sender<Position>,
-    /// How many have followed.
-    followers: AtomicU64,
+    head: KnownHead,
 }
 
 impl Recent {
@@ -51,8 +41,7 @@ impl Recent {
         Self {
             blocks: RwLock::default(),
             bytes_max,
-            head: watch::Sender::new(head),
-            followers: AtomicU64::new(0),
+            head: KnownHead::new(head),
         }
     }
 
@@ -82,21 +71,15 @@ impl Recent {
         let mut shared = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
         *shared = (VecDeque::new(), 0);
         drop(shared);
-        point();
-        self.head.send_replace(head);
+        self.head.replace(head);
     }
 
     /// Hears that the log goes at least up to here.
     pub(crate) fn told(&self, position: Position) {
-        point();
-        self.head.send_if_modified(|head| {
-            let newer = position > *head;
-            *head = position.max(*head);
-            newer
-        });
+        self.head.reaches(position);
     }
 
-    pub(crate) fn head(&self) -> &watch::Sender<Position> {
+    pub(crate) fn head(&self) -> &KnownHead {
         &self.head
     }
 
@@ -137,9 +120,7 @@ pub struct Follower {
     position: Position,
     recent: Arc<Recent>,
     store: Arc<dyn Store>,
-    head: watch::Receiver<Position>,
-    /// Which of the followers it is, by when they joined.
-    rank: u64,
+    head: HeadWatch,
     closing: tokio_util::sync::CancellationToken,
 }
 
@@ -158,10 +139,8 @@ impl Follower {
         store: Arc<dyn Store>,
         closing: tokio_util::sync::CancellationToken,
     ) -> Self {
-        let head = recent.head().subscribe();
-        let rank = recent.followers.fetch_add(1, Ordering::Relaxed) % RANKS;
+        let head = recent.head().watch();
         Self {
-            rank,
             position: after,
             recent,
             store,
@@ -182,7 +161,7 @@ impl Follower {
     pub async fn next(&mut self) -> Result<Block, ReadError> {
         loop {
             point();
-            let head = *self.head.borrow_and_update();
+            let head = self.head.see();
             if head > self.position {
                 let block = match self.recent.after(self.position) {
                     Some(block) => block,
@@ -198,7 +177,7 @@ impl Follower {
                 // Closing comes first: it waits for no event that comes at the same time.
                 biased;
                 () = self.closing.cancelled() => return Err(ReadError::Closed),
-                _ = self.head.changed() => in_turn(self.rank).await,
+                _ = self.head.moved() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {
                     self.recent.told(self.store.head().await?.position);
                 }

@@ -69,6 +69,7 @@ mod frontiers;
 mod header;
 mod identity;
 mod integrity;
+mod known_head;
 pub mod limits;
 mod log;
 mod moment;
@@ -116,6 +117,7 @@ pub use follow::Follower;
 pub use found::FileFound;
 pub use frontiers::TreeError;
 pub use header::{Header, HeaderError, SealedRef};
+pub use known_head::{HeadGone, HeadWatch};
 pub use limits::TooLarge;
 pub use log::Log;
 pub use open::{OpenedEvent, OpenedEvents};
@@ -139,5 +141,5 @@ pub use vault::{
 };
 #[cfg(feature = "simulation")]
 pub use waiting::{OnTheSpot, answer_on_the_spot};
-pub use waiting::{answered, in_turn, off_the_runtime};
+pub use waiting::{answered, off_the_runtime};
 pub use witnessing::{NotCosigned, WitnessMemoryError, Witnessing};

@@ -3,10 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use meguri_supervision::{OnFailure, Supervisor};
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::Mutex, task::JoinHandle};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -25,6 +22,7 @@ use crate::{
     found::require_ours,
     header::{self, OpenHeader},
     identity,
+    known_head::HeadWatch,
     limits::{APPEND_BYTES_MAX, EVENT_BYTES_MAX, READ_EVENTS_MAX, SCAN_POSITIONS_MAX, within},
     options::{Location, LogOptions, OpenError},
     postgres::PostgresStore,
@@ -503,12 +501,12 @@ impl Log {
 
     /// The newest position that this process has heard of, without asking.
     pub fn known_head(&self) -> Position {
-        *self.0.recent.head().borrow()
+        self.0.recent.head().position()
     }
 
-    /// Wakes whenever [`Log::known_head`] moves.
-    pub fn watch_head(&self) -> watch::Receiver<Position> {
-        self.0.recent.head().subscribe()
+    /// Waits until [`Log::known_head`] moves.
+    pub fn watch_head(&self) -> HeadWatch {
+        self.0.recent.head().watch()
     }
 
     /// Every event after a position, as they come.

@@ -16,17 +16,6 @@ pub async fn answered<F: Future>(question: F) -> F::Output {
     question.await
 }
 
-/// Goes on after those of lower ranks who were woken at the same moment, by the same watch: tokio
-/// leaves their order to chance. In the program this is nothing, in a simulation it takes as many
-/// milliseconds.
-pub async fn in_turn(rank: u64) {
-    #[cfg(feature = "simulation")]
-    if on_the_spot::is_on() && rank > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(rank)).await;
-    }
-    let _ = rank;
-}
-
 /// Does work that waits for the disk, or takes long, where it holds nobody up. It is done to its
 /// end even where nobody waits for it any more.
 ///

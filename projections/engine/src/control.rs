@@ -173,12 +173,15 @@ impl Server {
         let mut acceptor = Acceptor::of("the views");
         loop {
             let connection = tokio::select! {
+                // Whoever stops it is heard first.
+                biased;
                 () = stop.cancelled() => return,
                 connection = acceptor.next(|| self.listener.accept()) => connection,
             };
             let ((stream, _), views, stop) = (connection, views.clone(), stop.clone());
             tokio::spawn(async move {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
                     // Who asked has gone away.
                     Err(error) = converse(stream, &views) => {

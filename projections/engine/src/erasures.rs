@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded, in_turn};
+use meguri_log::{BadFilter, Filter, Log, Position, ReadError, Recorded};
 use meguri_supervision::beat_within;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -36,8 +36,6 @@ const EVENTS_AT_ONCE: usize = 1_000;
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 const ASK_AGAIN_MAX: Duration = Duration::from_secs(10);
 
-/// It hears of what was appended after those who follow the log.
-const HEARS_LAST: u64 = 60;
 /// How long it takes at the very most to hear of a block of erasures; and how often the loop is
 /// heard of while nothing is erased.
 const HEARD_MAX: Duration = Duration::from_mins(5);
@@ -168,7 +166,7 @@ impl Keeper {
         let mut heard = Heard::default();
         let mut backoff = Backoff::new(self.stop.clone());
         while !self.stop.is_cancelled() {
-            grown.mark_unchanged();
+            grown.see();
             beat_within(HEARD_MAX);
             let worked = self.hear(&mut heard).await;
             if told.borrow().due < heard.due {
@@ -181,7 +179,7 @@ impl Keeper {
                         // Whoever stops it is heard first.
                         biased;
                         () = self.stop.cancelled() => {}
-                        _ = grown.changed() => in_turn(HEARS_LAST).await,
+                        _ = grown.moved() => {}
                         () = tokio::time::sleep(HEARD_OF_EVERY) => {}
                     }
                 }

@@ -123,8 +123,10 @@ async fn follow(mut projector: Projector) {
     let mut head = projector.log.watch_head();
     while let End::CaughtUp = projector.catch_up().await {
         tokio::select! {
+            // Whoever stops it is heard first, also while the log grows.
+            biased;
             () = projector.stop.cancelled() => break,
-            moved = head.changed() => if moved.is_err() { break },
+            moved = head.moved() => if moved.is_err() { break },
         }
     }
     ViewFile::close(projector.file).await;

@@ -7,13 +7,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Semaphore, watch},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{faults::Faults, link::Link, random::Random, store::recorded, tables::Tables};
-use crate::{publish::SignedCheckpoint, recorded::Recorded, stream::Position};
+use crate::{
+    known_head::{HeadWatch, KnownHead},
+    publish::SignedCheckpoint,
+    recorded::Recorded,
+    stream::Position,
+};
 
 /// Which database it behaves as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ struct Shared {
     trace: Arc<dyn Trace>,
     state: Mutex<State>,
     /// Where the log ends, for those who are told of it.
-    head: watch::Sender<Position>,
+    head: KnownHead,
 }
 
 pub(super) struct State {
@@ -99,7 +101,7 @@ impl Database {
         faults: Faults,
         trace: Arc<dyn Trace>,
     ) -> Self {
-        let head = watch::Sender::new(tables.head.position);
+        let head = KnownHead::new(tables.head.position);
         let state = State {
             tables,
             server: Server::new(0, Instant::now()),
@@ -181,7 +183,7 @@ impl Database {
             state.tables.head.position
         };
         self.note(None, format_args!("fails over to position {head}"));
-        self.0.head.send_replace(head);
+        self.0.head.replace(head);
         self.restart(down);
         head
     }
@@ -219,11 +221,11 @@ impl Database {
     /// Tells everybody who listens where the log ends.
     pub(super) fn tell_head(&self) {
         let head = self.state().tables.head.position;
-        self.0.head.send_replace(head);
+        self.0.head.replace(head);
     }
 
-    pub(super) fn watch_head(&self) -> watch::Receiver<Position> {
-        self.0.head.subscribe()
+    pub(super) fn watch_head(&self) -> HeadWatch {
+        self.0.head.watch()
     }
 
     pub(super) fn note(&self, process: Option<u32>, what: fmt::Arguments<'_>) {

@@ -18,7 +18,6 @@ use crate::{
     store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, stored_outcomes},
     stream::{Position, StreamName},
     tree::Frontier,
-    waiting::in_turn,
 };
 
 /// How long one who listens rests before listening again (`LISTEN_AGAIN`).
@@ -249,9 +248,8 @@ impl Store for SimulatedStore {
             if self.0.connect().await.is_ok() {
                 let mut heads = database.watch_head();
                 let number = database.state().server.number;
-                while heads.changed().await.is_ok() {
-                    in_turn(u64::from(self.0.process())).await;
-                    let head = *heads.borrow_and_update();
+                while heads.moved().await.is_ok() {
+                    let head = heads.see();
                     match database.kind() {
                         Kind::Postgres => self.0.travel().await,
                         Kind::Sqlite => tokio::time::sleep(POLL_EVERY).await,

@@ -305,7 +305,7 @@ async fn a_writer_whose_log_fell_back_shares_nothing_of_what_was_lost() {
     let kept = prepared("b-1", "Made", Expected::NoStream);
     let appended = writer.append(kept).await.unwrap();
     assert_eq!(appended.position, Position::new(1));
-    assert_eq!(*writer.recent.head().borrow(), Position::new(1));
+    assert_eq!(writer.recent.head().position(), Position::new(1));
     let (recent, store) = (Arc::clone(&writer.recent), Arc::new(chaos.clone()));
     let closing = CancellationToken::new();
     let mut follower = Follower::new(Position::ZERO, recent, store, closing);

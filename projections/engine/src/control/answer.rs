@@ -31,8 +31,10 @@ pub fn answer(views: &Views, request: Request) -> mpsc::Receiver<Answer> {
     let views = views.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = out.closed() => {}
+            // What is asked for is begun, also where nobody listens any more.
+            biased;
             () = meet(&views, request, &out) => {}
+            () = out.closed() => {}
         }
     });
     answers

@@ -239,8 +239,10 @@ impl Entry {
     /// Builds it when its turn comes, and lets it be read.
     pub(super) async fn build(self: Arc<Self>, shadows: Shadows, turns: Arc<Semaphore>) {
         let turn = tokio::select! {
-            turn = turns.acquire_owned() => turn.ok(),
+            // Whoever stops it is heard first.
+            biased;
             () = self.stop.cancelled() => None,
+            turn = turns.acquire_owned() => turn.ok(),
         };
         let outcome = match turn {
             None => Err(RebuildError::Closed.into()),
