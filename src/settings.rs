@@ -360,6 +360,7 @@ impl Settings {
         if self.database_url.value.is_some() && self.backup.every.value.is_some() {
             return Err(SettingsError::BackupsOfPostgres(self.backup.every.origin));
         }
+        self.publish.check(self.backup.to.value.is_some())?;
         let (remind, complete) = (self.remind_after.value, self.complete_after.value);
         if remind >= complete {
             return Err(SettingsError::Periods { remind, complete });

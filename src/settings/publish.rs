@@ -83,6 +83,26 @@ impl PublishSettings {
         ]
     }
 
+    /// Refuses witnesses of whom two groups can be enough that have nobody in common, where nothing
+    /// else tells what was signed last: after the database has fallen back to an older state, one
+    /// group would cosign another story than the other did.
+    pub(super) fn check(&self, is_kept_elsewhere: bool) -> Result<(), SettingsError> {
+        let all = self.witnesses.value.as_ref().map_or(0, |all| all.0.len());
+        let (quorum, majority) = (self.quorum(), all / 2 + 1);
+        let is_kept_elsewhere = is_kept_elsewhere || self.checkpoint_file.value.is_some();
+        if all == 0 || quorum >= majority || is_kept_elsewhere {
+            return Ok(());
+        }
+        Err(SettingsError::Value {
+            origin: self.witness_quorum.origin.clone(),
+            reason: format!(
+                "a quorum of {quorum} lets two groups of the {all} witnesses cosign two stories \
+                 once the database has lost its last changes: ask for {majority} or more, or name \
+                 a checkpoint_file that no failover and no restored backup brings back"
+            ),
+        })
+    }
+
     /// How many witnesses have to have cosigned before anything is published.
     pub fn quorum(&self) -> usize {
         let all = self.witnesses.value.as_ref().map_or(0, |all| all.0.len());

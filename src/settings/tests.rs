@@ -244,6 +244,45 @@ fn the_checkpoint_that_is_kept_elsewhere_is_not_in_the_data_folder() {
     assert!(Settings::resolve(&flags, &none()).is_ok());
 }
 
+#[test]
+fn witnesses_that_could_cosign_two_stories_need_a_checkpoint_that_is_kept_elsewhere() {
+    let witness = |number: u8| {
+        let name = format!("witness-{number}.example.org").parse().unwrap();
+        let key = meguri_proofs::SignerKey::from_seed(name, &[number; 32]);
+        let key = meguri_proofs::Cosigner::new(key).verifier();
+        format!("\"{key} http://127.0.0.1:{number}\"")
+    };
+    for all in 1..=5 {
+        let listed: Vec<_> = (1..=all).map(witness).collect();
+        for quorum in 1..=all {
+            let of = format!(
+                "witnesses = [{}]\nwitness_quorum = {quorum}\n",
+                listed.join(", ")
+            );
+            let is_refused = |more: &str| {
+                let (_folder, flags) = file(&format!("{of}{more}"));
+                Settings::resolve(&flags, &none())
+                    .err()
+                    .map(|error| error.to_string())
+            };
+            let alone = is_refused("");
+            if 2 * quorum > all {
+                assert_eq!(alone, None, "{quorum} of {all}");
+            } else {
+                let said = alone.unwrap();
+                assert!(said.contains("witness_quorum"), "{said}");
+                assert!(said.contains(&format!("{} or more", all / 2 + 1)), "{said}");
+            }
+            for more in [
+                "checkpoint_file = \"e/checkpoint\"\n",
+                "backup_to = \"backups\"\n",
+            ] {
+                assert_eq!(is_refused(more), None, "{quorum} of {all}, {more}");
+            }
+        }
+    }
+}
+
 /// What no period may be.
 const NO_PERIODS: [&str; 9] = [
     "0s",

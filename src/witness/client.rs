@@ -62,6 +62,7 @@ impl Witness for HttpWitness {
                 let seen = seen.map_err(|_| "it answered no size to a conflict".to_owned())?;
                 Ok(WitnessAnswer::Conflict { seen })
             }
+            StatusCode::UNPROCESSABLE_ENTITY => Ok(WitnessAnswer::Unproven),
             other => {
                 let reason: String = body.chars().take(REASON_CHARS_MAX).collect();
                 Err(format!("{other}: {}", reason.trim_end()))

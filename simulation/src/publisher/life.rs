@@ -1,10 +1,7 @@
 //! A process from its start to its death: it opens the log, appends, and publishes when it may.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -33,7 +30,6 @@ pub(super) struct Life {
     number: u32,
     task: Option<JoinHandle<()>>,
     known: Known,
-    has_failed: AtomicBool,
 }
 
 impl Life {
@@ -51,7 +47,6 @@ impl Life {
             number,
             task: None,
             known: Known::default(),
-            has_failed: AtomicBool::new(false),
         };
         life.begin_again_if_dead(world, machine);
         life
@@ -65,7 +60,6 @@ impl Life {
         self.number += 10;
         self.link = self.database.link(self.number);
         self.known = Known::default();
-        self.has_failed.store(false, Ordering::Relaxed);
         make(&folder_of(world, self.slot));
         let place = super::elsewhere(world);
         for folder in place.iter().filter_map(|path| path.parent()) {
@@ -106,16 +100,8 @@ impl Life {
         matches!(self.state(), Some(PublishState::Refusing(_)))
     }
 
-    /// Whether it was seen to fail since it began. It tries again and again.
-    pub(super) fn fails(&self) -> bool {
-        self.has_failed.load(Ordering::Relaxed)
-    }
-
     /// Sees what it says, what is in its folder, and what its database serves.
     pub(super) fn look(&self, world: &World) {
-        if let Some(PublishState::Failing(_)) = self.state() {
-            self.has_failed.store(true, Ordering::Relaxed);
-        }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(latest) = known.as_ref().and_then(|it| it.borrow().latest.clone()) {
             world.told.say(self.number, &latest.note);

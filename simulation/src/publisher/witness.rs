@@ -103,6 +103,7 @@ impl SimulatedWitness {
             Err(NotCosigned::Refused(WitnessRefusal::Conflict { seen })) => {
                 Ok(WitnessAnswer::Conflict { seen })
             }
+            Err(NotCosigned::Refused(WitnessRefusal::Unproven(_))) => Ok(WitnessAnswer::Unproven),
             Err(error) => Err(error.to_string()),
         })
     }

@@ -119,6 +119,18 @@ pub enum Refusal {
         /// How many are known here.
         known: u64,
     },
+    /// A witness has seen other events than this log has.
+    #[error(
+        "the first {size} events are not those that the witness {witness} has seen: the log was \
+         restored from an older backup and written to since, or somebody else signs with its key. \
+         Restore one that agrees with what the witness has seen, and start again"
+    )]
+    WitnessedAnother {
+        /// Its name.
+        witness: String,
+        /// How many events it has seen.
+        size: u64,
+    },
 }
 
 /// Where a log was, in words.

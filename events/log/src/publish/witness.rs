@@ -47,6 +47,9 @@ pub enum WitnessAnswer {
         /// The size of that tree.
         seen: u64,
     },
+    /// The checkpoint does not follow from the tree that it has seen last, although that has the
+    /// size from which the proof goes on.
+    Unproven,
 }
 
 /// The witnesses of a log, and how many of them have to have cosigned before anything is published.
@@ -70,6 +73,8 @@ pub(super) struct Cosigning {
 enum Uncosigned {
     /// It has seen more than it was asked to cosign.
     Ahead(u64),
+    /// It has seen another tree of this size than the log has now.
+    Another(u64),
     /// Anything else, in words.
     Because(String),
 }
@@ -87,6 +92,11 @@ impl Uncosigned {
             Self::Ahead(seen) => format!(
                 "it has seen {seen} events of this log, which has {size}: the log was restored \
                  from an older backup, or somebody else signs with its key"
+            ),
+            Self::Another(seen) => format!(
+                "the {seen} events that it has seen of this log are not those that the log has: \
+                 the log was restored from an older backup and written to since, or somebody else \
+                 signs with its key"
             ),
         }
     }
@@ -111,7 +121,7 @@ impl Cosigning {
     /// published.
     ///
     /// # Errors
-    /// [`Stop::Refused`] where one has.
+    /// [`Stop::Refused`] where one has, or has seen another tree.
     pub(super) async fn nothing_later(
         &self,
         log: &Log,
@@ -134,6 +144,12 @@ impl Cosigning {
                         witness: name.to_string(),
                         seen,
                         known: last.tree.size,
+                    }));
+                }
+                Ok(Err(Uncosigned::Another(size))) => {
+                    return Err(Stop::Refused(Refusal::WitnessedAnother {
+                        witness: name.to_string(),
+                        size,
                     }));
                 }
                 Ok(Err(Uncosigned::Because(reason))) => {
@@ -236,13 +252,19 @@ async fn cosigned(
                 seen.store(size, Ordering::Relaxed);
                 return Ok(signature);
             }
+            WitnessAnswer::Unproven => return Err(Uncosigned::Another(old)),
+            WitnessAnswer::Conflict { seen: its } if its == old && old == size => {
+                return Err(Uncosigned::Another(old));
+            }
             // It may be told of a size that is not its own, and this is not believed twice.
             WitnessAnswer::Conflict { seen: its } if !corrected && its != old => {
                 seen.store(its, Ordering::Relaxed);
                 corrected = true;
             }
             WitnessAnswer::Conflict { seen: its } => {
-                return Err(format!("it has seen another log, of {its} events").into());
+                return Err(
+                    format!("it does not keep to what it has seen, now {its} events").into(),
+                );
             }
         }
     }

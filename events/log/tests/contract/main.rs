@@ -37,6 +37,7 @@ mod supervision;
 mod tokens;
 mod tree;
 mod vault;
+mod witnesses;
 
 use meguri_log::{Append, Cause, Condition, Expected, NewEvent, NewSection, StreamName, Version};
 use uuid::Uuid;
