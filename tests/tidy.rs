@@ -44,7 +44,8 @@ const SPAWNS: &[&str] = &[
 const SIMULATED: &[&str] = &[
     "commands/src/",
     "events/log/src/",
-    "projections/src/",
+    "projections/engine/src/",
+    "projections/views/src/",
     "simulation/src/",
     "supervision/src/",
 ];

@@ -181,7 +181,9 @@ impl From<ReadError> for CommandError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Damaged(_) => Self::Broken(error.to_string()),
-            ReadError::Unavailable(_) | ReadError::Closed => Self::Unavailable(error.to_string()),
+            ReadError::Unavailable(_) | ReadError::FellBack { .. } | ReadError::Closed => {
+                Self::Unavailable(error.to_string())
+            }
         }
     }
 }
@@ -211,7 +213,7 @@ impl From<OpenSealError> for CommandError {
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Conflict { .. } => Self::Conflict,
+            AppendError::Conflict { .. } | AppendError::NotDone { .. } => Self::Conflict,
             AppendError::KeyReused => Self::KeyReused,
             AppendError::Busy => Self::Busy,
             AppendError::Unknown => Self::Unknown,

@@ -354,7 +354,7 @@ enum Unsettled {
 }
 
 fn unsettled(error: AppendError, has_key: bool) -> Unsettled {
-    if let AppendError::Conflict { .. } = &error {
+    if let AppendError::Conflict { .. } | AppendError::NotDone { .. } = &error {
         return Unsettled::Retry(CommandError::Conflict);
     }
     // With a key the same again finds out what became of it, and never doubles it.

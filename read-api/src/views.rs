@@ -141,7 +141,7 @@ impl ReadApi {
         let asked = Position::new(min_position.unwrap_or(0));
         let deadline = Instant::now() + MIN_POSITION_WAIT_MAX;
         let mut known = self.log.watch_head();
-        let moved = async { drop(known.reaches(asked).await) };
+        let moved = async { known.reaches(asked).await.ok() };
         // What this process has heard may be behind what others have written: the head decides.
         drop(waiting(tokio::time::timeout_at(deadline, moved)).await?);
         let head = self.head().await?;

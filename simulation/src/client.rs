@@ -11,7 +11,7 @@ use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
 use crate::{
-    history::{Answer, Asked, Operation, Reading, Refusal},
+    history::{Answer, Asked, Operation, Reading},
     plan::Trouble,
     world::{Running, World},
 };
@@ -90,7 +90,10 @@ impl Client {
                     return;
                 }
                 Some(Err(
-                    AppendError::KeyReused | AppendError::Invalid(_) | AppendError::TooLarge(_),
+                    AppendError::KeyReused
+                    | AppendError::NotDone { .. }
+                    | AppendError::Invalid(_)
+                    | AppendError::TooLarge(_),
                 )) => return,
                 // Without a key, who asks again may be heard twice.
                 None | Some(Err(AppendError::Unknown)) if !request.has_key() => return,
@@ -143,7 +146,7 @@ impl Client {
             Some(Err(error)) => recorder.moment(process, format_args!("client {number}: {error}")),
         };
         if let Some(answer) = answer.clone() {
-            let answered = Some((moment, request.answer(answer)));
+            let answered = Some((moment, Answer::from(answer)));
             recorder.history(|history| history.operations[index].answered = answered);
         }
         answer
@@ -345,18 +348,6 @@ impl Request {
             for event in &mut append.events {
                 event.id = new_id(world);
             }
-        }
-    }
-
-    /// An event that is not there is no condition of whoever says that it was all that was needed.
-    fn answer(&self, answer: Result<Appended, AppendError>) -> Answer {
-        match (Answer::from(answer), self) {
-            (Answer::Refused(Refusal::Conflict { condition, .. }), Self::Remember(_, asked, _))
-                if !asked.contains(&condition) =>
-            {
-                Answer::Failed("there is no such event".into())
-            }
-            (answer, _) => answer,
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::{
     history::{Followed, RootTold},
+    plan::Trouble,
     world::{Running, World},
 };
 
@@ -30,8 +31,16 @@ pub(crate) fn begin(world: &Arc<World>, running: &Running) {
     }
 }
 
-/// Follows the log from some position on, until it is closed.
+/// Follows the log until it is closed, and begins anew where it has fallen back.
 async fn follow(world: &World, running: &Running) {
+    while let Err(ReadError::FellBack { .. }) = follow_on(world, running).await {}
+}
+
+/// Follows the log from some position on, until there is nothing more to follow.
+async fn follow_on(
+    world: &World,
+    running: &Running,
+) -> Result<std::convert::Infallible, ReadError> {
     let process = running.process;
     let (mut number, mut after) = join_somewhere(world, running);
     loop {
@@ -55,8 +64,8 @@ async fn follow(world: &World, running: &Running) {
                         .recorder
                         .history(|history| history.followers[number].saw.extend(saw));
                 }
-                Err(ReadError::Closed) => return,
-                Err(_) => sleep(AGAIN).await,
+                Err(error @ (ReadError::Closed | ReadError::FellBack { .. })) => return Err(error),
+                Err(ReadError::Unavailable(_) | ReadError::Damaged(_)) => sleep(AGAIN).await,
             }
             world.pause(world.plan.busy_ms).await;
             if leaves {
@@ -67,6 +76,9 @@ async fn follow(world: &World, running: &Running) {
         // two events that were written, and are shared, together.
         if world.random.chance(5_000) {
             (number, after) = join_somewhere(world, running);
+        } else if world.plan.troubles.contains(&Trouble::FailOverBehind) {
+            // Whoever goes on does not know whether what was seen before is still there.
+            number = join(world, after);
         }
     }
 }

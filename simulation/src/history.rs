@@ -218,6 +218,7 @@ impl From<Result<Appended, AppendError>> for Answer {
             Err(AppendError::Unknown) => Self::Unknown,
             Err(
                 error @ (AppendError::Busy
+                | AppendError::NotDone { .. }
                 | AppendError::TooLarge(_)
                 | AppendError::Invalid(_)
                 | AppendError::Erased { .. }

@@ -5,10 +5,6 @@ use std::time::Duration;
 
 use meguri_log::simulation::{Faults, Kind, Random};
 
-/// Where this is set in the environment, databases also fall back to an older state. What
-/// `docs/simulation.md` lists is found then.
-const FALLING_BACK: &str = "MEGURI_SIMULATE_FALLING_BACK";
-
 /// What may befall a world beside lost statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -115,11 +111,13 @@ fn troubles(random: &Random, kind: Kind, clock_jump_max: Option<Duration>) -> Ve
         Trouble::FaultsChange,
     ];
     if kind == Kind::Postgres {
-        let of_hosts = [Trouble::Restart, Trouble::FailOver, Trouble::CutOff];
+        let of_hosts = [
+            Trouble::Restart,
+            Trouble::FailOver,
+            Trouble::CutOff,
+            Trouble::FailOverBehind,
+        ];
         troubles.extend(of_hosts);
-    }
-    if kind == Kind::Postgres && std::env::var_os(FALLING_BACK).is_some() {
-        troubles.push(Trouble::FailOverBehind);
     }
     if clock_jump_max.is_none() {
         troubles.push(Trouble::MonthPasses);

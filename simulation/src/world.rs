@@ -142,11 +142,14 @@ impl World {
         let (begun, from) = *kept;
         let before = self.timeline(begun, from);
         let end = before.events.last().map_or(from, |last| last.position);
+        let changes = self.database.changes();
         let to = self.database.fail_over(lost_changes, down);
+        // What is remembered of a request that had nothing to do is a change, and no event.
+        let has_lost = self.database.changes() < changes;
         let now = self
             .recorder
             .moment(None, format_args!("falls back from {end} to {to}"));
-        if to < end {
+        if has_lost {
             self.recorder
                 .history(|history| history.timelines.push(before));
             *kept = (now, to);

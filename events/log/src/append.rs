@@ -167,6 +167,15 @@ pub enum AppendError {
         /// The version found.
         found: Version,
     },
+    /// The event that is said to have done what was asked for is not there, or not any more: it was
+    /// emptied, or the database fell back to before it. Load again, decide again.
+    #[error("stream {stream} has no such event as version {version} was")]
+    NotDone {
+        /// The stream of the event.
+        stream: StreamName,
+        /// The version that it had.
+        version: Version,
+    },
     /// Another request was made under this key. Use a new key.
     #[error("this key was used for another request")]
     KeyReused,

@@ -10,8 +10,9 @@ use crate::{
     clock::Timestamp,
     header::{self, OpenHeader},
     limits::REQUEST_KEY_DAYS,
+    recorded::Entry,
     remembered, seal,
-    store::{Batch, BatchEvent, Head, Heads, NewOutcome, Outcomes},
+    store::{Batch, BatchEvent, Entries, Head, Heads, NewOutcome, Outcomes},
     stream::{StreamName, Version},
 };
 
@@ -20,10 +21,19 @@ use crate::{
 pub(crate) struct Prepared {
     pub(crate) events: Vec<PreparedEvent>,
     /// For a request that has nothing to do: what had been done already.
-    pub(crate) done_before: Option<Appended>,
+    pub(crate) done_before: Option<DoneBefore>,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) key: Option<RequestKey>,
     pub(crate) bytes: usize,
+}
+
+/// The event that had done what a request asks for.
+#[derive(Debug)]
+pub(crate) struct DoneBefore {
+    pub(crate) event: AppendedEvent,
+    pub(crate) at: Timestamp,
+    /// By which it is known again: at its position there may be another one by now.
+    pub(crate) entry: Entry,
 }
 
 #[derive(Debug)]
@@ -34,6 +44,17 @@ pub(crate) struct PreparedEvent {
     pub(crate) header: OpenHeader,
     pub(crate) blind: [u8; 32],
     pub(crate) sealed: Vec<u8>,
+}
+
+impl DoneBefore {
+    fn outcome(&self) -> Appended {
+        Appended {
+            position: self.event.position,
+            at: self.at,
+            events: vec![self.event.clone()],
+            repeated: false,
+        }
+    }
 }
 
 impl Prepared {
@@ -67,13 +88,13 @@ pub(crate) enum Answer {
 /// Decides requests one after another: those accepted earlier count for those that follow.
 ///
 /// `heads` holds the versions of all streams named in `requests`, `outcomes` what is remembered
-/// under their keys.
+/// under their keys, `entries` what stands where something was done before.
 pub(crate) fn decide<'a>(
     known: Head,
     now: Timestamp,
     requests: impl Iterator<Item = &'a Prepared>,
     heads: Heads,
-    outcomes: &Outcomes,
+    (outcomes, entries): (&Outcomes, &Entries),
 ) -> Decision {
     let at = now.max(known.at);
     let batch = Batch {
@@ -84,6 +105,7 @@ pub(crate) fn decide<'a>(
     let mut deciding = Deciding {
         heads,
         outcomes,
+        entries,
         batch,
         at,
         at_text: header::written(at),
@@ -99,6 +121,7 @@ pub(crate) fn decide<'a>(
 struct Deciding<'a> {
     heads: Heads,
     outcomes: &'a Outcomes,
+    entries: &'a Entries,
     batch: Batch,
     at: Timestamp,
     at_text: String,
@@ -126,7 +149,13 @@ impl Deciding<'_> {
             }
         }
         let appended = match &request.done_before {
-            Some(done_before) => done_before.clone(),
+            Some(done) if self.entries.get(&done.event.position) == Some(&done.entry) => {
+                done.outcome()
+            }
+            Some(done) => {
+                let (stream, version) = (done.event.stream.clone(), done.event.version);
+                return Answer::Refused(AppendError::NotDone { stream, version });
+            }
             None => self.place(&request.events),
         };
         if let Some(key) = request.key {

@@ -11,9 +11,9 @@ use crate::{
     known_head::{HeadWatch, KnownHead},
     limits::RECENT_BYTES_MAX,
     read::{Filter, ReadError},
-    recorded::Block,
+    recorded::{Block, Entry, Recorded},
     schedule::point,
-    store::Store,
+    store::{Store, StoreError},
     stream::Position,
 };
 
@@ -79,15 +79,72 @@ impl Recent {
         self.head.reaches(position);
     }
 
+    /// Hears where the log ended when somebody asked, who knew this position before.
+    ///
+    /// INVARIANT: only what is committed is known, so that a log which ends earlier than what was
+    /// known before it was asked has fallen back to an older state.
+    pub(crate) fn looked(&self, known: Position, end: Position) {
+        if end >= known {
+            return self.told(end);
+        }
+        point();
+        let mut shared = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        if self.head.fell_back(known, end) {
+            *shared = (VecDeque::new(), 0);
+        }
+    }
+
+    /// Looks where the log ends now, and whether what is shared still stands in it. For whoever
+    /// has lost the connection to the database: another one may have taken over meanwhile, to which
+    /// the last changes had not come yet, and a process that writes nothing would not learn of it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was learned then.
+    pub(crate) async fn look_again(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let known = self.head.position();
+        if let Some((position, entry)) = self.last_shared() {
+            let before = position.before().unwrap_or_default();
+            let stands = store.read_entries(before, position).await?;
+            if stands.first() != Some(&entry) {
+                self.forget_up_to(position, &entry);
+            }
+        }
+        let end = store.head().await?.position;
+        self.looked(known, end);
+        Ok(())
+    }
+
+    /// The last event that is shared.
+    fn last_shared(&self) -> Option<(Position, Entry)> {
+        point();
+        let shared = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
+        let last = shared.0.back()?.events.last()?;
+        Some((last.position(), *last.entry()))
+    }
+
+    /// Forgets what is shared, unless more than this event has come meanwhile.
+    fn forget_up_to(&self, position: Position, entry: &Entry) {
+        point();
+        let mut shared = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        let last = shared.0.back().and_then(|block| block.events.last());
+        if last.is_some_and(|last| last.position() == position && last.entry() == entry) {
+            *shared = (VecDeque::new(), 0);
+        }
+    }
+
     pub(crate) fn head(&self) -> &KnownHead {
         &self.head
     }
 
-    /// The events that follow this position, if they are still shared.
-    fn after(&self, position: Position) -> Option<Block> {
+    /// The events that follow this position, if they are still shared, and so is the last event
+    /// before them that whoever asks was handed.
+    fn after(&self, position: Position, last: Option<&Entry>) -> Option<Block> {
         point();
         let guard = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
         let blocks = &guard.0;
+        if last.is_some_and(|last| shared_entry(blocks, position) != Some(last)) {
+            return None;
+        }
         let first = blocks.partition_point(|block| block.up_to <= position);
         let mut found = Block {
             events: Vec::new(),
@@ -112,12 +169,23 @@ impl Recent {
     }
 }
 
+/// The entry of the event at this position, where it is shared.
+fn shared_entry(blocks: &VecDeque<Block>, position: Position) -> Option<&Entry> {
+    let block = blocks.get(blocks.partition_point(|block| block.up_to < position))?;
+    let first = block.events.first()?.position();
+    let index = usize::try_from(position.get().checked_sub(first.get())?).ok()?;
+    block.events.get(index).map(Recorded::entry)
+}
+
 /// Hands out every event after a position, in order, for as long as it is asked.
 ///
-/// It holds nothing but its position: any number may follow, join late, be slow, or be dropped and
-/// made anew.
+/// It holds nothing but its position and the last entry: any number may follow, join late, be slow,
+/// or be dropped and made anew. One that was made anew does not know what the one before it was
+/// handed, and whether that is still in the log.
 pub struct Follower {
     position: Position,
+    /// The entry of the last event that was handed out: what follows it follows on nothing else.
+    last: Option<Entry>,
     recent: Arc<Recent>,
     store: Arc<dyn Store>,
     head: HeadWatch,
@@ -142,6 +210,7 @@ impl Follower {
         let head = recent.head().watch();
         Self {
             position: after,
+            last: None,
             recent,
             store,
             head,
@@ -157,18 +226,20 @@ impl Follower {
     /// The next events, at least one; waits until there are any. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// [`ReadError`]; after any but [`ReadError::Closed`] it can be asked again.
+    /// [`ReadError`]; after any but [`ReadError::Closed`] and [`ReadError::FellBack`] it can be
+    /// asked again.
     pub async fn next(&mut self) -> Result<Block, ReadError> {
         loop {
             point();
             let head = self.head.see();
             if head > self.position {
-                let block = match self.recent.after(self.position) {
+                let block = match self.recent.after(self.position, self.last.as_ref()) {
                     Some(block) => block,
                     None => self.read(head).await?,
                 };
                 if let Some(last) = block.events.last() {
                     self.position = last.position();
+                    self.last = Some(*last.entry());
                     return Ok(block);
                 }
             }
@@ -179,20 +250,41 @@ impl Follower {
                 () = self.closing.cancelled() => return Err(ReadError::Closed),
                 _ = self.head.moved() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {
-                    self.recent.told(self.store.head().await?.position);
+                    let known = self.recent.head().position();
+                    let end = self.store.head().await?.position;
+                    self.recent.looked(known, end);
+                    if self.last.is_some() && end < self.position {
+                        return Err(self.fell_back());
+                    }
                 }
             }
         }
     }
 
+    /// Reads what follows, with the last event that was handed out before it.
     async fn read(&self, head: Position) -> Result<Block, ReadError> {
-        let (store, after) = (&self.store, self.position);
-        let events = store
-            .read_block(after, head, &Filter::default(), FOLLOW_EVENTS_MAX)
-            .await?;
-        let up_to = events
-            .last()
-            .map_or(after, super::recorded::Recorded::position);
+        let (store, everything) = (&self.store, Filter::default());
+        let (after, most) = match self.last {
+            Some(_) => (
+                self.position.before().unwrap_or_default(),
+                FOLLOW_EVENTS_MAX + 1,
+            ),
+            None => (self.position, FOLLOW_EVENTS_MAX),
+        };
+        let mut events = store.read_block(after, head, &everything, most).await?;
+        if let Some(last) = &self.last {
+            if events.first().map(Recorded::entry) != Some(last) {
+                return Err(self.fell_back());
+            }
+            events.remove(0);
+        }
+        let up_to = events.last().map_or(self.position, Recorded::position);
         Ok(Block { events, up_to })
+    }
+
+    fn fell_back(&self) -> ReadError {
+        ReadError::FellBack {
+            position: self.position,
+        }
     }
 }

@@ -91,6 +91,22 @@ impl KnownHead {
         self.0.wake();
     }
 
+    /// Hears that the log has fallen back from there to an earlier end, and says whether nobody has
+    /// heard of anything newer meanwhile.
+    pub(crate) fn fell_back(&self, from: Position, to: Position) -> bool {
+        point();
+        let (from, to) = (from.get(), to.get());
+        let ordering = Ordering::SeqCst;
+        let fell = self
+            .0
+            .position
+            .compare_exchange(from, to, ordering, ordering);
+        if fell.is_ok() {
+            self.0.wake();
+        }
+        fell.is_ok()
+    }
+
     /// Waits for what comes: where the head is now counts as seen.
     pub(crate) fn watch(&self) -> HeadWatch {
         HeadWatch {
@@ -128,17 +144,17 @@ impl HeadWatch {
     pub async fn moved(&mut self) -> Result<(), HeadGone> {
         loop {
             // INVARIANT: made before the moves are looked at, so that it hears of every later one.
-            let moved = self.shared.moved.notified();
+            let next = self.shared.moved.notified();
             point();
-            let moves = self.shared.moves.load(Ordering::SeqCst);
-            if moves != self.seen {
-                self.seen = moves;
+            let counted = self.shared.moves.load(Ordering::SeqCst);
+            if counted != self.seen {
+                self.seen = counted;
                 return Ok(());
             }
             if self.shared.is_gone.load(Ordering::SeqCst) {
                 return Err(HeadGone);
             }
-            moved.await;
+            next.await;
         }
     }
 
@@ -168,14 +184,17 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_wait_are_woken_in_the_order_in_which_they_began() {
-        let (head, woken) = (KnownHead::new(Position::ZERO), Arc::new(Mutex::default()));
+        let (head, woken) = (
+            KnownHead::new(Position::ZERO),
+            Arc::new(Mutex::new(Vec::new())),
+        );
         for position in 1..=3 {
             let mut waiting = Vec::new();
             for number in 0..MANY {
                 let (mut watch, woken) = (head.watch(), Arc::clone(&woken));
                 waiting.push(tokio::spawn(async move {
                     watch.moved().await.unwrap();
-                    Mutex::lock(&woken).unwrap().push(number);
+                    woken.lock().unwrap().push(number);
                 }));
             }
             tokio::task::yield_now().await;

@@ -8,16 +8,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     apart,
-    append::{
-        Append, AppendError, Appended, AppendedEvent, Condition, Expected, NewEvent, RequestKey,
-    },
+    append::{Append, AppendError, Appended, AppendedEvent, Condition, NewEvent, RequestKey},
     appending::{Appending, AppendsFail},
     audit::store::AuditStore,
     backend::Backend,
     blocks::Blocks,
     clock::{Clock, Timestamp},
     clock_guard::{ClockGuard, ClockState},
-    decide::{Prepared, PreparedEvent},
+    decide::{DoneBefore, Prepared, PreparedEvent},
     follow::{Follower, Recent},
     found::require_ours,
     header::{self, OpenHeader},
@@ -110,8 +108,7 @@ impl Log {
         if is_empty {
             backend.keep_first_place().await?;
         }
-        let lifetime = options.token_lifetime;
-        let told = Arc::clone(&clock);
+        let (lifetime, told) = (options.token_lifetime, Arc::clone(&clock));
         let vault = Vault::open(&vault, &options.kek, is_empty, told, lifetime, answer).await?;
         match vault.belongs_to(&*backend.store).await {
             Ok(Belonging::Own) => {}
@@ -275,8 +272,7 @@ impl Log {
     /// has happened since; another request under the key is refused.
     ///
     /// # Errors
-    /// [`AppendError`], as [`Log::append`]; [`AppendError::Conflict`] also where there is no such
-    /// event.
+    /// [`AppendError`], as [`Log::append`]; [`AppendError::NotDone`] where there is no such event.
     pub async fn remember(
         &self,
         key: RequestKey,
@@ -292,25 +288,18 @@ impl Log {
         let event = found.first().filter(|event| event.version() == version);
         // One that was emptied is followed by the event that says so.
         let Some(Ok(header)) = event.and_then(|event| event.header()) else {
-            let (expected, found) = (Expected::Version(version), Version::ZERO);
-            return Err(AppendError::Conflict {
-                stream,
-                expected,
-                found,
-            });
+            return Err(AppendError::NotDone { stream, version });
         };
-        let (id, at, position) = (header.id, header.at, found[0].position());
         let event = AppendedEvent {
-            id,
+            id: header.id,
             stream,
             version,
-            position,
+            position: found[0].position(),
         };
-        let done_before = Appended {
-            position,
-            at,
-            events: vec![event],
-            repeated: false,
+        let done_before = DoneBefore {
+            event,
+            at: header.at,
+            entry: *found[0].entry(),
         };
         let bytes = REMEMBERED_BYTES;
         self.enqueue(Prepared {

@@ -28,7 +28,7 @@ use crate::{
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
     release::{APPLIED, not_migrated, require_current, require_tables},
-    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
+    store::{Batch, Blinds, Entries, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
     tree::Frontier,
 };
@@ -112,9 +112,11 @@ impl PostgresStore {
     }
 
     /// Hears of heads until the connection fails, or does not answer any more.
-    async fn listen(&self, recent: &Recent) -> Result<(), sqlx::Error> {
+    async fn listen(&self, recent: &Recent) -> Result<(), NotHeard> {
         let mut listener = PgListener::connect_with(&self.listening).await?;
         soon(listener.listen(CHANNEL)).await?;
+        // What was said while nobody listened.
+        recent.look_again(self).await?;
         loop {
             let Ok(told) = timeout(LISTEN_FOR, listener.recv()).await else {
                 // Nothing was heard: is nothing said, or does nobody listen?
@@ -277,6 +279,15 @@ async fn control(
     Ok(())
 }
 
+/// Why nobody listens any more.
+#[derive(Debug, thiserror::Error)]
+enum NotHeard {
+    #[error(transparent)]
+    Connection(#[from] sqlx::Error),
+    #[error(transparent)]
+    Log(#[from] StoreError),
+}
+
 /// Why a batch was not written, or may not have been.
 struct Unwritten(StoreError);
 
@@ -345,6 +356,12 @@ impl Turn for PostgresTurn {
             1
         ));
         id_and_time(&events?)
+    }
+
+    async fn entries_at(&mut self, positions: &[Position]) -> Result<Entries, StoreError> {
+        on!(self.lease, |connection| query::entries_at(
+            connection, positions
+        ))
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

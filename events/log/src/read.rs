@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     header::HeaderError,
     limits::READ_EVENTS_MAX,
-    stream::{StreamName, Version},
+    stream::{Position, StreamName, Version},
 };
 
 /// Which part of a stream to read.
@@ -171,6 +171,14 @@ pub enum ReadError {
     /// What is stored is not what the log wrote.
     #[error("the log is damaged: {0}")]
     Damaged(String),
+    /// What was handed out up to this position is not in the log any more, or not all of it: a
+    /// standby took over to which the last changes had not come yet, or an older state was put
+    /// back. What was made of it has to go back to what the log still holds, and follow from there.
+    #[error("the log has fallen back to before position {position}, which had been read")]
+    FellBack {
+        /// The last position that had been handed out.
+        position: Position,
+    },
     /// The log is closed.
     #[error("the log is closed")]
     Closed,

@@ -35,7 +35,7 @@ use crate::{
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
     release::{APPLIED, not_migrated, require_current, require_tables},
-    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
+    store::{Batch, Blinds, Entries, Head, Heads, Outcomes, Store, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
     tree::Frontier,
 };
@@ -413,6 +413,10 @@ impl Turn for SqliteTurn {
             block::all(writer, before, position, &everything, 1)
         });
         id_and_time(&events?)
+    }
+
+    async fn entries_at(&mut self, positions: &[Position]) -> Result<Entries, StoreError> {
+        on!(self.lease, |writer| query::entries_at(writer, positions))
     }
 
     async fn commit(mut self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

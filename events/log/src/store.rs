@@ -35,6 +35,9 @@ pub(crate) type Heads = HashMap<StreamName, Version>;
 /// Blinds of events, by position.
 pub(crate) type Blinds = HashMap<Position, [u8; 32]>;
 
+/// Entries of events, by position.
+pub(crate) type Entries = HashMap<Position, Entry>;
+
 /// What is remembered under a request's key.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredOutcome {
@@ -254,6 +257,9 @@ pub(crate) trait Turn: Send {
         position: Position,
     ) -> Result<Option<(Uuid, Timestamp)>, StoreError>;
 
+    /// The entries of the events at these positions that are there.
+    async fn entries_at(&mut self, positions: &[Position]) -> Result<Entries, StoreError>;
+
     /// Writes a batch and ends the turn.
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError>;
 
@@ -313,6 +319,16 @@ pub(crate) fn stored_blinds(rows: Vec<(i64, Vec<u8>)>) -> Result<Blinds, StoreEr
         Ok((Position::from_sql(position)?, blind))
     });
     blinds.collect()
+}
+
+/// Entries as they are read with their positions, checked.
+pub(crate) fn placed_entries(rows: Vec<(i64, Vec<u8>)>) -> Result<Entries, StoreError> {
+    let entries = rows.into_iter().map(|(position, entry)| {
+        let entry = Entry::try_from(entry);
+        let entry = entry.map_err(|_| StoreError::Damaged("an entry is not 33 bytes".into()))?;
+        Ok((Position::from_sql(position)?, entry))
+    });
+    entries.collect()
 }
 
 /// Entries as they are read, one after the other, checked.

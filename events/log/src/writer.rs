@@ -19,7 +19,7 @@ use crate::{
     follow::Recent,
     limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_STREAMS_MAX, HEADS_CACHED_MAX},
     queue::{Request, Waiting},
-    store::{Batch, Head, Heads, Outcomes, Store, StoreError, Turn},
+    store::{Batch, Entries, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
 };
 
@@ -230,13 +230,18 @@ impl Writer {
         let unknown = self.unknown(requests);
         let (heads, end, outcomes) = self.look_up(known, &unknown, requests).await?;
         self.learn(heads);
-        let decision = self.decide(known, requests, &outcomes);
+        let decision = self.decide(known, requests, (&outcomes, &Entries::new()));
         if end != known {
             // INVARIANT: versions that are remembered are those of `known`. The log may fall back
             // to there, and these would be taken for true.
             for stream in &unknown {
                 self.heads.pop(stream);
             }
+            return Ok(decision.if_settled());
+        }
+        // INVARIANT: the event that had done it is looked for in the turn that says so. It was read
+        // before, and the log may have fallen back since to where it is not, and `known` with it.
+        if !done_before(requests).is_empty() {
             return Ok(decision.if_settled());
         }
         if decision.batch.is_empty() {
@@ -314,7 +319,13 @@ impl Writer {
         } else {
             turn.outcomes(&keys, self.clock.now()).await?
         };
-        let decision = self.decide(head, requests, &outcomes);
+        let done_before = done_before(requests);
+        let entries = if done_before.is_empty() {
+            Entries::new()
+        } else {
+            turn.entries_at(&done_before).await?
+        };
+        let decision = self.decide(head, requests, (&outcomes, &entries));
         if decision.batch.is_empty() {
             turn.release().await?;
         } else if let Err(error) = turn.commit(&decision.batch).await {
@@ -444,7 +455,12 @@ impl Writer {
         }
     }
 
-    fn decide(&mut self, known: Head, requests: &[Request], outcomes: &Outcomes) -> Decision {
+    fn decide(
+        &mut self,
+        known: Head,
+        requests: &[Request],
+        found: (&Outcomes, &Entries),
+    ) -> Decision {
         let mut heads = Heads::new();
         for stream in requests
             .iter()
@@ -455,7 +471,7 @@ impl Writer {
             }
         }
         let requests = requests.iter().map(|request| &request.prepared);
-        decide(known, self.clock.now(), requests, heads, outcomes)
+        decide(known, self.clock.now(), requests, heads, found)
     }
 
     /// Remembers where the log and the streams end now, and hands the events to those who follow.
@@ -486,6 +502,15 @@ fn lost(error: StoreError, decision: Decision, attempts: &mut Vec<Decision>) -> 
 fn keys(requests: &[Request]) -> Vec<[u8; 32]> {
     let keys = requests.iter().filter_map(|request| request.prepared.key);
     let unique: BTreeSet<[u8; 32]> = keys.map(|key| key.key).collect();
+    unique.into_iter().collect()
+}
+
+/// Where the events are that had done what some of these requests ask for, each once.
+fn done_before(requests: &[Request]) -> Vec<Position> {
+    let done = requests
+        .iter()
+        .filter_map(|request| request.prepared.done_before.as_ref());
+    let unique: BTreeSet<_> = done.map(|done| done.event.position).collect();
     unique.into_iter().collect()
 }
 

@@ -20,6 +20,8 @@ struct Outcome {
     at: Timestamp,
     request: [u8; 32],
     expires: bool,
+    /// Whether it may have been written without an event, later than the one that it names.
+    is_alone: bool,
 }
 
 pub(super) fn check(
@@ -75,6 +77,7 @@ fn outcome(
         at: told.at,
         request: key.request,
         expires: key.expires,
+        is_alone: !operation.is_acknowledged_itself(),
     })
 }
 
@@ -105,6 +108,7 @@ fn placed(
                 at: event.at,
                 request: key.request,
                 expires: key.expires,
+                is_alone: false,
             });
         }
     }
@@ -145,8 +149,16 @@ impl Key<'_> {
 
     /// Whether the database fell back to where it did not hold this outcome, before `by`.
     fn fell_back_behind(&self, outcome: &Outcome, by: Moment) -> bool {
-        self.lines.iter().skip(1).any(|line| {
-            let lost = outcome.position > Position::new(line.kept as u64);
+        self.lines.windows(2).any(|pair| {
+            let (before, line) = (&pair[0], &pair[1]);
+            let kept = line.kept as u64;
+            let lost = if outcome.is_alone {
+                // It moves no end: nobody can tell after which event it was written, but that all
+                // which were there by then came before.
+                before.states(outcome.invoked, outcome.known).last >= kept
+            } else {
+                outcome.position.get() > kept
+            };
             lost && outcome.invoked <= line.begun && line.begun <= by
         })
     }

@@ -28,10 +28,11 @@ pub(super) fn check(history: &History, lines: &[Line<'_>], violations: &mut Vec<
     roots(&history.roots, violations);
 }
 
-/// A follower may go on from one timeline to a later one, never back.
+/// What a follower was given stands in one timeline, and is all of it from where it began: it never
+/// goes on behind events that are lost.
 fn follower(index: usize, it: &Followed, lines: &[Line<'_>]) -> Option<Violation> {
-    let (mut reached, mut lines) = (it.after, lines.iter().peekable());
-    for (position, id) in &it.saw {
+    let mut reached = it.after;
+    for (position, _) in &it.saw {
         let expected = reached.next();
         if *position != expected {
             let found = *position;
@@ -41,21 +42,22 @@ fn follower(index: usize, it: &Followed, lines: &[Line<'_>]) -> Option<Violation
                 found,
             });
         }
-        let stands = |line: &&&Line<'_>| {
+        reached = *position;
+    }
+    let stand_in = |line: &Line<'_>| {
+        let stands = |(position, id): &&(Position, _)| {
             let event = line.event(position.get());
             event.is_some_and(|event| event.id == *id)
         };
-        while lines.peek().is_some_and(|line| !stands(&line)) {
-            lines.next();
-        }
-        if lines.peek().is_none() {
-            let position = *position;
-            return Some(Violation::FollowerMisled {
-                follower: index,
-                position,
-            });
-        }
-        reached = *position;
+        it.saw.iter().take_while(stands).count()
+    };
+    let stand = lines.iter().map(stand_in).max().unwrap_or_default();
+    if let Some((position, _)) = it.saw.get(stand) {
+        let position = *position;
+        return Some(Violation::FollowerMisled {
+            follower: index,
+            position,
+        });
     }
     let end = it.must_reach.unwrap_or(Position::ZERO);
     (reached < end).then_some(Violation::FollowerBehind {

@@ -91,20 +91,22 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// What the answers show of how far the log had come.
+    /// What the answers show of how far the log had come. A call that began before this timeline, or
+    /// ended after it, may show how far another one had.
     fn learn(&mut self, history: &History) {
-        let operations = history.operations.iter().filter(|it| self.overlaps(it));
-        let told = operations.filter_map(|operation| {
+        let told = history.operations.iter().filter_map(|operation| {
             let (at, answer) = operation.answered.as_ref()?;
-            Some((*at, self.shown_by(answer)?))
+            let shown = self.shown_by(answer)?;
+            self.holds_all_of(operation.invoked, *at)
+                .then_some((*at, shown))
         });
         let readings = history.readings.iter().filter_map(|reading| {
             let shown = match &reading.stream {
                 None => reading.found,
                 Some(stream) => self.begins(stream, reading.found)?,
             };
-            let overlaps = reading.answered >= self.begun && reading.invoked <= self.ended;
-            overlaps.then_some((reading.answered, shown))
+            let of_this = self.holds_all_of(reading.invoked, reading.answered);
+            of_this.then_some((reading.answered, shown))
         });
         let mut shown: Vec<_> = told.chain(readings).collect();
         shown.sort_unstable();
@@ -139,6 +141,11 @@ impl<'a> Line<'a> {
     pub(super) fn event(&self, position: u64) -> Option<&'a StoredEvent> {
         let index = usize::try_from(position.checked_sub(1)?).ok()?;
         self.events.get(index).copied()
+    }
+
+    /// Whether all of a call is within this timeline.
+    fn holds_all_of(&self, invoked: Moment, answered: Moment) -> bool {
+        self.begun <= invoked && answered <= self.ended
     }
 
     /// Whether the call and this timeline have a moment in common.

@@ -7,8 +7,8 @@ use crate::{
     clock::Timestamp,
     identity::{HeadsRow, proven_heads, proven_heads_and_end},
     store::{
-        Blinds, Head, Heads, Outcomes, StoreError, known_head, stored_blinds, stored_head,
-        stored_outcomes,
+        Blinds, Entries, Head, Heads, Outcomes, StoreError, known_head, placed_entries,
+        stored_blinds, stored_head, stored_outcomes,
     },
     stream::{Position, StreamName},
 };
@@ -111,4 +111,17 @@ pub(super) async fn blinds(
     .await
     .map_err(reading)?;
     stored_blinds(rows)
+}
+
+pub(super) async fn entries_at(
+    connection: &mut PgConnection,
+    positions: &[Position],
+) -> Result<Entries, StoreError> {
+    let positions: Vec<i64> = positions.iter().map(|it| it.to_sql()).collect();
+    let rows = sqlx::query_as("select position, entry from events where position = any($1)")
+        .bind(positions)
+        .fetch_all(connection)
+        .await
+        .map_err(reading)?;
+    placed_entries(rows)
 }

@@ -245,9 +245,9 @@ impl Store for SimulatedStore {
     async fn watch_head(&self, recent: Arc<Recent>) {
         let database = self.0.database();
         loop {
-            if self.0.connect().await.is_ok() {
-                let mut heads = database.watch_head();
-                let number = database.state().server.number;
+            // Listens before it looks, so that nothing falls in between.
+            let (mut heads, number) = (database.watch_head(), database.state().server.number);
+            if recent.look_again(self).await.is_ok() {
                 while heads.moved().await.is_ok() {
                     let head = heads.see();
                     match database.kind() {

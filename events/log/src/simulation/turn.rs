@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Batch, Head, Heads, Outcomes, StoreError, Turn, id_and_time},
+    store::{Batch, Entries, Head, Heads, Outcomes, StoreError, Turn, id_and_time},
     stream::{Position, StreamName},
 };
 
@@ -78,6 +78,14 @@ impl Turn for SimulatedTurn {
             id_and_time(&recorded(&rows, &[]))
         };
         self.session.ask("event", read).await
+    }
+
+    async fn entries_at(&mut self, positions: &[Position]) -> Result<Entries, StoreError> {
+        let read = |tables: &mut Tables| {
+            let rows = positions.iter().filter_map(|it| tables.event(*it));
+            Ok(rows.map(|row| (row.position, row.entry)).collect())
+        };
+        self.session.ask("entries in turn", read).await
     }
 
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

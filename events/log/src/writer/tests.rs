@@ -14,15 +14,18 @@ use uuid::Uuid;
 
 use super::Writer;
 use crate::{
-    append::{AppendError, Appended, Cause, Condition, Expected, NewEvent},
+    append::{
+        AppendError, Appended, AppendedEvent, Cause, Condition, Expected, NewEvent, RequestKey,
+    },
     appending::Appending,
     clock::{Clock, ManualClock, Timestamp},
     clock_guard::ClockGuard,
-    decide::{Prepared, PreparedEvent},
+    decide::{DoneBefore, Prepared, PreparedEvent},
     follow::{Follower, Recent},
     header::OpenHeader,
     queue::Queue,
-    recorded::Recorded,
+    read::ReadError,
+    recorded::{Entry, Recorded},
     store::Head,
     stream::{Position, StreamName, Version},
 };
@@ -312,6 +315,126 @@ async fn a_writer_whose_log_fell_back_shares_nothing_of_what_was_lost() {
     let block = follower.next().await.unwrap();
     let streams: Vec<_> = block.events.iter().map(Recorded::stream).collect();
     assert_eq!(streams, ["b-1"]);
+}
+
+fn follower(chaos: &Chaos, recent: &Arc<Recent>, after: u64) -> Follower {
+    let (recent, store) = (Arc::clone(recent), Arc::new(chaos.clone()));
+    Follower::new(
+        Position::new(after),
+        recent,
+        store,
+        CancellationToken::new(),
+    )
+}
+
+/// A writer that has written two events, and what was lost of them afterwards, with more that
+/// another process has written since.
+async fn fallen_back(kept: usize, others: u64) -> (Chaos, Running) {
+    let chaos = Chaos::default();
+    let writer = Running::start(&chaos);
+    for name in ["a-1", "a-2"] {
+        let made = prepared(name, "Made", Expected::NoStream);
+        writer.append(made).await.unwrap();
+    }
+    chaos.fall_back(kept);
+    for number in 0..others {
+        let other = prepared(&format!("b-{number}"), "Made", Expected::NoStream);
+        write(&chaos, vec![other]).await[0].as_ref().unwrap();
+    }
+    (chaos, writer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_whose_log_has_fallen_back_is_told_so_and_is_given_nothing_that_follows() {
+    // The log ends earlier, has grown again to where it was, and beyond.
+    for (kept, others) in [(1, 0), (1, 1), (0, 3), (1, 5)] {
+        let chaos = Chaos::default();
+        let writer = Running::start(&chaos);
+        let mut follower = follower(&chaos, &writer.recent, 0);
+        for name in ["a-1", "a-2"] {
+            let made = prepared(name, "Made", Expected::NoStream);
+            writer.append(made).await.unwrap();
+        }
+        let block = follower.next().await.unwrap();
+        assert_eq!(block.up_to, Position::new(2));
+        chaos.fall_back(kept);
+        for number in 0..others {
+            let other = prepared(&format!("b-{number}"), "Made", Expected::NoStream);
+            write(&chaos, vec![other]).await[0].as_ref().unwrap();
+        }
+        let grown = chaos.memory.lock().unwrap().head().position;
+        let mut next = prepared("c-1", "Made", Expected::NoStream);
+        next.conditions.clear();
+        if grown >= Position::new(2) {
+            // What comes next is shared by this process, and follows on what is not there.
+            writer.append(next).await.unwrap();
+        }
+        for _ in 0..2 {
+            let told = tokio::time::timeout(Duration::from_secs(5), follower.next()).await;
+            let fell_back = ReadError::FellBack {
+                position: Position::new(2),
+            };
+            assert_eq!(told.unwrap().unwrap_err(), fell_back, "{kept} and {others}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_never_writes_again_shares_nothing_of_what_was_lost() {
+    for (kept, others) in [(1, 0), (1, 1), (0, 3)] {
+        let (chaos, writer) = fallen_back(kept, others).await;
+        writer.recent.look_again(&chaos).await.unwrap();
+        let head = chaos.memory.lock().unwrap().head().position;
+        assert_eq!(writer.recent.head().position(), head);
+        let mut follower = follower(&chaos, &writer.recent, 0);
+        let mut seen = Vec::new();
+        while follower.position() < head {
+            let block = follower.next().await.unwrap();
+            seen.extend(block.events.iter().map(|event| event.stream().to_owned()));
+        }
+        assert_eq!(seen, streams(&chaos), "{kept} and {others}");
+    }
+}
+
+/// A request that had nothing to do, for an event had done it that had this entry.
+fn remembered(position: u64, entry: Entry) -> Prepared {
+    let event = AppendedEvent {
+        id: Uuid::nil(),
+        stream: stream("a-1"),
+        version: Version::new(1),
+        position: Position::new(position),
+    };
+    let at = Timestamp::default();
+    Prepared {
+        events: Vec::new(),
+        done_before: Some(DoneBefore { event, at, entry }),
+        key: Some(RequestKey {
+            key: [1; 32],
+            request: [1; 32],
+            expires: true,
+        }),
+        ..prepared("a-1", "Made", Expected::Any)
+    }
+}
+
+#[tokio::test]
+async fn what_had_been_done_by_an_event_that_is_lost_is_not_acknowledged() {
+    let chaos = Chaos::default();
+    let first = prepared("a-1", "Made", Expected::NoStream);
+    write(&chaos, vec![first]).await[0].as_ref().unwrap();
+    let entry = chaos.memory.lock().unwrap().entries[0];
+    let done = write(&chaos, vec![remembered(1, entry)]).await;
+    assert_eq!(done[0].as_ref().unwrap().position, Position::new(1));
+    // It was read, and before the writer comes to the request a standby takes over that has not
+    // heard of it. The log ends there, or something else stands in its place by now.
+    let gone = write(&chaos, vec![remembered(2, entry)]).await;
+    let replaced = write(&chaos, vec![remembered(1, [7; 33])]).await;
+    for answers in [gone, replaced] {
+        let Err(AppendError::NotDone { version, .. }) = &answers[0] else {
+            panic!("it rests on an event that is not there: {answers:?}")
+        };
+        assert_eq!(*version, Version::new(1));
+    }
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ async fn what_had_nothing_to_do_is_remembered_only_while_that_is_so(backend: Bac
         .remember(request_key(1, 1), at_version(2), done(3))
         .await;
     assert!(
-        matches!(none, Err(AppendError::Conflict { .. })),
+        matches!(&none, Err(AppendError::NotDone { version, .. }) if version.get() == 3),
         "{none:?}"
     );
     assert_eq!(log.outcome(&request_key(1, 1)).await.unwrap(), None);

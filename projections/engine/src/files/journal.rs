@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use meguri_log::answered;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -28,7 +29,7 @@ pub fn keep_short(database: PathBuf, seal: Arc<Seal>) -> AbortOnDropHandle<()> {
             let long = std::fs::metadata(&journal).is_ok_and(|file| file.len() > JOURNAL_BYTES);
             if long {
                 let _ours = seal.writing();
-                if let Err(error) = shorten(&database).await {
+                if let Err(error) = answered(shorten(&database)).await {
                     tracing::debug!(%error, "the journal of a view stays long for now");
                 }
             }

@@ -68,6 +68,12 @@ impl Feed {
             match block {
                 Ok(block) => self.hand_out(&log, after, &block, &mut backoff).await,
                 Err(ReadError::Closed) => return,
+                // What live views hold is compared with the log in the background; what follows on
+                // it reaches them from here on, and shows in the next batch, which does not fit.
+                Err(error @ ReadError::FellBack { .. }) => {
+                    tracing::error!(%error, "views are looked through, and built anew if need be");
+                    follower = log.follow(log.known_head());
+                }
                 Err(error) => {
                     backoff.wait("the feed cannot read the log", &error).await;
                     follower = log.follow(after);

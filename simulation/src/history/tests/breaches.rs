@@ -429,6 +429,44 @@ fn a_follower_that_misses_repeats_swaps_or_changes_something_is_found() {
 }
 
 #[test]
+fn a_follower_that_goes_on_behind_what_was_lost_is_found() {
+    let mut history = three();
+    // The third event is lost, and two others come in its place.
+    let mut events = vec![stored(3, "b-1", 2), stored(4, "b-1", 3)];
+    for (event, number) in events.iter_mut().zip([8, 9]) {
+        event.id = id(number);
+    }
+    let asked = asks(50, &[(8, "b-1"), (9, "b-1")]);
+    history.operations.push(asked.told(55, told(&events)));
+    history.timelines.push(Timeline {
+        begun: Moment(40),
+        kept: Position::new(2),
+        events,
+    });
+    let mut saw = |list: &[(u64, u64)]| {
+        let saw = list.iter().map(|(at, it)| (Position::new(*at), id(*it)));
+        history.followers = vec![Followed {
+            after: Position::new(1),
+            saw: saw.collect(),
+            ..Followed::default()
+        }];
+        found(&history)
+    };
+    assert_eq!(
+        saw(&[(2, 2), (3, 3)]),
+        [],
+        "then it heard that this is lost"
+    );
+    assert_eq!(saw(&[(2, 2), (3, 8), (4, 9)]), []);
+    let position = Position::new(4);
+    let misled = Violation::FollowerMisled {
+        follower: 0,
+        position,
+    };
+    assert_eq!(saw(&[(2, 2), (3, 3), (4, 9)]), [misled]);
+}
+
+#[test]
 fn two_roots_of_one_size_are_found() {
     let mut history = three();
     for (by, root) in [("the log", 1), ("a view", 1), ("a witness", 2)] {

@@ -186,6 +186,47 @@ fn a_database_that_falls_back_begins_another_timeline() {
 }
 
 #[test]
+fn an_answer_from_before_a_fall_back_says_nothing_of_the_log_after_it() {
+    let mut history = fallen_back();
+    // Both saw the version that was lost, and were answered after it was.
+    let refused = asks(38, &[(7, "b-1")]).conflicts(45, "a-1", Expected::NoStream, 2);
+    history.operations.push(refused);
+    history.readings.push(Reading {
+        invoked: Moment(38),
+        answered: Moment(46),
+        stream: Some(stream("a-1")),
+        found: 2,
+    });
+    // The stream comes to that version again, much later.
+    let late = stored(4, "a-1", 2);
+    let asked = asks(70, &[(4, "a-1")]).told(75, told(std::slice::from_ref(&late)));
+    history.operations.push(asked);
+    history.timelines[1].events.push(late);
+    let before = asks(60, &[(6, "b-1")]).conflicts(65, "a-1", Expected::NoStream, 1);
+    history.operations.push(before);
+    assert_eq!(found(&history), []);
+}
+
+#[test]
+fn what_was_remembered_alone_may_be_lost_though_the_event_that_it_names_is_not() {
+    let mut history = fallen_back();
+    let first = history.timelines[0].events[..1].to_vec();
+    let nothing = |asked, answered| {
+        let nothing = asks(asked, &[]).under(key(1, 1));
+        nothing.told(answered, told(&first))
+    };
+    history.operations.push(nothing(36, 38));
+    let again = asks(60, &[(8, "a-1")]).under(key(1, 1));
+    let again = again.conflicts(65, "a-1", Expected::NoStream, 1);
+    history.operations.push(again);
+    assert_eq!(found(&history), []);
+    history.operations[4] = nothing(12, 13);
+    let (first, operation) = (4, 5);
+    let forgotten = Violation::KeyForgotten { first, operation };
+    assert_eq!(found(&history), [forgotten], "it came before what is kept");
+}
+
+#[test]
 fn what_fell_back_is_lost_only_to_those_who_were_told_before() {
     let mut history = fallen_back();
     let lost = history.timelines[0].events[2].clone();

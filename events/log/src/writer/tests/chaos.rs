@@ -15,7 +15,7 @@ use crate::{
     read::{Filter, StreamRange},
     recorded::{Entry, Recorded},
     schedule::point,
-    store::{Batch, Blinds, Head, Heads, Outcomes, Store, StoreError, Turn},
+    store::{Batch, Blinds, Entries, Head, Heads, Outcomes, Store, StoreError, Turn},
     stream::{Position, StreamName, Version},
     tree::Frontier,
 };
@@ -97,6 +97,16 @@ impl Memory {
             None => Ok(()),
             Some(_) => Err(StoreError::Lost("the connection is gone".into())),
         }
+    }
+}
+
+impl Chaos {
+    /// A standby takes over that has so many events.
+    pub(super) fn fall_back(&self, kept: usize) {
+        let mut memory = self.memory.lock().unwrap();
+        memory.events.truncate(kept);
+        memory.entries.truncate(kept);
+        memory.recorded.truncate(kept);
     }
 }
 
@@ -256,6 +266,15 @@ impl Turn for Chaos {
         let index = usize::try_from(position.get()).unwrap().wrapping_sub(1);
         let event = memory.events.get(index);
         Ok(event.map(|(_, id)| (*id, Timestamp::default())))
+    }
+
+    async fn entries_at(&mut self, positions: &[Position]) -> Result<Entries, StoreError> {
+        let memory = self.memory.lock().unwrap();
+        let found = positions.iter().filter_map(|position| {
+            let index = usize::try_from(position.get()).unwrap().wrapping_sub(1);
+            Some((*position, *memory.entries.get(index)?))
+        });
+        Ok(found.collect())
     }
 
     async fn commit(self: Box<Self>, batch: &Batch) -> Result<(), StoreError> {

@@ -117,7 +117,7 @@ impl Projector {
                 }
             }
             if held && self.file.position() == position {
-                self.file.commit().await.map_err(Trouble::from)?;
+                answered(self.file.commit()).await.map_err(Trouble::from)?;
                 return Ok(Met::At(position, inspected));
             }
         }
