@@ -289,12 +289,17 @@ pub(crate) fn connection_limits(settings: &Settings) -> ConnectionLimits {
     ConnectionLimits::within(descriptors::raise(), proxies)
 }
 
+/// After which periods a one-sided completion is followed up.
+pub(crate) fn follow_up(settings: &Settings) -> FollowUpPeriods {
+    FollowUpPeriods {
+        remind_after: settings.remind_after.value.duration(),
+        complete_after: settings.complete_after.value.duration(),
+    }
+}
+
 fn command_settings(settings: &Settings, parts: CommandSettings) -> CommandSettings {
     CommandSettings {
-        follow_up: FollowUpPeriods {
-            remind_after: settings.remind_after.value.duration(),
-            complete_after: settings.complete_after.value.duration(),
-        },
+        follow_up: follow_up(settings),
         erasure: settings.erasure(),
         snapshots_in: Some(settings.data.value.clone()),
         ..parts

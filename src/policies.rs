@@ -1,16 +1,23 @@
-//! `meguri policies`: what the policies could not do, and why.
+//! `meguri policies`: what the policies could not do, and why, and what they are going to do, when.
 
 use std::io::Write;
 
-use meguri_commands::policies::{self, Undone};
+use meguri_commands::policies::{self, Clock, Undone};
+use meguri_log::{Clock as _, SystemClock};
 
+use crate::app::follow_up;
 use crate::failure::{Failure, to_stdout};
 use crate::settings::Settings;
 
-/// Lists the duties that have failed and are tried again, and the events that cannot be read.
+/// Lists the duties that have failed and are tried again, the events that cannot be read, and what
+/// is to be done.
 pub async fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     let data = &settings.data.value;
-    let undone = policies::undone(data).await;
+    let clock = Clock {
+        now: SystemClock.now(),
+        periods: follow_up(settings),
+    };
+    let undone = policies::undone(data, clock).await;
     let undone = undone.map_err(|error| Failure::Asked {
         what: data.display().to_string(),
         reason: error.to_string(),
@@ -23,9 +30,8 @@ pub async fn run(settings: &Settings, out: &mut (dyn Write + Send)) -> Result<()
 }
 
 fn list(undone: &Undone) -> String {
-    if *undone == Undone::default() {
-        return "nothing is left undone\n".to_owned();
-    }
+    let nothing = undone.parked.is_empty() && undone.unreadable.is_empty();
+    let nothing = nothing.then(|| "nothing is left undone\n".to_owned());
     let parked = undone.parked.iter().map(|duty| {
         format!(
             "{} {} for {}, because of position {}: failed {} times since {}, again at {}: {}\n",
@@ -45,5 +51,18 @@ fn list(undone: &Undone) -> String {
             event.position, event.event_type, event.reason
         )
     });
-    parked.chain(unreadable).collect()
+    let coming = undone.coming.iter().map(|duty| {
+        let (policy, action, target) = (duty.policy, &duty.action, &duty.target);
+        let what = [policy, action, target]
+            .into_iter()
+            .filter(|it| !it.is_empty());
+        let (what, member) = (what.collect::<Vec<_>>().join(" "), duty.member.stream());
+        let position = duty.trigger.position;
+        let at = duty
+            .at
+            .map_or("at once".to_owned(), |at| format!("at {at}"));
+        format!("{what} for {member}, because of position {position}: {at}\n")
+    });
+    let undone = nothing.into_iter().chain(parked).chain(unreadable);
+    undone.chain(coming).collect()
 }

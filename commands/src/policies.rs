@@ -1,12 +1,8 @@
 //! Policies: what follows by itself on what has happened, by ordinary commands (H01, H44).
 //!
-//! - `completion`: one party has reported, the other keeps silent. A reminder, then completion.
-//! - `member-left`: the member's posts are closed, their negotiations cancelled, what is in
-//!   progress aborted, their tokens and password taken away.
-//! - `erasure`: the keys that an erasure names are destroyed; what was kept for its legal term is
-//!   erased when that has ended.
-//! - `matches`: members are told of new posts that fit theirs. What fits is read from a view, so
-//!   it is not the runner below that asks for it: [`Commands::tell_of_match`].
+//! Each policy is a file: its rows, what is due by them, its commands. That members are told of
+//! new posts that fit theirs is read from a view, so it is not the runner below that asks for it:
+//! [`Commands::tell_of_match`].
 //!
 //! A [`Runner`] folds the log into a small book of what is to be done, and does what is due once
 //! it has caught up. **It can stop or be killed anywhere.** The book never says that something
@@ -15,29 +11,38 @@
 //! many runners. The book is thrown away and folded again whenever it is missing or outdated.
 
 mod book;
+mod completion;
 mod duty;
 mod epochs;
-mod fold;
-mod parked;
+mod erasure;
+mod member_left;
+mod policy;
 
-pub use duty::Trigger;
+pub use book::Clock;
+pub use book::parked::{ParkedDuty, Undone, UnreadableEvent, undone};
+pub use duty::{Duty, Trigger};
 pub use epochs::keep_epochs;
-pub use parked::{ParkedDuty, Undone, UnreadableEvent, undone};
+pub(crate) use erasure::destroyer;
 
 use std::path::Path;
 use std::time::Duration;
 
-use meguri_events::MemberId;
 use meguri_log::{Filter, Log, Position, ReadError};
 use meguri_supervision::{Recurring, beat_within};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::{Caller, CommandError, Commands};
-use book::{Book, FOLDED};
-use duty::Duty;
+use crate::{CommandError, Commands};
+use book::Book;
+use policy::Policy;
+
+/// Every policy that the runner runs.
+const POLICIES: &[&dyn Policy] = &[
+    &completion::Completion,
+    &erasure::Erasure,
+    &member_left::MemberLeft,
+];
 
 /// How often a runner looks at the clock when nothing happens.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -230,10 +235,18 @@ impl Runner {
 
     async fn try_step(&self) -> Result<usize, PolicyError> {
         self.catch_up().await?;
-        let duties = self.due().await?;
+        let clock = Clock {
+            now: self.log().clock().now(),
+            periods: self.commands.settings().follow_up,
+        };
+        let mut due = Vec::new();
+        for policy in POLICIES {
+            let duties = self.book.due(*policy, clock, DUTIES_AT_ONCE).await?;
+            due.extend(duties.into_iter().map(|duty| (*policy, duty)));
+        }
         let mut done = 0;
-        for duty in duties {
-            if self.perform(&duty).await? {
+        for (policy, duty) in due {
+            if self.perform(policy, &duty).await? {
                 done += 1;
             }
         }
@@ -262,27 +275,24 @@ impl Runner {
         }
     }
 
-    async fn due(&self) -> Result<Vec<Duty>, PolicyError> {
-        let clock = self.log().clock().now();
-        let periods = self.commands.settings().follow_up;
-        self.book.due(clock, periods, DUTIES_AT_ONCE).await
-    }
-
     /// Whether it was done; what failed is parked.
-    async fn perform(&self, duty: &Duty) -> Result<bool, PolicyError> {
-        let result = duty.perform(&self.commands, &self.book).await;
+    async fn perform(&self, policy: &dyn Policy, duty: &Duty) -> Result<bool, PolicyError> {
+        let result = policy.perform(duty, &self.commands).await;
         let outcome = if result.is_ok() { "done" } else { "failed" };
-        let labels = [("policy", duty.policy()), ("outcome", outcome)];
+        let labels = [("policy", duty.policy), ("outcome", outcome)];
         metrics::counter!("meguri_policy_commands_total", &labels).increment(1);
         match result {
             Ok(()) => {
+                if let Some(statement) = policy.noted_by(duty) {
+                    self.book.note_done(statement, duty).await?;
+                }
                 self.book.unpark(duty).await?;
                 Ok(true)
             }
             Err(error) => {
                 let now = self.log().clock().now();
                 let tries = self.book.park(duty, now, &error.to_string()).await?;
-                let (policy, position) = (duty.policy(), duty.trigger.position);
+                let (policy, position) = (duty.policy, duty.trigger.position);
                 tracing::warn!(policy, %position, %error, tries, "a duty is parked for a while");
                 Ok(false)
             }
@@ -304,39 +314,14 @@ impl Runner {
     }
 }
 
-/// Who destroys the keys of an erasure that stands here: the same, and under the same key, whether
-/// it is done at once or later by a runner.
-pub(crate) fn destroyer(
-    member: MemberId,
-    position: Position,
-    event: Uuid,
-    correlation: Option<Uuid>,
-) -> Caller {
-    let trigger = Trigger {
-        position,
-        event,
-        correlation,
-    };
-    let action = duty::Action::DestroyKeys;
-    let duty = Duty {
-        action,
-        member,
-        trigger,
-    };
-    duty.caller()
-}
-
+/// Reads what any policy wants. Other events are passed over undecoded.
 fn filter() -> Result<Filter, PolicyError> {
-    FOLDED
-        .iter()
-        .try_fold(Filter::default(), |filter, event_type| {
-            filter
-                .event_type(event_type)
-                .map_err(|error| PolicyError::Event {
-                    position: Position::ZERO,
-                    text: error.to_string(),
-                })
-        })
+    let mut wanted = POLICIES.iter().flat_map(|policy| policy.wants());
+    let filter = wanted.try_fold(Filter::default(), |filter, name| filter.event_type(name));
+    filter.map_err(|error| PolicyError::Event {
+        position: Position::ZERO,
+        text: error.to_string(),
+    })
 }
 
 impl From<PolicyError> for CommandError {

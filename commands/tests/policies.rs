@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use meguri_commands::policies::{self, ParkedDuty, Runner, Undone, run};
+use meguri_commands::policies::{self, Clock, ParkedDuty, Runner, Undone, run};
 use meguri_commands::{Caller, NewMessage};
+use meguri_domain::FollowUpPeriods;
 use meguri_events::{CompletionReported, Event, ExchangeId, MemberId, Timestamp};
 use meguri_test_logs::append_raw;
 use sqlx::Connection as _;
@@ -19,6 +20,14 @@ async fn runner(world: &World) -> Runner {
     Runner::open(world.commands.clone(), &world.dir().join(folder))
         .await
         .unwrap()
+}
+
+/// This moment, and the periods that the policies of this world wait for.
+fn clock(world: &World) -> Clock {
+    Clock {
+        now: world.log().clock().now(),
+        periods: FollowUpPeriods::default(),
+    }
 }
 
 async fn settle(runner: &mut Runner) {
@@ -99,6 +108,37 @@ async fn broken_exchange(world: &World, reported: &CompletionReported) {
 }
 
 on_both_backends! {
+    async fn what_is_going_to_be_done_is_listed_with_its_moment(world: &World) {
+        let (exchange, _, haru) = one_sided(world).await;
+        let reported = world.log().clock().now();
+        let dir = world.dir().join("coming");
+        let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
+        settle(&mut runner).await;
+        let coming = async || policies::undone(&dir, clock(world)).await.unwrap().unwrap().coming;
+        let days = |at: Option<meguri_log::Timestamp>| {
+            at.map(|at| (at.micros() - reported.micros()) / 86_400_000_000)
+        };
+        let told = coming().await;
+        let told: Vec<_> = told
+            .iter()
+            .map(|it| (it.policy, it.action.as_str(), it.target.clone(), days(it.at)))
+            .collect();
+        let stream = exchange.stream();
+        assert_eq!(
+            told,
+            [
+                ("completion", "remind", stream.clone(), Some(7)),
+                ("completion", "complete", stream, Some(14)),
+            ]
+        );
+        let for_whom = coming().await.remove(0).member;
+        assert_eq!(for_whom, haru.id().unwrap());
+        // Once it is done, nobody waits for it any more.
+        world.pass_days(15);
+        settle(&mut runner).await;
+        assert_eq!(coming().await, []);
+    }
+
     async fn duties_that_fail_for_ever_hide_no_other_and_are_listed_with_their_reason(
         world: &World
     ) {
@@ -120,7 +160,7 @@ on_both_backends! {
         settle(&mut runner).await;
         settle(&mut runner).await;
         assert_eq!(world.count("ExchangeCompleted").await, 1, "it is hidden by the others");
-        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        let undone = policies::undone(&dir, clock(world)).await.unwrap().unwrap();
         assert_eq!(undone.parked.len(), FAILING);
         let parked = &undone.parked[0];
         assert_eq!((parked.policy.as_str(), parked.kind.as_str()), ("completion", "complete"));
@@ -132,12 +172,12 @@ on_both_backends! {
         let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
         settle(&mut runner).await;
         let tries = |undone: &Undone| undone.parked.iter().map(|duty| duty.tries).max();
-        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        let undone = policies::undone(&dir, clock(world)).await.unwrap().unwrap();
         assert_eq!(tries(&undone), Some(1), "it is not its time yet");
         world.clock.advance_seconds(31);
         settle(&mut runner).await;
         settle(&mut runner).await;
-        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        let undone = policies::undone(&dir, clock(world)).await.unwrap().unwrap();
         assert_eq!(undone.parked.len(), FAILING);
         assert_eq!(tries(&undone), Some(2));
         let wait = |duty: &ParkedDuty| duty.again_at.micros() - world.log().clock().now().micros();
@@ -154,14 +194,14 @@ on_both_backends! {
         let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
         settle(&mut runner).await;
         assert_eq!(world.count("NeedClosed").await, 1, "what came after is followed up");
-        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        let undone = policies::undone(&dir, clock(world)).await.unwrap().unwrap();
         assert_eq!(undone.unreadable.len(), 1);
         assert_eq!(undone.unreadable[0].event_type, "CompletionReminded");
         runner.close().await;
         // Perhaps another release can read it: the next start tries.
         let mut runner = Runner::open(world.commands.clone(), &dir).await.unwrap();
         settle(&mut runner).await;
-        let undone = policies::undone(&dir).await.unwrap().unwrap();
+        let undone = policies::undone(&dir, clock(world)).await.unwrap().unwrap();
         assert_eq!(undone.unreadable.len(), 1);
     }
 

@@ -14,7 +14,10 @@ const WITH_CIRCLES: &[(&str, &str)] = &[
         "meguri",
         "the command line and what it starts know each other",
     ),
-    ("meguri-commands", "policies keep a book of their own"),
+    (
+        "meguri-commands",
+        "the commands, and what they keep for the next",
+    ),
     ("meguri-evidence", "a bundle and its parts are one format"),
     (
         "meguri-http",

@@ -1,21 +1,24 @@
-//! The book of the policies: what is to be done, folded from the log into a file of its own.
+//! The book of the policies: the rows of each, folded from the log into a file of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use meguri_events::MemberId;
-use meguri_log::{Block, Position, off_the_runtime};
+use meguri_domain::FollowUpPeriods;
+use meguri_events::{Event, Opened};
+use meguri_log::{Block, Position, Recorded, Timestamp, off_the_runtime};
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::fold::{Erased, fold_one, sql};
-use super::{PolicyError, parked};
+use super::duty::{Duty, DutyRow};
+use super::erasure::{Erased, erased_by};
+use super::policy::{Happened, Policy};
+use super::{POLICIES, PolicyError};
 
 mod connection;
-mod due;
 mod left;
+pub(super) mod parked;
 
 pub(super) use connection::ask;
 use connection::{Lent, OneConnection};
@@ -25,26 +28,6 @@ const SCHEMA: &str = include_str!("book.sql");
 const FOLDER: &str = "policies";
 const PREFIX: &str = "book-";
 const EXTENSION: &str = "sqlite";
-
-/// The types of events that the book is folded from. Others are passed over undecoded.
-pub(super) const FOLDED: &[&str] = &[
-    "NeedPosted",
-    "NeedReopened",
-    "NeedClosed",
-    "OfferPosted",
-    "OfferReopened",
-    "OfferClosed",
-    "ExchangeRequested",
-    "ExchangeApplied",
-    "ExchangeCancelled",
-    "ExchangeAborted",
-    "ExchangeCompleted",
-    "CompletionReported",
-    "CompletionReminded",
-    "MemberLeft",
-    "MemberErased",
-    "KeysDestroyed",
-];
 
 /// What is to be done, and up to where the log was folded into it.
 #[derive(Debug)]
@@ -129,7 +112,8 @@ impl Book {
                 .fetch_one(&mut *transaction)
                 .await?;
             if tables == 0 {
-                sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+                let schema = sqlx::AssertSqlSafe(schema());
+                sqlx::raw_sql(schema).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         });
@@ -164,14 +148,13 @@ impl Book {
     pub(super) async fn begin_again(&self) -> Result<(), PolicyError> {
         ask!(self, |book| async {
             let mut transaction = book.begin_with("begin immediate").await?;
-            for table in [
-                "reported",
-                "held",
-                "departed",
-                "erasing",
-                "kept",
-                "unreadable",
-            ] {
+            let tables: Vec<String> = sqlx::query_scalar(
+                "select name from sqlite_schema \
+                 where type = 'table' and name not in ('folded', 'parked')",
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            for table in tables {
                 let delete = sqlx::AssertSqlSafe(format!("delete from {table}"));
                 sqlx::query(delete).execute(&mut *transaction).await?;
             }
@@ -189,13 +172,115 @@ impl Book {
         Ok(ask!(self, |book| fold_block(book, block)))
     }
 
-    /// Notes that a member's tokens and password are gone: no event says so.
-    pub(super) async fn locked_out(&self, member: MemberId) -> Result<(), PolicyError> {
-        let lock_out = sqlx::query("update departed set locked_out = 1 where member = $1");
-        let lock_out = lock_out.bind(member.stream());
-        ask!(self, |book| lock_out.execute(book));
+    /// What a policy has to do at this moment, at most so much. What is parked hides nothing.
+    pub(super) async fn due(
+        &self,
+        policy: &dyn Policy,
+        clock: Clock,
+        limit: i64,
+    ) -> Result<Vec<Duty>, PolicyError> {
+        let due = "where coalesce(at, 0) <= $1 and not exists (select 1 from parked \
+            where kind = due.action and parked.target = due.target \
+            and parked.member = due.member and parked.position = due.position \
+            and again_at > $1)";
+        Ok(ask!(self, |book| duties(book, policy, clock, due, limit)))
+    }
+
+    /// Notes that something was done of which no event says so: by a statement about the member.
+    pub(super) async fn note_done(
+        &self,
+        statement: &'static str,
+        duty: &Duty,
+    ) -> Result<(), sqlx::Error> {
+        let note = sqlx::query(statement).bind(duty.member.stream());
+        ask!(self, |book| note.execute(book));
         Ok(())
     }
+}
+
+/// The moment, and the periods that policies wait for.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// The moment.
+    pub now: Timestamp,
+    /// The periods.
+    pub periods: FollowUpPeriods,
+}
+
+/// Duties of a policy, the first first: all of them, or those that fit.
+async fn duties(
+    book: &mut SqliteConnection,
+    policy: &dyn Policy,
+    Clock { now, periods }: Clock,
+    fit: &str,
+    limit: i64,
+) -> Result<Vec<Duty>, PolicyError> {
+    let query = format!(
+        "with clock (now, remind_after, complete_after) as (select $1, $2, $3), due as ({}) \
+         select action, target, member, at, position, event, correlation from due \
+         {fit} order by at, position limit $4",
+        policy.due()
+    );
+    let rows: Vec<DutyRow> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(now.micros())
+        .bind(micros(periods.remind_after))
+        .bind(micros(periods.complete_after))
+        .bind(limit)
+        .fetch_all(book)
+        .await?;
+    let duty = |row: DutyRow| {
+        let reason = format!("it says something that nobody has written: {row:?}");
+        let duty = Duty::of(policy.name(), row);
+        duty.ok_or_else(|| PolicyError::Book(sqlx::Error::Decode(reason.into())))
+    };
+    rows.into_iter().map(duty).collect()
+}
+
+fn micros(period: Duration) -> i64 {
+    i64::try_from(period.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Lets every policy that wants an event fold it. Answers what it erases.
+async fn fold_one(
+    book: &mut SqliteConnection,
+    recorded: &Recorded,
+) -> Result<Option<Erased>, PolicyError> {
+    let bad = |text: String| PolicyError::Event {
+        position: recorded.position(),
+        text,
+    };
+    // A redacted event tells nothing; the commands find its stream frozen.
+    let Some(header) = recorded.header() else {
+        return Ok(None);
+    };
+    let header = header.map_err(|error| bad(error.to_string()))?;
+    // What is sealed is of no concern here, so no key is asked for.
+    let sealed = header.sealed.iter();
+    let sealed: Vec<_> = sealed.map(|it| (it.section, Opened::Erased)).collect();
+    let fact = Event::decode(header.event_type, header.schema, header.data, &sealed)
+        .map_err(|error| bad(error.to_string()))?;
+    let happened = Happened {
+        stream: header.stream,
+        position: sql(recorded.position().get()),
+        event: header.id.to_string(),
+        correlation: header.correlation.map(|id| id.to_string()),
+    };
+    for policy in POLICIES {
+        if policy.wants().contains(&header.event_type) {
+            policy.fold(&mut *book, &fact, &happened).await?;
+        }
+    }
+    Ok(erased_by(fact))
+}
+
+/// The tables of the book, and those of all policies.
+fn schema() -> String {
+    let policies = POLICIES.iter().map(|policy| policy.schema());
+    [SCHEMA].into_iter().chain(policies).collect()
 }
 
 async fn fold_block(
@@ -232,7 +317,7 @@ async fn fold_block(
 
 /// The name of the book of this schema.
 fn file_name() -> String {
-    let fingerprint = hex::encode(&Sha256::digest(SCHEMA)[..8]);
+    let fingerprint = hex::encode(&Sha256::digest(schema())[..8]);
     format!("{PREFIX}{fingerprint}.{EXTENSION}")
 }
 

@@ -1,13 +1,12 @@
-//! One thing that a policy has to do, and the command that does it.
+//! One thing that a policy has to do, and what it follows on.
 
-use meguri_events::{ExchangeId, MemberId, PostId};
-use meguri_log::{Position, RequestKey};
+use meguri_events::MemberId;
+use meguri_log::{Position, RequestKey, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::book::Book;
 use crate::caller::Led;
-use crate::{Caller, CommandError, Commands};
+use crate::{Caller, CommandError};
 
 /// The event that a policy reacts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,145 +50,91 @@ impl Trigger {
     }
 }
 
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Remind the silent party (H44).
-    Remind(ExchangeId),
-    /// Take the silent party's part as done (H44).
-    Complete(ExchangeId),
-    /// Close the post of a member who has left (H01).
-    ClosePost(PostId),
-    /// End the exchange of a member who has left (H01).
-    EndExchange(ExchangeId),
-    /// Take the tokens and the password of a member who has left (H01).
-    LockOut,
-    /// Destroy the keys of an erasure, and say so.
-    DestroyKeys,
-    /// Erase what was kept for its legal term, which has ended.
-    EraseKept,
-}
-
-impl Action {
-    /// Follows up a one-sided report.
-    pub(super) fn follow_up(exchange: &str, is_overdue: bool) -> Option<Self> {
-        let exchange = ExchangeId::from_stream(exchange)?;
-        Some(if is_overdue {
-            Self::Complete(exchange)
-        } else {
-            Self::Remind(exchange)
-        })
-    }
-
-    /// Ends what a member who has left was holding.
-    pub(super) fn end(stream: &str) -> Option<Self> {
-        let exchange = ExchangeId::from_stream(stream).map(Self::EndExchange);
-        exchange.or_else(|| PostId::from_stream(stream).map(Self::ClosePost))
-    }
-
-    /// The rows of the book that it may come from: what a parked duty is found by.
-    pub(super) fn row(&self, duty: &Duty) -> (&'static str, String) {
-        let member = duty.member.stream();
-        match self {
-            Self::Remind(exchange) => ("remind", exchange.stream()),
-            Self::Complete(exchange) => ("complete", exchange.stream()),
-            Self::ClosePost(post) => ("end", format!("{member} {}", post.stream())),
-            Self::EndExchange(exchange) => ("end", format!("{member} {}", exchange.stream())),
-            Self::LockOut => ("lock-out", member),
-            Self::DestroyKeys => ("destroy-keys", duty.trigger.event.to_string()),
-            Self::EraseKept => ("erase-kept", member),
-        }
-    }
-
-    /// Part of the key: never changes its meaning.
-    fn code(&self) -> (&'static str, String) {
-        match self {
-            Self::Remind(exchange) => ("remind", exchange.stream()),
-            Self::Complete(exchange) => ("complete", exchange.stream()),
-            Self::ClosePost(post) => ("close", post.stream()),
-            Self::EndExchange(exchange) => ("end", exchange.stream()),
-            Self::LockOut => ("lock-out", String::new()),
-            Self::DestroyKeys => ("destroy-keys", String::new()),
-            Self::EraseKept => ("erase-kept", String::new()),
-        }
-    }
-}
-
 /// What is to be done, for which member, and because of what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Duty {
-    pub(super) action: Action,
-    /// For whom it is done: the silent party, or the member who has left.
-    pub(super) member: MemberId,
-    pub(super) trigger: Trigger,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    /// Which policy says so.
+    pub policy: &'static str,
+    /// What is to be done. Part of the key: it never changes its meaning.
+    pub action: String,
+    /// What it is done to, by its stream; empty where that is the member.
+    pub target: String,
+    /// For whom it is done.
+    pub member: MemberId,
+    /// When; at once where nothing is said.
+    pub at: Option<Timestamp>,
+    /// What it follows on.
+    pub trigger: Trigger,
 }
+
+/// A row of a query for what is due: action, target, member, moment, position, event, correlation.
+pub(super) type DutyRow = (
+    String,
+    String,
+    String,
+    Option<i64>,
+    i64,
+    String,
+    Option<String>,
+);
 
 impl Duty {
-    /// Which policy says so.
-    pub(super) fn policy(&self) -> &'static str {
-        match self.action {
-            Action::Remind(_) | Action::Complete(_) => "completion",
-            Action::ClosePost(_) | Action::EndExchange(_) | Action::LockOut => "member-left",
-            Action::DestroyKeys | Action::EraseKept => "erasure",
-        }
-    }
-
-    /// The row of the book that it comes from.
-    pub(super) fn row(&self) -> (&'static str, String) {
-        self.action.row(self)
+    /// A duty, of a row that this process has written; none where it says something else.
+    pub(super) fn of(policy: &'static str, row: DutyRow) -> Option<Self> {
+        let (action, target, member, at, position, event, correlation) = row;
+        Some(Self {
+            policy,
+            action,
+            target,
+            member: MemberId::from_stream(&member)?,
+            at: at.map(Timestamp::from_micros),
+            trigger: Trigger {
+                position: Position::new(u64::try_from(position).ok()?),
+                event: event.parse().ok()?,
+                correlation: match correlation {
+                    Some(id) => Some(id.parse().ok()?),
+                    None => None,
+                },
+            },
+        })
     }
 
     /// The key of its command.
     pub(super) fn key(&self) -> RequestKey {
-        let (action, target) = self.action.code();
-        self.trigger.key(self.policy(), action, &target)
+        self.trigger.key(self.policy, &self.action, &self.target)
     }
 
     /// Who gives its command.
     pub(super) fn caller(&self) -> Caller {
-        let (action, target) = self.action.code();
-        let policy = self.policy();
-        self.trigger.caller(policy, self.member, action, &target)
+        let (policy, action) = (self.policy, &self.action);
+        self.trigger
+            .caller(policy, self.member, action, &self.target)
     }
 
-    /// Gives the command. Done already, or nothing left to do, is as good as done.
-    pub(super) async fn perform(
-        &self,
-        commands: &Commands,
-        book: &Book,
-    ) -> Result<(), CommandError> {
-        let caller = self.caller();
-        let periods = commands.settings().follow_up;
-        match self.action {
-            Action::Remind(id) => commands
-                .follow_up("remind_completion", &caller, id, |exchange, now| {
-                    exchange.remind_completion(now, periods)
-                })
-                .await
-                .map(drop),
-            Action::Complete(id) => commands
-                .follow_up("complete_by_policy", &caller, id, |exchange, now| {
-                    exchange.complete_by_policy(now, periods)
-                })
-                .await
-                .map(drop),
-            Action::EndExchange(id) => commands
-                .follow_up("end_as_party_left", &caller, id, |exchange, _| {
-                    exchange.end_as_party_left(self.member)
-                })
-                .await
-                .map(drop),
-            Action::DestroyKeys => commands.destroy_keys(&caller).await,
-            Action::EraseKept => commands.erase_kept(&caller).await,
-            Action::ClosePost(id) => commands.close_as_author_left(&caller, id).await.map(drop),
-            Action::LockOut => {
-                commands
-                    .log()
-                    .vault()
-                    .lock_out(&self.member.stream())
-                    .await?;
-                Ok(book.locked_out(self.member).await?)
-            }
+    /// What it is about, whose name is that of a stream.
+    ///
+    /// # Errors
+    /// [`CommandError`] where nobody has written that.
+    pub(super) fn about<T>(&self, of: fn(&str) -> Option<T>) -> Result<T, CommandError> {
+        let unknown =
+            || CommandError::Unavailable(format!("{:?} is nothing to act on", self.target));
+        of(&self.target).ok_or_else(unknown)
+    }
+
+    /// A duty of a member that is about nothing else.
+    pub(super) fn of_member(
+        policy: &'static str,
+        action: &str,
+        member: MemberId,
+        trigger: Trigger,
+    ) -> Self {
+        Self {
+            policy,
+            action: action.to_owned(),
+            target: String::new(),
+            member,
+            at: None,
+            trigger,
         }
     }
 }

@@ -4,8 +4,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Asks something of the book: `ask!(book, |connection| query(connection))`, where the expression is
-/// a future of a result. It fails as the question does.
+/// Asks something of the book: `ask!(book, |connection| query(connection))`, where the expression
+/// is a future of a result. It fails as the question does.
 macro_rules! ask {
     ($book:expr, |$connection:ident| $ask:expr) => {{
         let mut lent = $book.lend().await?;

@@ -7,10 +7,9 @@ use meguri_log::{Position, Recorded, Timestamp};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::PolicyError;
-use super::book::{self, Book, ask};
-use super::duty::Duty;
-use super::fold::sql;
+use super::super::duty::Duty;
+use super::super::{POLICIES, PolicyError};
+use super::{Book, Clock, ask, duties, micros, path_in, sql};
 
 /// How long a duty that has failed is left alone, at first and at last.
 const LEFT_ALONE: Duration = Duration::from_secs(30);
@@ -20,6 +19,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(30);
 /// The longest reason that is kept, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
+/// So many duties of a policy are listed.
+const COMING_MAX: i64 = 1_000;
+
 type ParkedRow = (String, String, String, i64, i64, i64, i64, String);
 
 /// A duty that has failed: it is tried again, each time later.
@@ -27,7 +29,8 @@ type ParkedRow = (String, String, String, i64, i64, i64, i64, String);
 pub struct ParkedDuty {
     /// Which policy says so.
     pub policy: String,
-    /// What is to be done: `remind`, `complete`, `end`, `lock-out`, `destroy-keys`, `erase-kept`.
+    /// What is to be done: `remind`, `complete`, `close`, `end`, `lock-out`, `destroy-keys`,
+    /// `erase-kept`.
     pub kind: String,
     /// For which member, by their stream.
     pub member: String,
@@ -54,22 +57,25 @@ pub struct UnreadableEvent {
     pub reason: String,
 }
 
-/// What the policies could not do.
+/// What the policies are going to do, and what they could not do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Undone {
+    /// What is to be done, now or later, policy by policy, the first first; of each policy so much
+    /// at most.
+    pub coming: Vec<Duty>,
     /// Duties that have failed, the oldest first.
     pub parked: Vec<ParkedDuty>,
     /// Events that could not be read.
     pub unreadable: Vec<UnreadableEvent>,
 }
 
-/// What the policies of this data folder could not do, as their book says; none where there is no
-/// book. Nothing is changed, also where a process runs them.
+/// What the policies of this data folder are going to do and could not do, as their book says; none
+/// where there is no book. Nothing is changed, also where a process runs them.
 ///
 /// # Errors
 /// [`PolicyError::Book`] where the book cannot be read.
-pub async fn undone(dir: &Path) -> Result<Option<Undone>, PolicyError> {
-    let path = book::path_in(dir);
+pub async fn undone(dir: &Path, clock: Clock) -> Result<Option<Undone>, PolicyError> {
+    let path = path_in(dir);
     if !path.exists() {
         return Ok(None);
     }
@@ -85,6 +91,10 @@ pub async fn undone(dir: &Path) -> Result<Option<Undone>, PolicyError> {
         sqlx::query_as("select position, event_type, reason from unreadable order by position")
             .fetch_all(&mut book)
             .await?;
+    let mut coming = Vec::new();
+    for policy in POLICIES {
+        coming.extend(duties(&mut book, *policy, clock, "", COMING_MAX).await?);
+    }
     book.close().await?;
     let duty = |(policy, kind, member, at, since, again_at, tries, reason): ParkedRow| ParkedDuty {
         policy,
@@ -102,6 +112,7 @@ pub async fn undone(dir: &Path) -> Result<Option<Undone>, PolicyError> {
         reason,
     };
     Ok(Some(Undone {
+        coming,
         parked: parked.into_iter().map(duty).collect(),
         unreadable: unreadable.into_iter().map(event).collect(),
     }))
@@ -134,20 +145,15 @@ fn cut(reason: &str) -> String {
     reason.chars().take(REASON_CHARS_MAX).collect()
 }
 
-fn micros(period: Duration) -> i64 {
-    i64::try_from(period.as_micros()).unwrap_or(i64::MAX)
-}
-
 impl Book {
     /// Leaves a duty alone for a while, which is longer each time. Answers how often it has failed.
-    pub(super) async fn park(
+    pub(in super::super) async fn park(
         &self,
         duty: &Duty,
         now: Timestamp,
         reason: &str,
     ) -> Result<i64, sqlx::Error> {
         let key = hex::encode(duty.key().key);
-        let (kind, target) = duty.row();
         let before = sqlx::query_scalar("select tries from parked where key = $1");
         let before = before.bind(&key);
         let before: Option<i64> = ask!(self, |book| before.fetch_optional(book));
@@ -160,9 +166,9 @@ impl Book {
              tries = excluded.tries, reason = excluded.reason",
         )
         .bind(key)
-        .bind(kind)
-        .bind(target)
-        .bind(duty.policy())
+        .bind(&duty.action)
+        .bind(&duty.target)
+        .bind(duty.policy)
         .bind(duty.member.stream())
         .bind(sql(duty.trigger.position.get()))
         .bind(now.micros())
@@ -174,7 +180,7 @@ impl Book {
     }
 
     /// A duty was done: it is not parked any more.
-    pub(super) async fn unpark(&self, duty: &Duty) -> Result<(), sqlx::Error> {
+    pub(in super::super) async fn unpark(&self, duty: &Duty) -> Result<(), sqlx::Error> {
         let unpark = sqlx::query("delete from parked where key = $1");
         let unpark = unpark.bind(hex::encode(duty.key().key));
         ask!(self, |book| unpark.execute(book));
@@ -183,7 +189,10 @@ impl Book {
 
     /// Forgets parked duties that are none any more, and counts the others, and the events that
     /// cannot be read.
-    pub(super) async fn count_undone(&self, now: Timestamp) -> Result<(i64, i64), sqlx::Error> {
+    pub(in super::super) async fn count_undone(
+        &self,
+        now: Timestamp,
+    ) -> Result<(i64, i64), sqlx::Error> {
         let forget = sqlx::query("delete from parked where again_at < $1");
         let forget = forget.bind(now.micros().saturating_sub(micros(FORGOTTEN_AFTER)));
         ask!(self, |book| forget.execute(book));
