@@ -71,9 +71,6 @@ impl AccessAnswer {
 
 impl ReadApi {
     /// A page of who opened one's own sealed texts, and why, newest first.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn accesses(
         &self,
         viewer: &Viewer,

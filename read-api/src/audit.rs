@@ -135,9 +135,6 @@ pub struct Made {
 
 impl ReadApi {
     /// Looks for events in the log, for auditors, and for a party in its own exchange.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn search_log(&self, viewer: &Viewer, wanted: &Wanted) -> Result<Found, AnswerError> {
         let looked = Looking::of(self, wanted, viewer).await?.look(self).await?;
         let events: Vec<_> = looked.events.iter().map(Entry::of).collect();
@@ -153,9 +150,6 @@ impl ReadApi {
     }
 
     /// What happened in an exchange after a version of it, for its parties and for auditors.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn timeline(
         &self,
         viewer: &Viewer,

@@ -35,9 +35,6 @@ pub struct BlockAnswer {
 
 impl ReadApi {
     /// A page of whom one blocks, the newest block first (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn blocks(
         &self,
         viewer: &Viewer,

@@ -10,9 +10,6 @@ pub use meguri_views::board::BoardQuery;
 
 impl ReadApi {
     /// A page of the board (H01-H03), without the posts of members who are hidden (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn board(
         &self,
         viewer: &Viewer,

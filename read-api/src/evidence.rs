@@ -69,9 +69,6 @@ impl ReadApi {
     /// the last checkpoint, each with its proof. Of what was written it opens what a party chooses
     /// of its own texts; for an auditor what they give a reason for, where the server does that at
     /// all, and once it is noted.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn evidence(
         &self,
         viewer: &Viewer,

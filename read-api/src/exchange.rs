@@ -160,9 +160,6 @@ impl ExchangeAnswer {
 
 impl ReadApi {
     /// A page of one's own exchanges, newest first; nobody else's are ever listed.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn exchanges(
         &self,
         viewer: &Viewer,

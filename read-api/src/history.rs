@@ -70,9 +70,6 @@ impl HistoryAnswer {
 impl ReadApi {
     /// A page of what happened in an exchange, first to last, for its parties and for auditors. It
     /// never holds what anyone wrote.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn history(
         &self,
         viewer: &Viewer,

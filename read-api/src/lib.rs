@@ -2,7 +2,8 @@
 //!
 //! [`ReadApi`] is what everything that reads goes through, with or without HTTP: its methods take
 //! who reads ([`Viewer`]), what is asked, how fresh it has to be ([`Freshness`]), and answer with
-//! something that can be written as JSON. It knows nothing of HTTP.
+//! something that can be written as JSON, or with an [`AnswerError`], which says what the reader
+//! can do. It knows nothing of HTTP.
 //!
 //! What each reader may see: the board, profiles, received thanks and status are public, but the
 //! two sides of a block do not see each other; an exchange, its room and its history are seen by

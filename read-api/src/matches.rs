@@ -114,9 +114,6 @@ pub struct Fitting {
 impl ReadApi {
     /// Posts that fit a post, the best first, never the author's own, and without those of members
     /// who are hidden (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn matches(
         &self,
         viewer: &Viewer,
@@ -133,9 +130,6 @@ impl ReadApi {
     }
 
     /// The same in short; nothing where the post is gone again.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn fitting(
         &self,
         viewer: &Viewer,
@@ -172,9 +166,6 @@ impl ReadApi {
 
     /// A page of the new posts that one was told of, newest first. What is by members who are
     /// hidden is left out (C12), so a page may hold less than it could.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn told_of(
         &self,
         viewer: &Viewer,

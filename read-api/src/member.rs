@@ -80,9 +80,6 @@ impl ThanksAnswer {
 
 impl ReadApi {
     /// A member's public profile, with the thanks received (H20) and exchanges completed (H23).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn profile(
         &self,
         viewer: &Viewer,
@@ -100,9 +97,6 @@ impl ReadApi {
 
     /// A page of the thanks that a member has received (H18-H20), without those of members who are
     /// hidden (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn thanks(
         &self,
         viewer: &Viewer,
@@ -125,9 +119,6 @@ impl ReadApi {
     }
 
     /// One's own profile.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn own_profile(
         &self,
         viewer: &Viewer,

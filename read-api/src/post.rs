@@ -93,9 +93,6 @@ impl PostAnswer {
 
 impl ReadApi {
     /// A post, open or closed (H01). That of a member who is hidden is not there (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn post(
         &self,
         viewer: &Viewer,

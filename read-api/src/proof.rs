@@ -58,9 +58,6 @@ pub struct ConsistencyProof {
 
 impl ReadApi {
     /// Proves that an event is in the log, against the last checkpoint, or the one of this size.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn inclusion(
         &self,
         position: u64,
@@ -85,18 +82,12 @@ impl ReadApi {
     }
 
     /// Proves that the log of one size begins with all of a smaller one (RFC 6962, section 2.1.2).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn consistency(&self, from: u64, to: u64) -> Result<ConsistencyProof, AnswerError> {
         let proof = lines(&self.log.consistency_proof(from, to).await?);
         Ok(ConsistencyProof { from, to, proof })
     }
 
     /// The last checkpoint that the log has signed, a signed note (C2SP tlog-checkpoint).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn checkpoint(&self) -> Result<String, AnswerError> {
         let latest = self.log.latest_checkpoint().await?;
         Ok(latest.ok_or(PublishedError::NotYet { published: 0 })?.note)
@@ -104,9 +95,6 @@ impl ReadApi {
 
     /// A tile of the log's tree, or a bundle of its entries, by the path under which it is
     /// published, such as `0/000` or `entries/000.p/7`.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn tile(&self, path: &str) -> Result<Vec<u8>, AnswerError> {
         let wanted = format!("tile/{path}").parse();
         match wanted.map_err(|_| AnswerError::NOT_FOUND)? {

@@ -188,9 +188,6 @@ impl RoomAnswer {
 
 impl ReadApi {
     /// An exchange with its room (H05-H25), for its two parties; for everybody else there is none.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn room(
         &self,
         viewer: &Viewer,
@@ -212,9 +209,6 @@ impl ReadApi {
     }
 
     /// A page of the messages of an exchange, newest first, for its two parties.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn messages(
         &self,
         viewer: &Viewer,

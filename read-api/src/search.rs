@@ -23,9 +23,6 @@ pub struct Suggestions {
 
 impl ReadApi {
     /// The open posts that fit, without those of members who are hidden (C12).
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn search(
         &self,
         viewer: &Viewer,
@@ -43,9 +40,6 @@ impl ReadApi {
 
     /// Words of open posts that begin so, or whose reading does. They are nobody's: nothing of them
     /// is hidden.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn suggestions(
         &self,
         typed: String,

@@ -383,9 +383,6 @@ impl From<ViewStatus> for ViewAnswer {
 
 impl ReadApi {
     /// The log's head, how far it is published, and how far each view is: for anybody.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn status(&self, fresh: Freshness) -> Result<Seen<Status>, AnswerError> {
         self.log_at_least(fresh.min_position).await?;
         let head = self.log.head().await?;

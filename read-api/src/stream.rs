@@ -37,9 +37,6 @@ impl ReadApi {
     /// viewer is party to, posts that fit theirs; nothing of posts of members who are hidden (C12).
     /// Ends where the log cannot be read any more; whoever goes on from the last position misses
     /// nothing. A silent stream says so often that it is alive.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn follow(
         &self,
         viewer: Viewer,

@@ -38,9 +38,6 @@ pub(super) struct GroupAnswer {
 
 impl ReadApi {
     /// The words that search goes by, for operators.
-    ///
-    /// # Errors
-    /// [`AnswerError`].
     pub async fn vocabulary(
         &self,
         viewer: &Viewer,
