@@ -164,6 +164,12 @@ fn blow(world: &Arc<World>, processes: &mut [Process]) {
         9 if world.rules.falls_back => {
             world.database.fail_over(1 + some(8), down);
         }
+        // Others go on in the log that fell back before one process hears of it.
+        10 if world.rules.falls_back => {
+            let number = processes[one].number();
+            world.database.cut_off(number, Duration::from_secs(9));
+            world.database.fail_over(1 + some(5), Duration::ZERO);
+        }
         _ => {}
     }
 }
