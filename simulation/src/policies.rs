@@ -65,7 +65,7 @@ impl Rules {
         } else {
             Kind::Sqlite
         };
-        let falls_back = kind == Kind::Postgres && random.chance(4_000);
+        let falls_back = kind == Kind::Postgres && random.chance(6_000);
         let processes = 1 + usize::try_from(random.below(3)).unwrap_or_default();
         Self {
             kind,
@@ -162,7 +162,8 @@ fn blow(world: &Arc<World>, processes: &mut [Process]) {
             });
         }
         9 if world.rules.falls_back => {
-            world.database.fail_over(1 + some(8), down);
+            let most = if random.chance(5_000) { 2 } else { 8 };
+            world.database.fail_over(1 + some(most), down);
         }
         // Others go on in the log that fell back before one process hears of it.
         10 if world.rules.falls_back => {
