@@ -23,6 +23,8 @@ use super::{
 
 /// How long a process waits before it tries again to begin.
 const AGAIN: Duration = Duration::from_millis(300);
+/// How long the last word of a text is.
+const WORD: usize = 16;
 /// Nothing is to happen before a commit.
 const NEVER: i64 = i64::MAX;
 
@@ -280,8 +282,11 @@ impl Server {
         VIEWS.into_iter().flat_map(of).collect()
     }
 
-    /// All files of a view, and of what there was of it before, that hold this text.
+    /// All files of the views, and of what there was of them before, that hold one of these texts,
+    /// each of which ends with a word of its own.
     pub(super) fn files_with(&self, texts: &[String]) -> Vec<(PathBuf, String)> {
+        let words = texts.iter().filter_map(|text| text.rsplit(' ').next());
+        let words: BTreeSet<&[u8]> = words.map(str::as_bytes).collect();
         let mut found = Vec::new();
         let mut folders = vec![self.folder.clone()];
         while let Some(folder) = folders.pop() {
@@ -292,9 +297,11 @@ impl Server {
                     continue;
                 }
                 let bytes = fs::read(&path).unwrap_or_default();
-                let held = String::from_utf8_lossy(&bytes);
-                let text = texts.iter().find(|text| held.contains(text.as_str()));
-                found.extend(text.map(|text| (path, text.clone())));
+                // A file is megabytes, and the texts are many: it is gone through once.
+                let mut parts = bytes.split(|byte| *byte == b' ');
+                let begins = |part: &&[u8]| part.get(..WORD).is_some_and(|it| words.contains(it));
+                let text = parts.find(begins).map(String::from_utf8_lossy);
+                found.extend(text.map(|text| (path, text[..WORD].to_owned())));
             }
         }
         found
