@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use meguri_log::answered;
+
 use super::{Indexed, ViewFile};
 use crate::files::error::StoreError;
 
@@ -21,17 +23,17 @@ impl ViewFile {
     /// # Errors
     /// [`StoreError`]; it can be done again.
     pub async fn remove_remains(&mut self) -> Result<bool, StoreError> {
-        self.commit().await?;
+        answered(self.commit()).await?;
         if let Some(Indexed { index, readers }) = self.indexed() {
             index.purge(&readers).await?;
         }
-        self.write_anew().await?;
+        answered(self.write_anew()).await?;
         let seal = Arc::clone(&self.seal);
         let _ours = seal.writing();
         for _ in 0..JOURNAL_TRIES {
-            let (busy, _, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
-                .fetch_one(&mut self.writer)
-                .await?;
+            let emptied = sqlx::query_as("pragma wal_checkpoint(truncate)");
+            let emptied = answered(emptied.fetch_one(&mut self.writer)).await?;
+            let (busy, _, _): (i64, i64, i64) = emptied;
             if busy == 0 {
                 return Ok(true);
             }
