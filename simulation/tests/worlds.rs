@@ -1,5 +1,4 @@
-//! Worlds of publishers, views and policies that are run with every change, and seeds that have found a bug
-//! that was put in on purpose.
+//! Worlds of publishers, views and policies that are run with every change.
 
 #![cfg(test)]
 
@@ -12,10 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meguri_simulation::{Outcome, Run, Simulator, WorldKind};
+use meguri_simulation::{Outcome, Simulator, WorldKind};
 
 /// For so long new seeds are run of each kind.
-const RUN_FOR: Duration = Duration::from_secs(10);
+const RUN_FOR: Duration = Duration::from_secs(8);
 
 /// Runs seeds of one kind for a while, and answers what each came to.
 fn outcomes(kind: WorldKind) -> Vec<Outcome> {
@@ -82,21 +81,4 @@ fn what_follows_is_done_once_whoever_dies() {
     let outcomes = outcomes(WorldKind::Policies);
     let acted = each(&outcomes, |it| it.followed_up);
     assert!(acted > 5, "{acted} times in a world a policy acts");
-}
-
-#[test]
-fn a_world_of_publishers_is_one_run_however_often_it_is_run() {
-    let simulator = Simulator::new().unwrap();
-    for seed in WorldKind::Publishers.seeds(0).take(8) {
-        let (first, again) = (simulator.run(seed, true), simulator.run(seed, true));
-        assert_eq!(differing(&first, &again), None, "seed {seed}");
-    }
-}
-
-/// The first line in which two runs differ.
-fn differing(first: &Run, again: &Run) -> Option<(usize, Option<String>, Option<String>)> {
-    let count = first.trace.len().max(again.trace.len());
-    let line = (0..count).find(|line| first.trace.get(*line) != again.trace.get(*line))?;
-    let of = |run: &Run| run.trace.get(line).cloned();
-    Some((line, of(first), of(again)))
 }
