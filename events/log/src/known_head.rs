@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     /// Far more than `tokio::sync::watch` has lists for.
-    const MANY: usize = 100;
+    const MANY: u64 = 100;
 
     #[tokio::test]
     async fn those_who_wait_are_woken_in_the_order_in_which_they_began() {
@@ -189,20 +189,24 @@ mod tests {
             Arc::new(Mutex::new(Vec::new())),
         );
         for position in 1..=3 {
-            let mut waiting = Vec::new();
+            let (mut waiting, begun) = (Vec::new(), Arc::new(AtomicU64::new(0)));
             for number in 0..MANY {
                 let (mut watch, woken) = (head.watch(), Arc::clone(&woken));
+                let begun = Arc::clone(&begun);
                 waiting.push(tokio::spawn(async move {
+                    begun.fetch_add(1, Ordering::SeqCst);
                     watch.moved().await.unwrap();
                     woken.lock().unwrap().push(number);
                 }));
             }
-            tokio::task::yield_now().await;
+            while begun.load(Ordering::SeqCst) < MANY {
+                tokio::task::yield_now().await;
+            }
             head.reaches(Position::new(position));
             for one in waiting {
                 one.await.unwrap();
             }
-            let woken: Vec<usize> = std::mem::take(&mut woken.lock().unwrap());
+            let woken: Vec<u64> = std::mem::take(&mut woken.lock().unwrap());
             assert!(woken.into_iter().eq(0..MANY));
         }
     }
