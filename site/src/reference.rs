@@ -221,13 +221,14 @@ mod tests {
         let evil = "<script>alert(\"'&\")</script>";
         let operation = json!({
             "summary": evil, "description": evil, "tags": ["posts"],
-            "parameters": [{"name": evil, "description": evil}],
+            "parameters": [{"name": evil, "description": evil, "schema": {"type": evil}}],
             "responses": {"200": {"description": evil}},
         });
         let page = render(&json!({"paths": {"/api/\"><b>": {"get": operation}}}));
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("\"><b>"), "{page}");
         let escaped = "&lt;script&gt;alert(&quot;&#39;&amp;&quot;)";
-        assert!(page.contains(escaped), "{page}");
+        assert!(page.contains(&format!("<p>{escaped}")), "{page}");
+        assert!(page.contains(&format!("<td>{escaped}")), "{page}");
     }
 }

@@ -1,22 +1,20 @@
 //! JSON schemas as a reader's tables: names, types, what is required.
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 use serde_json::Value;
 
 use super::entries;
 
 const REFERENCE: &str = "#/components/schemas/";
 
-/// Text in which blank lines part paragraphs and `backquotes` mark code.
+/// Text in which blank lines part paragraphs and `backquotes` mark code. As a template of its own it
+/// is escaped already where another shows it.
 #[derive(Template)]
 #[template(path = "reference/prose.html")]
 pub(super) struct Prose<'a> {
     /// Paragraphs of pieces, each with whether it is code.
     paragraphs: Vec<Vec<(bool, &'a str)>>,
 }
-
-impl HtmlSafe for Prose<'_> {}
 
 impl<'a> Prose<'a> {
     pub(super) fn new(text: &'a str) -> Self {
@@ -37,14 +35,13 @@ impl<'a> Prose<'a> {
     }
 }
 
-/// A schema's type on one line, with links to named schemas.
+/// A schema's type on one line, with links to named schemas. As a template of its own it is escaped
+/// already where another shows it.
 #[derive(Template)]
 #[template(path = "reference/type.html")]
 pub(super) struct TypeOf<'a> {
     shape: Shape<'a>,
 }
-
-impl HtmlSafe for TypeOf<'_> {}
 
 enum Shape<'a> {
     /// A named schema.
