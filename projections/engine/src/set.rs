@@ -6,9 +6,7 @@ use meguri_search::Analyzer;
 
 use crate::folding::{
     facts::Facts,
-    kinds::Kinds,
-    search::Searching,
-    view::{AnyFold, AnyView, Searched, View, ViewOf},
+    view::{AnyView, Searched, View, ViewOf},
 };
 
 /// Views to run, each once.
@@ -70,9 +68,7 @@ impl ViewSet {
     #[must_use]
     pub fn searching_by(mut self, analyzer: &Analyzer) -> Self {
         for view in &mut self.views {
-            if let Some(searching) = view.searching_by(analyzer) {
-                *view = searching;
-            }
+            *view = view.searching_by(analyzer);
         }
         self
     }
@@ -82,54 +78,8 @@ impl ViewSet {
     #[must_use]
     pub fn revised(mut self, name: &str) -> Self {
         for view in self.views.iter_mut().filter(|view| view.name() == name) {
-            *view = Arc::new(Revised(Arc::clone(view)));
+            *view = view.revised();
         }
         self
-    }
-}
-
-/// A view under the next version.
-struct Revised(Arc<dyn AnyView>);
-
-impl AnyView for Revised {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn version(&self) -> u32 {
-        self.0.version() + 1
-    }
-
-    fn schema(&self) -> &'static str {
-        self.0.schema()
-    }
-
-    fn wants(&self) -> &'static [&'static str] {
-        self.0.wants()
-    }
-
-    fn kinds(&self) -> &Kinds {
-        self.0.kinds()
-    }
-
-    fn facts(&self) -> &'static dyn Facts {
-        self.0.facts()
-    }
-
-    fn searching(&self) -> Option<Searching> {
-        self.0.searching()
-    }
-
-    fn searching_by(&self, analyzer: &Analyzer) -> Option<Arc<dyn AnyView>> {
-        let searching = self.0.searching_by(analyzer)?;
-        Some(Arc::new(Self(searching)))
-    }
-
-    fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        self.0.tables()
-    }
-
-    fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
-        self.0.start(rows_kept)
     }
 }

@@ -12,7 +12,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{MutexGuard, oneshot};
 
 use crate::{
-    comparing::trace::{Trace, Traced, TracedRow},
+    comparing::trace::{Trace, TracedRow},
     files::{
         compare::RowDiff,
         error::{ProofError, StoreError},
@@ -23,7 +23,7 @@ use crate::{
         view_dir::ViewDir,
         view_file::{FILE, ViewFile},
     },
-    folding::row::TableError,
+    folding::{row::TableError, table::RowWatcher},
     reading::ReadViewError,
     running::{
         error::{RebuildError, ShadowError},
@@ -310,10 +310,10 @@ impl<'a> Inspection<'a> {
             rows: rows.len() as u64,
         });
         let trace = Arc::new(Trace::of(&rows));
-        let view = Arc::new(Traced {
-            view: Arc::clone(&self.handle.view),
-            trace: Arc::clone(&trace),
-        });
+        let view = self
+            .handle
+            .view
+            .watched_by(Arc::clone(&trace) as Arc<dyn RowWatcher>);
         let dir = self.views.dir().join(SHADOW);
         let name = format!("{}.traced", self.handle.name());
         let _folder = Folder::empty(dir.join(&name))?;

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use meguri_log::Position;
@@ -16,10 +16,7 @@ use crate::{
         cell::Cell,
         decode::Decoded,
         digest,
-        facts::Facts,
-        kinds::Kinds,
         table::{RowWatcher, TouchedRow},
-        view::{AnyFold, AnyView},
     },
 };
 
@@ -191,47 +188,5 @@ impl Has {
             }
             (Self::Column(name, value), Some(cells)) => has(cells, name, value),
         }
-    }
-}
-
-/// A view that tells which events touch the rows that are watched; else it is the same view.
-pub struct Traced {
-    pub view: Arc<dyn AnyView>,
-    pub trace: Arc<Trace>,
-}
-
-impl AnyView for Traced {
-    fn name(&self) -> &'static str {
-        self.view.name()
-    }
-
-    fn version(&self) -> u32 {
-        self.view.version()
-    }
-
-    fn schema(&self) -> &'static str {
-        self.view.schema()
-    }
-
-    fn wants(&self) -> &'static [&'static str] {
-        self.view.wants()
-    }
-
-    fn kinds(&self) -> &Kinds {
-        self.view.kinds()
-    }
-
-    fn facts(&self) -> &'static dyn Facts {
-        self.view.facts()
-    }
-
-    fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        self.view.tables()
-    }
-
-    fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
-        let mut fold = self.view.start(rows_kept);
-        fold.watch(Arc::clone(&self.trace) as Arc<dyn RowWatcher>);
-        fold
     }
 }

@@ -124,7 +124,7 @@ enum Transaction {
 }
 
 /// So many connections that read.
-fn readers(connections: u32) -> SqlitePoolOptions {
+pub fn readers(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)

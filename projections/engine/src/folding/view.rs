@@ -133,15 +133,16 @@ pub trait AnyView: Send + Sync {
     fn tables(&self) -> Vec<(&'static str, &'static [&'static str])>;
 
     /// How it is searched, if it is.
-    fn searching(&self) -> Option<Searching> {
-        None
-    }
+    fn searching(&self) -> Option<Searching>;
 
-    /// The same view, whose text is found by what this analyzer makes of it; none where it is not
-    /// searched.
-    fn searching_by(&self, _: &Analyzer) -> Option<Arc<dyn AnyView>> {
-        None
-    }
+    /// The same view, whose text is found by what this analyzer makes of it, if it is searched.
+    fn searching_by(&self, analyzer: &Analyzer) -> Arc<dyn AnyView>;
+
+    /// The same view under the next version.
+    fn revised(&self) -> Arc<dyn AnyView>;
+
+    /// The same view, which tells which events touch the rows that are watched.
+    fn watched_by(&self, watcher: Arc<dyn RowWatcher>) -> Arc<dyn AnyView>;
 
     /// Begins to fold. `rows_kept` is how many rows of a table may stay in memory from one
     /// transaction to the next.
@@ -173,7 +174,9 @@ pub trait AnyView: Send + Sync {
 pub struct ViewOf<V> {
     facts: &'static dyn Facts,
     kinds: Kinds,
+    version: u32,
     searching: Option<Searching>,
+    watcher: Option<Arc<dyn RowWatcher>>,
     view: PhantomData<fn() -> V>,
 }
 
@@ -183,8 +186,19 @@ impl<V: View> ViewOf<V> {
         Self {
             facts,
             kinds: facts.types().kinds(V::WANTS),
+            version: V::VERSION,
             searching: None,
+            watcher: None,
             view: PhantomData,
+        }
+    }
+
+    fn same(&self) -> Self {
+        Self {
+            version: self.version,
+            searching: self.searching.clone(),
+            watcher: self.watcher.clone(),
+            ..Self::new(self.facts)
         }
     }
 }
@@ -207,7 +221,7 @@ impl<V: View> AnyView for ViewOf<V> {
     }
 
     fn version(&self) -> u32 {
-        V::VERSION
+        self.version
     }
 
     fn schema(&self) -> &'static str {
@@ -230,13 +244,26 @@ impl<V: View> AnyView for ViewOf<V> {
         self.searching.clone()
     }
 
-    fn searching_by(&self, analyzer: &Analyzer) -> Option<Arc<dyn AnyView>> {
-        let source = self.searching.as_ref()?.source;
-        let analyzer = analyzer.clone();
-        Some(Arc::new(Self {
-            searching: Some(Searching { analyzer, source }),
-            ..Self::new(self.facts)
-        }))
+    fn searching_by(&self, analyzer: &Analyzer) -> Arc<dyn AnyView> {
+        let mut same = self.same();
+        if let Some(searching) = &mut same.searching {
+            searching.analyzer = analyzer.clone();
+        }
+        Arc::new(same)
+    }
+
+    fn revised(&self) -> Arc<dyn AnyView> {
+        Arc::new(Self {
+            version: self.version + 1,
+            ..self.same()
+        })
+    }
+
+    fn watched_by(&self, watcher: Arc<dyn RowWatcher>) -> Arc<dyn AnyView> {
+        Arc::new(Self {
+            watcher: Some(watcher),
+            ..self.same()
+        })
     }
 
     fn tables(&self) -> Vec<(&'static str, &'static [&'static str])> {
@@ -249,11 +276,19 @@ impl<V: View> AnyView for ViewOf<V> {
     }
 
     fn start(&self, rows_kept: usize) -> Box<dyn AnyFold> {
+        let mut view = V::default();
+        if let Some(watcher) = &self.watcher {
+            for table in view.tables() {
+                if watcher.watches(table.table()) {
+                    table.watch();
+                }
+            }
+        }
         Box::new(Fold {
-            view: V::default(),
+            view,
             facts: self.facts,
             rows_kept,
-            watcher: None,
+            watcher: self.watcher.clone(),
             redactions: Arc::default(),
         })
     }
@@ -274,9 +309,6 @@ struct Fold<V> {
 /// half-changed: roll back and start another.
 #[async_trait]
 pub trait AnyFold: Send {
-    /// Tells from now on which events touch the rows that are watched.
-    fn watch(&mut self, watcher: Arc<dyn RowWatcher>);
-
     /// Passes over events, from now on, that find no row where these explain it.
     fn pass_over(&mut self, redactions: Arc<Redactions>);
 
@@ -298,15 +330,6 @@ pub trait AnyFold: Send {
 
 #[async_trait]
 impl<V: View> AnyFold for Fold<V> {
-    fn watch(&mut self, watcher: Arc<dyn RowWatcher>) {
-        for table in self.view.tables() {
-            if watcher.watches(table.table()) {
-                table.watch();
-            }
-        }
-        self.watcher = Some(watcher);
-    }
-
     fn pass_over(&mut self, redactions: Arc<Redactions>) {
         self.redactions = redactions;
     }

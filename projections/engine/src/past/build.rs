@@ -11,18 +11,19 @@ use std::{
 };
 
 use meguri_log::{Log, Position};
-use sqlx::{
-    Connection as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
+use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{BuiltPast, Past, PastError};
 use crate::{
     files::{
-        build_lock, error::StoreError, index::TextIndex, seal::Seal, view_dir::ViewDir,
-        view_file::ViewFile,
+        build_lock,
+        error::StoreError,
+        index::TextIndex,
+        seal::Seal,
+        view_dir::ViewDir,
+        view_file::{self, ViewFile},
     },
     running::{
         error::{RebuildError, ShadowError},
@@ -333,18 +334,8 @@ impl Entry {
             .filename(database)
             .read_only(true)
             .immutable(true);
-        let readers = SqlitePoolOptions::new()
-            .max_connections(self.of.readers)
-            // As in `ViewFile`: one whose transaction could not be ended is closed.
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-            .idle_timeout(IDLE_MAX)
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
+        let readers = view_file::readers(self.of.readers).idle_timeout(IDLE_MAX);
+        let readers = readers.connect_lazy_with(options);
         Ok(Built {
             seal,
             readers,
