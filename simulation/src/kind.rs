@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use meguri_log::simulation::Random;
 
-/// So many of a thousand seeds are worlds of these kinds: they have files, and take more time than a
-/// log alone.
+/// So many of a thousand seeds are worlds of these kinds: they have files, and take more time than
+/// a log alone.
 const PUBLISHERS: u64 = 60;
 const VIEWS: u64 = 10;
 const POLICIES: u64 = 10;

@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn the_tables_of_a_migration_are_those_that_it_makes() {
         let statements = "-- what is kept\ncreate table events (position bigint);\n\
-                          create index by_stream on events (stream);\ncreate table tiles (n bigint);";
+                          create index by_stream on events (stream);\n\
+                          create table tiles (n bigint);";
         assert_eq!(tables(statements).collect::<Vec<_>>(), ["events", "tiles"]);
     }
 }

@@ -1,5 +1,5 @@
-//! `simulate FIRST COUNT [WORLDS]` runs seeds, only those of some kind of world where that is named;
-//! `simulate SEED` runs one and shows all that happens.
+//! `simulate FIRST COUNT [WORLDS]` runs seeds, only those of some kind of world where that is
+//! named; `simulate SEED` runs one and shows all that happens.
 
 use std::{
     env,

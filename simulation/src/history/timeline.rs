@@ -91,8 +91,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// What the answers show of how far the log had come. A call that began before this timeline, or
-    /// ended after it, may show how far another one had.
+    /// What the answers show of how far the log had come. A call that began before this timeline,
+    /// or ended after it, may show how far another one had.
     fn learn(&mut self, history: &History) {
         let told = history.operations.iter().filter_map(|operation| {
             let (at, answer) = operation.answered.as_ref()?;

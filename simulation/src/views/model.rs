@@ -31,8 +31,8 @@ impl Typed {
         *known = last.max(*known);
     }
 
-    /// Every text that nobody may find any more, for its keys are destroyed, in a log whose erasures
-    /// are these. An event that was asked for and does not stand has never been anywhere.
+    /// Every text that nobody may find any more, for its keys are destroyed, in a log whose
+    /// erasures are these. An event that was asked for and does not stand has never been anywhere.
     pub(super) fn gone(&self, events: &[Recorded]) -> Vec<String> {
         let mut folding = Folding::new(self);
         let mut gone = Vec::new();

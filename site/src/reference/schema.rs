@@ -7,8 +7,8 @@ use super::entries;
 
 const REFERENCE: &str = "#/components/schemas/";
 
-/// Text in which blank lines part paragraphs and `backquotes` mark code. As a template of its own it
-/// is escaped already where another shows it.
+/// Text in which blank lines part paragraphs and `backquotes` mark code. As a template of its own
+/// it is escaped already where another shows it.
 #[derive(Template)]
 #[template(path = "reference/prose.html")]
 pub(super) struct Prose<'a> {
