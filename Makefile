@@ -5,6 +5,8 @@ SHELL := bash
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+# One more than there are processors: many tests wait for a server, a database or a browser.
+THREADS := $(shell echo $$(($$(nproc) + 1)))
 SNAPSHOTS_USED := $(abspath $(TARGET_DIR))/snapshots-used
 
 .PHONY: help test tools fmt lint deny tests schedules snapshots chaos ha agreement doctests doc simulate mutations postgres clean
@@ -32,7 +34,7 @@ deny: ## licences, sources and versions of what we depend on
 tests: ## every test, on SQLite and PostgreSQL
 	@mkdir -p $(dir $(SNAPSHOTS_USED)) && rm -f $(SNAPSHOTS_USED)
 	INSTA_UPDATE=no INSTA_SNAPSHOT_REFERENCES_FILE=$(SNAPSHOTS_USED) \
-	$(CARGO) nextest run --workspace --locked
+	$(CARGO) nextest run --workspace --locked --test-threads $(THREADS)
 
 schedules: ## hand-overs between threads, in many more orders than `make tests` tries (SCHEDULES=n)
 	MEGURI_TEST_SCHEDULES=$(or $(SCHEDULES),50000) \

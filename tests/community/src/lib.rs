@@ -10,6 +10,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use meguri_commands::{
     Agreement, Caller, CommandError, CommandSettings, Commands, Done, NewExchange, NewMember,
@@ -17,7 +18,7 @@ use meguri_commands::{
 };
 use meguri_events::{Category, ExchangeId, MemberId, Mode, OfferId, PostId};
 use meguri_log::{
-    Filter, Kek, Location, Log, LogOptions, ManualClock, Position, RequestKey, Timestamp,
+    Filter, Kek, Location, Log, LogOptions, ManualClock, Position, ReadError, RequestKey, Timestamp,
 };
 use meguri_postgres_cluster::Cluster;
 use tempfile::TempDir;
@@ -174,11 +175,16 @@ impl World {
         let mut found = Vec::new();
         let mut after = Position::ZERO;
         loop {
-            let block = self
-                .log()
-                .read_all(after, &Filter::default(), 1_000)
-                .await
-                .unwrap();
+            let all = Filter::default();
+            let read = self.log().read_all(after, &all, 1_000);
+            let block = match read.await {
+                // The database was away, and its connections are still those of before.
+                Err(ReadError::Unavailable(_)) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+                block => block.unwrap(),
+            };
             if block.up_to == after {
                 return found;
             }
