@@ -525,18 +525,29 @@ impl ViewFile {
         answered(self.put_away()).await;
     }
 
+    /// Closes a file that nobody opens again. Nothing is written to it any more, so that nobody is
+    /// waited for who still reads it.
+    pub async fn discard(mut self) {
+        self.journal = None;
+        answered(self.let_go()).await;
+    }
+
+    async fn let_go(self) {
+        if let Some(index) = &self.index {
+            index.let_go().await;
+        }
+        // Whatever this says, all that was committed is in the file and its journal.
+        let _ = self.writer.close().await;
+    }
+
     async fn put_away(mut self) {
         if let Err(error) = self.commit().await {
             tracing::debug!(%error, "the last of a view is folded again at the next start");
         }
         self.journal = None;
         let flushed = self.built && self.flush().await.is_ok();
-        if let Some(index) = &self.index {
-            index.let_go().await;
-        }
         let folder = self.path.clone();
-        // Whatever this says, all that was committed is in the file and its journal.
-        let _ = self.writer.close().await;
+        self.let_go().await;
         if flushed && let Err(error) = seal::leave(&folder) {
             tracing::debug!(%error, "the next start reads the whole file");
         }

@@ -370,7 +370,7 @@ impl Worker {
         if let Some(task) = self.live.take()
             && let Some(projector) = task.end().await
         {
-            projector.file.close().await;
+            projector.file.discard().await;
         }
         if let Some(readers) = readers {
             readers.close().await;
@@ -394,7 +394,7 @@ impl Worker {
                 projector.file.close().await;
             }
             End::Mismatch(mismatch) => {
-                projector.file.close().await;
+                projector.file.discard().await;
                 self.withdraw(&mismatch).await;
             }
             End::CaughtUp | End::Stopped => projector.file.close().await,
