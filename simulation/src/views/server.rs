@@ -40,8 +40,9 @@ pub(super) struct Server {
     was_live: BTreeSet<&'static str>,
     /// The files that were live when one last looked.
     seen: BTreeMap<&'static str, String>,
-    /// Views that somebody has had built anew, and whose live file has not changed since.
-    anew: BTreeSet<&'static str>,
+    /// How often somebody has had a view built anew without that its live file was seen to change:
+    /// a build that its process did not survive may be over after the next one was asked for.
+    anew: BTreeMap<&'static str, u32>,
     /// Views that count as changed.
     revised: BTreeSet<&'static str>,
 }
@@ -89,7 +90,7 @@ impl Server {
             task: None,
             was_live: BTreeSet::new(),
             seen: BTreeMap::new(),
-            anew: BTreeSet::new(),
+            anew: BTreeMap::new(),
             revised: BTreeSet::new(),
         };
         server.begin_again_if_dead(world);
@@ -140,7 +141,7 @@ impl Server {
     /// What is live of this view may be another file from now on.
     fn is_built_anew(&mut self, view: &'static str) {
         self.was_live.remove(view);
-        self.anew.insert(view);
+        *self.anew.entry(view).or_default() += 1;
     }
 
     /// Dies now. Whatever it has not written to its folder is lost.
@@ -264,12 +265,16 @@ impl Server {
     /// being asked to: then what it held was not what it said of itself.
     fn is_still(&mut self, view: &'static str, file: &str, world: &mut World) {
         let before = self.seen.insert(view, file.to_owned());
-        let is_another = before.is_some_and(|before| before != file);
-        if is_another && !self.anew.remove(view) && world.is_gentle {
+        if before.is_none_or(|before| before == file) {
+            return;
+        }
+        let asked = self.anew.entry(view).or_default();
+        if *asked == 0 && world.is_gentle {
             world.violate(format!(
                 "{view} threw away a file with which nothing should be wrong, and built another"
             ));
         }
+        *asked = asked.saturating_sub(1);
     }
 
     /// The files that there are, of all views.

@@ -80,6 +80,7 @@ impl Checker {
         if !self.database.exists() {
             return damaged("it is gone");
         }
+        let reached = self.handle.standing().borrow().live;
         if self.handle.is_another_file() {
             return damaged("another file is in its place");
         }
@@ -94,6 +95,11 @@ impl Checker {
         let looked = inspected.look(&*self.handle.view, &self.log).await?;
         if looked.mismatch.is_some() {
             return Ok(looked.mismatch);
+        }
+        // An older file, put in its place, is right in itself.
+        if let Some(reached) = reached.filter(|reached| looked.position < *reached) {
+            let position = looked.position;
+            return damaged(&format!("it is at {position} again, and was at {reached}"));
         }
         if let Some(mismatch) = answered(inspected.integrity()).await? {
             return Ok(Some(mismatch));
