@@ -1,7 +1,7 @@
 //! JSON over HTTP, in front of the doors of the application: one function a route, and nothing
 //! decided here.
 //!
-//! [`writing`] and [`reading`] read as the table of contents; [`description`] describes all of it.
+//! [`writing`] and [`reading`] read as the table of contents; `description` describes all of it.
 
 mod answer;
 mod block;
