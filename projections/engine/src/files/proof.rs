@@ -14,7 +14,7 @@ use crate::{
 /// Compares what a file has consumed with the log's own root at that position.
 ///
 /// # Errors
-/// [`ProofError::Log`] where the log cannot be read.
+/// [`ProofError::Log`](crate::ProofError::Log) where the log cannot be read.
 pub async fn of_tree(certificate: &Certificate, log: &Log) -> Result<Option<Mismatch>, ReadError> {
     let position = certificate.position();
     let root = match log.frontier_at(position).await {
