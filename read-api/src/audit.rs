@@ -43,7 +43,7 @@ pub struct Said {
     pub id: Uuid,
     /// Its version in its stream, as the header has it.
     pub version: u64,
-    /// Who did it.
+    /// The actor, as the header names it.
     pub actor: String,
     /// For whom, where that is somebody else.
     pub acting_for: Option<String>,
@@ -104,7 +104,7 @@ pub struct Found {
     pub up_to: Position,
     /// Whether there is more to look at.
     pub goes_on: bool,
-    /// Who did it.
+    /// The names of those who did it.
     pub names: Names,
     /// How many events the last checkpoint has; none where nothing was published.
     pub published: Option<u64>,
@@ -115,7 +115,7 @@ pub struct Found {
 pub struct Timeline {
     /// A page of it.
     pub story: Story,
-    /// Who did it.
+    /// The names of those who did it.
     pub names: Names,
     /// How many events the last checkpoint has; none where nothing was published.
     pub published: Option<u64>,

@@ -1,4 +1,4 @@
-//! Who is party to an exchange, as its first event says: without asking a view.
+//! The parties of an exchange, as its first event says: without asking a view.
 
 use std::{
     collections::HashMap,

@@ -130,7 +130,7 @@ impl From<Principal> for Viewer {
 }
 
 impl Viewer {
-    /// Who it is.
+    /// The principal that reads.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }

@@ -133,8 +133,8 @@ pub(super) fn erased_by(fact: Event) -> Option<Erased> {
     }
 }
 
-/// Who destroys the keys of an erasure that stands here: the same, and under the same key, whether
-/// it is done at once or later by a runner.
+/// The caller that destroys the keys of an erasure that stands here: the same, under the same key,
+/// whether it is done at once or later by a runner.
 pub(crate) fn destroyer(
     member: MemberId,
     position: Position,

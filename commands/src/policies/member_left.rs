@@ -122,7 +122,7 @@ impl Policy for MemberLeft {
     }
 }
 
-/// Who has a post or an exchange from now on; nobody, where it ends.
+/// The members who have a post or an exchange from now on; nobody, where it ends.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "a policy wants few of many events"

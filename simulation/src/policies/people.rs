@@ -55,7 +55,7 @@ impl Person {
             let pause = 1 + self.world.random.below(THINK_MS);
             sleep(Duration::from_millis(pause)).await;
             if let Some(commands) = self.any_running() {
-                // Who gets no answer does something else.
+                // A member without an answer does something else.
                 let _ = timeout(PATIENCE, self.do_one(&commands)).await;
             }
         }

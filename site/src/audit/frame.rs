@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 pub(super) struct Frame<'a> {
     pub(super) language: Language,
     pub(super) title: &'a str,
-    /// Who has signed in.
+    /// The principal that has signed in.
     pub(super) reader: Option<&'a Principal>,
 }
 

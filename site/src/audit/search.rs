@@ -73,7 +73,7 @@ struct Row {
     checkpoint: Option<u64>,
     what: String,
     event_type: String,
-    /// Who and when; none where the event was redacted.
+    /// The actor and the moment; none where the event was redacted.
     said: Option<(Who, Moment)>,
     stream: String,
     /// The exchange, and a version a few before the event: where its timeline is entered.

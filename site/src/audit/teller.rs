@@ -41,7 +41,7 @@ impl Teller<'_> {
         self.published.filter(|size| position.get() <= *size)
     }
 
-    /// Who did something.
+    /// The actor of an event, by name.
     pub(super) fn who(&self, said: &Said) -> Who {
         Who {
             name: self.name_of(&said.actor),
@@ -157,7 +157,7 @@ pub(super) fn called(person: Person, language: Language) -> String {
     person.nickname.or(person.user_name).unwrap_or_else(erased)
 }
 
-/// Who did something.
+/// The actor of an event, as a page names it.
 #[derive(Debug)]
 pub(super) struct Who {
     pub(super) name: String,

@@ -110,7 +110,8 @@ impl Link {
 
     /// One message on its way. It never arrives where the process has ended.
     pub(super) async fn travel(&self) {
-        // Who has ended draws no time either: it and its successor are woken in any order.
+        // A process that has ended draws no time either: it and its successor are woken in any
+        // order.
         self.lives().await;
         let time = self.database.state().faults.travel(self.database.random());
         if time.is_zero() {

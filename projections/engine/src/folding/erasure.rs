@@ -9,7 +9,7 @@ use crate::folding::cell::Cell;
 pub struct Erasure {
     /// Where the event stands that says so.
     pub position: Position,
-    /// Who typed them, as columns store it.
+    /// The person who typed them, as columns store it.
     pub subject: Cell,
     /// The classes of keys that they were sealed under.
     pub classes: Vec<&'static str>,
